@@ -1,0 +1,73 @@
+// Counts operations under way, and tells when the last one has gone.
+#pragma once
+
+#include <boost/asio/async_result.hpp>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "core/unique_handler.h"
+
+namespace compiler_gym {
+
+/// What a drain waits on. Operations hold a Pass while they run; closing the gate lets no more in and completes once
+/// every pass has been given back.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive its passes. A handler of async_close() may destroy the gate.
+/// Source:   seastar's gate.
+class Gate {
+ public:
+  /// Held while an operation runs. Move-only; an empty pass means that the gate was closed.
+  class Pass {
+   public:
+    Pass() = default;
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Pass& operator=(Pass&& other) noexcept {
+      Pass(std::move(other)).swap(*this);
+      return *this;
+    }
+    ~Pass() {
+      if (gate_ != nullptr) {
+        gate_->leave();
+      }
+    }
+    void swap(Pass& other) noexcept { std::swap(gate_, other.gate_); }
+    explicit operator bool() const { return gate_ != nullptr; }
+
+   private:
+    friend class Gate;
+    explicit Pass(Gate* gate) : gate_(gate) {}
+    Gate* gate_ = nullptr;
+  };
+
+  Gate() = default;
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate();
+
+  /// An empty pass once the gate is closed.
+  [[nodiscard]] Pass try_enter();
+
+  /// Operations inside.
+  [[nodiscard]] std::size_t count() const;
+
+  /// Closes the gate, and completes when nothing is inside. Signature: void(). Any number of callers. A handler without
+  /// an executor of its own runs on the thread that gave the last pass back, or inside this call if none is out.
+  template <boost::asio::completion_token_for<void()> Token>
+  auto async_close(Token&& token) {
+    return boost::asio::async_initiate<Token, void()>(
+        [this](auto handler) { close(UniqueHandler<void()>(std::move(handler))); }, token);
+  }
+
+ private:
+  void close(UniqueHandler<void()> on_empty);
+  void leave();
+
+  mutable std::mutex mutex_;
+  std::size_t inside_ = 0;
+  bool closed_ = false;
+  std::vector<UniqueHandler<void()>> waiters_;
+};
+
+}  // namespace compiler_gym

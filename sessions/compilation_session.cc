@@ -1,0 +1,34 @@
+#include "sessions/compilation_session.h"
+
+#include "core/status.h"
+
+namespace compiler_gym {
+
+CompilationSession::CompilationSession(CompilerGymServiceContext& serviceContext)
+    : serviceContext_(serviceContext) {}
+
+CompilationSession::~CompilationSession() = default;
+
+std::string CompilationSession::getCompilerVersion() const { return ""; }
+
+grpc::Status CompilationSession::init(const ActionSpace& actionSpace,
+                                      std::shared_ptr<const Benchmark> benchmark) {
+  return init(actionSpace, *benchmark);
+}
+
+grpc::Status CompilationSession::init(CompilationSession* /*other*/) {
+  return unimplemented("CompilationSession::init(CompilationSession*) not implemented");
+}
+
+grpc::Status CompilationSession::endOfStep(bool /*actionHadNoEffect*/, bool& /*endOfEpisode*/,
+                                           std::optional<ActionSpace>& /*newActionSpace*/) {
+  return grpc::Status::OK;
+}
+
+grpc::Status CompilationSession::handleSessionParameter(const std::string& /*key*/,
+                                                        const std::string& /*value*/,
+                                                        std::optional<std::string>& /*reply*/) {
+  return grpc::Status::OK;
+}
+
+}  // namespace compiler_gym
