@@ -1,5 +1,7 @@
 #include "core/status.h"
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <exception>
 #include <utility>
 
@@ -48,6 +50,11 @@ grpc::Status data_loss(std::string message) {
 grpc::Status status_from_current_exception() {
   try {
     throw;
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == boost::asio::error::operation_aborted) {
+      return cancelled("operation cancelled");
+    }
+    return internal_error(std::string("Unhandled exception: ") + error.what());
   } catch (const std::exception& error) {
     return internal_error(std::string("Unhandled exception: ") + error.what());
   } catch (...) {

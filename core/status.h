@@ -25,7 +25,8 @@ using Result = boost::system::result<T, grpc::Status>;
 [[nodiscard]] grpc::Status data_loss(std::string message);
 
 /// What an exception thrown by plug-in code becomes: INTERNAL, `Unhandled exception: <what()>`. Call it in a catch
-/// block. The only place where an exception turns into a status.
+/// block. An Asio operation that was cancelled (operation_aborted) becomes CANCELLED. The only place where an exception
+/// turns into a status.
 [[nodiscard]] grpc::Status status_from_current_exception();
 
 /// `NOT_FOUND: Session not found: 3`, for logs and for test failures; `OK` if it is.

@@ -1,0 +1,74 @@
+#include "context/benchmark_cache.h"
+
+#include <utility>
+
+namespace compiler_gym {
+
+BenchmarkCache::BenchmarkCache(std::size_t max_size_in_bytes)
+    : max_size_in_bytes_(max_size_in_bytes) {}
+
+void BenchmarkCache::add(Benchmark&& benchmark) {
+  const std::size_t added_size = benchmark.ByteSizeLong();
+  auto added = std::make_shared<const Benchmark>(std::move(benchmark));
+
+  Evicted evicted;  // before the lock, so that it is destroyed after
+  const std::lock_guard lock(mutex_);
+  if (const auto same_uri = by_uri_.find(added->uri()); same_uri != by_uri_.end()) {
+    remove_locked(same_uri->second, evicted);
+  }
+  if (size_in_bytes_ + added_size > max_size_in_bytes_) {
+    // To half rather than just enough: evicting is rare then, instead of once for every addition to a full cache.
+    evict_locked(max_size_in_bytes_ / 2, evicted);
+  }
+  const std::string_view uri = added->uri();
+  entries_.push_front({std::move(added), added_size});
+  by_uri_.emplace(uri, entries_.begin());
+  size_in_bytes_ += added_size;
+}
+
+std::shared_ptr<const Benchmark> BenchmarkCache::get(std::string_view uri) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_uri_.find(uri);
+  if (found == by_uri_.end()) {
+    return nullptr;
+  }
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return found->second->benchmark;
+}
+
+void BenchmarkCache::set_max_size_in_bytes(std::size_t max_size_in_bytes) {
+  Evicted evicted;
+  const std::lock_guard lock(mutex_);
+  max_size_in_bytes_ = max_size_in_bytes;
+  evict_locked(max_size_in_bytes, evicted);
+}
+
+std::size_t BenchmarkCache::max_size_in_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return max_size_in_bytes_;
+}
+
+std::size_t BenchmarkCache::size_in_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return size_in_bytes_;
+}
+
+std::size_t BenchmarkCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+void BenchmarkCache::remove_locked(Entries::iterator entry, Evicted& evicted) {
+  by_uri_.erase(entry->benchmark->uri());
+  size_in_bytes_ -= entry->size_in_bytes;
+  evicted.push_back(std::move(entry->benchmark));
+  entries_.erase(entry);
+}
+
+void BenchmarkCache::evict_locked(std::size_t target_size_in_bytes, Evicted& evicted) {
+  while (size_in_bytes_ > target_size_in_bytes) {
+    remove_locked(std::prev(entries_.end()), evicted);
+  }
+}
+
+}  // namespace compiler_gym
