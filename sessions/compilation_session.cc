@@ -9,7 +9,9 @@ CompilationSession::CompilationSession(CompilerGymServiceContext& serviceContext
 
 CompilationSession::~CompilationSession() = default;
 
-std::string CompilationSession::getCompilerVersion() const { return ""; }
+std::string CompilationSession::getCompilerVersion() const {
+  return "";
+}
 
 grpc::Status CompilationSession::init(const ActionSpace& actionSpace,
                                       std::shared_ptr<const Benchmark> benchmark) {

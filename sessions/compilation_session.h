@@ -1,5 +1,6 @@
-// Plug-in API: what a compiler implements to be served. Mirrors CompilerGym's interface, camelCase included, so that a
-// session class written for CompilerGym compiles after a change of its includes and its constructor.
+// Plug-in API: what a compiler implements to be served. Mirrors CompilerGym's interface, camelCase
+// included, so that a session class written for CompilerGym compiles after a change of its includes
+// and its constructor.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -18,18 +19,24 @@ namespace compiler_gym {
 
 /// One client's incremental compilation of one benchmark.
 ///
-/// Order:    constructed; then one of the two init(); then any number of applyAction(), computeObservation(), endOfStep()
-///           and handleSessionParameter(); then destroyed. One more instance, never init()-ed, is made when the service
-///           starts, to be asked for getCompilerVersion(), getActionSpaces() and getObservationSpaces().
-/// Threads:  calls on one session never overlap, and each sees what the one before it wrote; they may come from different
-///           threads. Different sessions run at the same time, so what they share belongs into the service context.
+/// Order:    constructed; then one of the two init(); then any number of applyAction(),
+/// computeObservation(), endOfStep()
+///           and handleSessionParameter(); then destroyed. One more instance, never init()-ed, is
+///           made when the service starts, to be asked for getCompilerVersion(), getActionSpaces()
+///           and getObservationSpaces().
+/// Threads:  calls on one session never overlap, and each sees what the one before it wrote; they
+/// may come from different
+///           threads. Different sessions run at the same time, so what they share belongs into the
+///           service context.
 /// Lifetime: the service context outlives every session.
-/// Errors:   a status reaches the client as it is: INVALID_ARGUMENT for a bad request, which leaves the session usable; not
+/// Errors:   a status reaches the client as it is: INVALID_ARGUMENT for a bad request, which leaves
+/// the session usable; not
 ///           for a broken state. An exception becomes INTERNAL `Unhandled exception: <what()>`.
 /// Source:   CompilerGym 0.2.5, compiler_gym/service/CompilationSession.h.
 class CompilationSession {
  public:
-  /// A derived class may take its own context type instead: the service passes what its context factory made.
+  /// A derived class may take its own context type instead: the service passes what its context
+  /// factory made.
   explicit CompilationSession(CompilerGymServiceContext& serviceContext);
   CompilationSession(const CompilationSession&) = delete;
   CompilationSession& operator=(const CompilationSession&) = delete;
@@ -42,17 +49,20 @@ class CompilationSession {
   [[nodiscard]] virtual std::vector<ActionSpace> getActionSpaces() const = 0;
   [[nodiscard]] virtual std::vector<ObservationSpace> getObservationSpaces() const = 0;
 
-  /// Starts the session on a benchmark. `benchmark` must not be kept by reference; see the next overload.
+  /// Starts the session on a benchmark. `benchmark` must not be kept by reference; see the next
+  /// overload.
   [[nodiscard]] virtual grpc::Status init(const ActionSpace& actionSpace,
                                           const Benchmark& benchmark) = 0;
 
-  /// What the service calls: the benchmark is immutable and may be kept, and its address identifies it, so that a context
-  /// can recognise a benchmark it has seen. By default calls the overload above.
+  /// What the service calls: the benchmark is immutable and may be kept, and its address identifies
+  /// it, so that a context can recognise a benchmark it has seen. By default calls the overload
+  /// above.
   [[nodiscard]] virtual grpc::Status init(const ActionSpace& actionSpace,
                                           std::shared_ptr<const Benchmark> benchmark);
 
-  /// Starts this session as a fork: with the state of `other`, which does not change and runs nothing meanwhile, and
-  /// independent of it afterwards. By default UNIMPLEMENTED, on which clients replay the actions.
+  /// Starts this session as a fork: with the state of `other`, which does not change and runs
+  /// nothing meanwhile, and independent of it afterwards. By default UNIMPLEMENTED, on which
+  /// clients replay the actions.
   [[nodiscard]] virtual grpc::Status init(CompilationSession* other);
 
   /// Applies one action. The three results start out as false, absent and false.
@@ -64,19 +74,20 @@ class CompilationSession {
   [[nodiscard]] virtual grpc::Status computeObservation(const ObservationSpace& observationSpace,
                                                         Event& observation) = 0;
 
-  /// Called at the end of a step, after its actions and observations; a hook for work saved up during the step. By
-  /// default does nothing.
+  /// Called at the end of a step, after its actions and observations; a hook for work saved up
+  /// during the step. By default does nothing.
   [[nodiscard]] virtual grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
                                                std::optional<ActionSpace>& newActionSpace);
 
-  /// Handles a parameter by setting `reply`; leaving it unset says that the key is not this session's, and the service
-  /// looks among its own. By default leaves every key.
+  /// Handles a parameter by setting `reply`; leaving it unset says that the key is not this
+  /// session's, and the service looks among its own. By default leaves every key.
   [[nodiscard]] virtual grpc::Status handleSessionParameter(const std::string& key,
                                                             const std::string& value,
                                                             std::optional<std::string>& reply);
 
-  /// Set by the service before each call: asks a long computation to end early, because the client has left, its deadline
-  /// has passed or the service is draining. The service itself checks it between actions and between observations.
+  /// Set by the service before each call: asks a long computation to end early, because the client
+  /// has left, its deadline has passed or the service is draining. The service itself checks it
+  /// between actions and between observations.
   void setStopToken(std::stop_token stopToken) { stopToken_ = std::move(stopToken); }
 
  protected:

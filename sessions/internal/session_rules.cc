@@ -1,0 +1,171 @@
+#include "sessions/internal/session_rules.h"
+
+#include <fmt/core.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/status.h"
+#include "sessions/internal/service_parameters.h"
+
+namespace compiler_gym::internal {
+namespace {
+
+// The border to plug-in code: what it throws becomes a status here.
+template <typename Call>
+grpc::Status guarded(Call&& call) {
+  try {
+    return call();
+  } catch (...) {
+    return status_from_current_exception();
+  }
+}
+
+grpc::Status apply_actions(CompilationSession& session, const StepRequest& request,
+                           StepReply& reply, std::optional<ActionSpace>& new_action_space,
+                           const std::stop_token& stop) {
+  bool end_of_session = false;
+  bool nothing_had_effect = true;
+  for (int i = 0; i < request.action_size() && !end_of_session; ++i) {
+    if (stop.stop_requested()) {
+      return cancelled(
+          fmt::format("Step cancelled after {} of {} actions", i, request.action_size()));
+    }
+    bool action_had_no_effect = false;
+    std::optional<ActionSpace> changed_space;
+    const grpc::Status status = guarded([&] {
+      return session.applyAction(request.action(i), end_of_session, changed_space,
+                                 action_had_no_effect);
+    });
+    if (!status.ok()) {
+      return status;
+    }
+    nothing_had_effect &= action_had_no_effect;
+    if (changed_space.has_value()) {
+      new_action_space = std::move(changed_space);
+    }
+  }
+  reply.set_end_of_session(end_of_session);
+  reply.set_action_had_no_effect(nothing_had_effect);
+  return grpc::Status::OK;
+}
+
+template <typename Request, typename Reply>
+grpc::Status compute_observations(CompilationSession& session, const ServiceSpaces& spaces,
+                                  const Request& request, Reply& reply,
+                                  const std::stop_token& stop) {
+  reply.mutable_observation()->Reserve(request.observation_space_size());
+  for (const int index : request.observation_space()) {
+    if (stop.stop_requested()) {
+      return cancelled(fmt::format("Cancelled after {} of {} observations",
+                                   reply.observation_size(), request.observation_space_size()));
+    }
+    const Result<const ObservationSpace*> space = spaces.observation_space(index);
+    if (!space) {
+      return space.error();
+    }
+    Event& observation = *reply.add_observation();
+    const grpc::Status status =
+        guarded([&] { return session.computeObservation(**space, observation); });
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Benchmark>> find_benchmark(StartSessionRequest& request,
+                                                        BenchmarkCache& benchmarks) {
+  if (request.benchmark().uri().empty()) {
+    return invalid_argument("No benchmark URI set for StartSession()");
+  }
+  if (request.benchmark().has_program()) {
+    return benchmarks.add(std::move(*request.mutable_benchmark()));
+  }
+  std::shared_ptr<const Benchmark> benchmark = benchmarks.get(request.benchmark().uri());
+  if (benchmark == nullptr) {
+    return not_found("Benchmark not found");
+  }
+  return benchmark;
+}
+
+grpc::Status run_start(CompilationSession& session, const ServiceSpaces& spaces,
+                       const StartSessionRequest& request,
+                       std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
+                       const std::stop_token& stop) {
+  const Result<const ActionSpace*> action_space = spaces.action_space(request.action_space());
+  if (!action_space) {
+    return action_space.error();
+  }
+  for (const int index : request.observation_space()) {
+    if (const auto space = spaces.observation_space(index); !space) {
+      return space.error();
+    }
+  }
+  session.setStopToken(stop);
+  const grpc::Status status =
+      guarded([&] { return session.init(**action_space, std::move(benchmark)); });
+  if (!status.ok()) {
+    return status;
+  }
+  return compute_observations(session, spaces, request, reply, stop);
+}
+
+grpc::Status run_fork(CompilationSession& session, CompilationSession& parent,
+                      const std::stop_token& stop) {
+  session.setStopToken(stop);
+  return guarded([&] { return session.init(&parent); });
+}
+
+grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
+                      const StepRequest& request, StepReply& reply, const std::stop_token& stop) {
+  session.setStopToken(stop);
+  std::optional<ActionSpace> new_action_space;
+  grpc::Status status = apply_actions(session, request, reply, new_action_space, stop);
+  if (!status.ok()) {
+    return status;
+  }
+  status = compute_observations(session, spaces, request, reply, stop);
+  if (!status.ok()) {
+    return status;
+  }
+  bool end_of_session = reply.end_of_session();
+  status = guarded([&] {
+    return session.endOfStep(reply.action_had_no_effect(), end_of_session, new_action_space);
+  });
+  if (!status.ok()) {
+    return status;
+  }
+  reply.set_end_of_session(end_of_session);
+  if (new_action_space.has_value()) {
+    *reply.mutable_new_action_space() = *std::move(new_action_space);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status run_parameters(CompilationSession& session, BenchmarkCache& benchmarks,
+                            const SendSessionParameterRequest& request,
+                            SendSessionParameterReply& reply, const std::stop_token& stop) {
+  session.setStopToken(stop);
+  for (const SessionParameter& parameter : request.parameter()) {
+    std::optional<std::string> answer;
+    grpc::Status status = guarded(
+        [&] { return session.handleSessionParameter(parameter.key(), parameter.value(), answer); });
+    if (status.ok() && !answer.has_value()) {
+      status = handle_service_parameter(benchmarks, parameter.key(), parameter.value(), answer);
+    }
+    if (!status.ok()) {
+      return status;
+    }
+    if (!answer.has_value()) {
+      return invalid_argument("Unknown parameter: " + parameter.key());
+    }
+    reply.add_reply(*std::move(answer));
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace compiler_gym::internal

@@ -1,0 +1,47 @@
+// What StartSession, ForkSession, Step and SendSessionParameter do to a plug-in's session, in which
+// order, and which status comes of it. Plain functions that block: no threads, no locks, no
+// transport.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <stop_token>
+
+#include "context/benchmark_cache.h"
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/compilation_session.h"
+#include "sessions/service_spaces.h"
+
+namespace compiler_gym::internal {
+
+/// Moves the request's benchmark into the cache if it brings a program, and looks up the one it
+/// names. INVALID_ARGUMENT without a URI, NOT_FOUND `Benchmark not found`.
+[[nodiscard]] Result<std::shared_ptr<const Benchmark>> find_benchmark(StartSessionRequest& request,
+                                                                      BenchmarkCache& benchmarks);
+
+/// Initialises `session` and computes the observations asked for. Its indices are checked first.
+[[nodiscard]] grpc::Status run_start(CompilationSession& session, const ServiceSpaces& spaces,
+                                     const StartSessionRequest& request,
+                                     std::shared_ptr<const Benchmark> benchmark,
+                                     StartSessionReply& reply, const std::stop_token& stop);
+
+/// Initialises `session` as a fork of `parent`.
+[[nodiscard]] grpc::Status run_fork(CompilationSession& session, CompilationSession& parent,
+                                    const std::stop_token& stop);
+
+/// Applies the actions in order, then computes the observations, then calls the end-of-step hook.
+/// Actions that were applied before an error stay applied. CANCELLED between two of them if `stop`
+/// was requested.
+[[nodiscard]] grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
+                                    const StepRequest& request, StepReply& reply,
+                                    const std::stop_token& stop);
+
+/// Offers each parameter to the session, then to the service. INVALID_ARGUMENT `Unknown parameter:
+/// <key>`; parameters before it stay set.
+[[nodiscard]] grpc::Status run_parameters(CompilationSession& session, BenchmarkCache& benchmarks,
+                                          const SendSessionParameterRequest& request,
+                                          SendSessionParameterReply& reply,
+                                          const std::stop_token& stop);
+
+}  // namespace compiler_gym::internal

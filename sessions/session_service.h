@@ -1,0 +1,149 @@
+// What each RPC does, without a transport: the operations of CompilerGymService on the sessions of
+// one process.
+#pragma once
+
+#include <boost/asio/async_result.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "context/context_host.h"
+#include "core/clock.h"
+#include "core/gate.h"
+#include "core/status.h"
+#include "core/unique_handler.h"
+#include "core/worker_pool.h"
+#include "sessions/compilation_session.h"
+#include "sessions/service_spaces.h"
+#include "sessions/session_table.h"
+
+namespace compiler_gym {
+
+/// Makes a plug-in's session, not yet init()-ed. Called from several threads at once.
+using SessionFactory =
+    std::function<std::unique_ptr<CompilationSession>(CompilerGymServiceContext&)>;
+
+struct SessionServiceOptions {
+  /// Sessions open or starting; RESOURCE_EXHAUSTED beyond.
+  std::size_t max_sessions = 16'384;
+  /// Requests waiting for their turn in one session; RESOURCE_EXHAUSTED beyond.
+  std::size_t max_queued_steps = 64;
+};
+
+/// Requests to one session run on the worker pool in the order they came, one at a time; different
+/// sessions run in parallel. Starting a session blocks the caller's thread and nobody else's.
+/// Threads:  every member may be called from any thread, load_spaces() before the others.
+/// Lifetime: must outlive what it has been asked to do; async_end_all() must have completed before
+/// it is destroyed, if a
+///           session was ever started. Requests, replies and stop sources must live until the
+///           operation completes.
+/// Executor: a handler without one of its own runs where the operation ended, mostly on a worker
+/// thread. Cancel:   by the stop source, between actions and between observations, or before the
+/// request's turn: CANCELLED.
+class SessionService {
+ public:
+  SessionService(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
+                 SessionServiceOptions options);
+  SessionService(const SessionService&) = delete;
+  SessionService& operator=(const SessionService&) = delete;
+  ~SessionService();
+
+  /// Asks the plug-in for its spaces. Blocks; once, when the context is initialised and before
+  /// anything else.
+  [[nodiscard]] grpc::Status load_spaces();
+  [[nodiscard]] const ServiceSpaces& spaces() const { return spaces_; }
+
+  /// Blocks for as long as the plug-in takes. The request's program is moved out of it. A failure
+  /// leaves no session.
+  [[nodiscard]] grpc::Status start_session(StartSessionRequest& request, StartSessionReply& reply,
+                                           const std::stop_token& stop);
+
+  /// Copies nothing: the benchmarks are moved out of the request. Blocks for as long as freeing
+  /// evicted ones takes.
+  void add_benchmarks(AddBenchmarkRequest& request);
+
+  /// Signature of all: void(grpc::Status).
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_step(const StepRequest& request, StepReply& reply, std::stop_source stop,
+                  Token&& token) {
+    return initiate(token, [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
+      step(request, reply, stop, std::move(handler));
+    });
+  }
+
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
+                          std::stop_source stop, Token&& token) {
+    return initiate(token, [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
+      fork_session(request, reply, stop, std::move(handler));
+    });
+  }
+
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_send_session_parameter(const SendSessionParameterRequest& request,
+                                    SendSessionParameterReply& reply, std::stop_source stop,
+                                    Token&& token) {
+    return initiate(token, [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
+      send_session_parameter(request, reply, stop, std::move(handler));
+    });
+  }
+
+  /// Completes when the session is destroyed, or at once if it is in the middle of a step, which is
+  /// asked to stop. OK also for a session that does not exist. Cannot be cancelled.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_end_session(const EndSessionRequest& request, EndSessionReply& reply, Token&& token) {
+    return initiate(token, [this, &request, &reply](StatusHandler handler) {
+      end_session(request, reply, std::move(handler));
+    });
+  }
+
+  /// Ends every session, lets no more start, and completes when the last one is destroyed.
+  /// Signature: void().
+  template <boost::asio::completion_token_for<void()> Token>
+  auto async_end_all(Token&& token) {
+    end_all();
+    return alive_.async_close(std::forward<Token>(token));
+  }
+
+  /// Ends sessions not used for `ttl`. Returns how many.
+  std::size_t end_idle_sessions(Clock::duration ttl);
+
+  [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+
+ private:
+  using StatusHandler = UniqueHandler<void(grpc::Status)>;
+
+  template <typename Token, typename Start>
+  static auto initiate(Token&& token, Start start) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [](auto handler, Start run) { run(StatusHandler(std::move(handler))); }, token,
+        std::move(start));
+  }
+
+  void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
+            StatusHandler handler);
+  void fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
+                    std::stop_source stop, StatusHandler handler);
+  void send_session_parameter(const SendSessionParameterRequest& request,
+                              SendSessionParameterReply& reply, std::stop_source stop,
+                              StatusHandler handler);
+  void end_session(const EndSessionRequest& request, EndSessionReply& reply, StatusHandler handler);
+  void end_all();
+
+  template <typename Run>
+  void submit(Session::Id id, std::stop_source stop, StatusHandler handler, Run run);
+  Result<std::unique_ptr<CompilationSession>> make_plugin();
+  template <typename Initialise>
+  Result<Session::Id> open_session(const std::stop_token& stop, Initialise&& initialise);
+
+  const SessionFactory factory_;
+  ContextHost& context_host_;
+  WorkerPool& workers_;
+  const SessionServiceOptions options_;
+  ServiceSpaces spaces_;
+  Gate alive_;  // the plug-in objects of sessions
+  SessionTable sessions_;
+};
+
+}  // namespace compiler_gym
