@@ -53,7 +53,9 @@ void CompletionQueuePump::turn() {
     }
   } next_turn{this};
 
-  const auto poll = std::chrono::system_clock::time_point::min();
+  // The epoch is long past; gRPC takes a time before it, time_point::min() say, for the end of
+  // time.
+  constexpr std::chrono::system_clock::time_point poll{};
   auto wait_until = std::chrono::system_clock::now() + options_.max_wait;
   for (int events = 0; events < options_.max_events_per_turn; ++events) {
     void* tag = nullptr;

@@ -4,7 +4,9 @@
 
 namespace compiler_gym {
 
-Gate::~Gate() { assert(inside_ == 0 && "a gate outlives every pass it gave out"); }
+Gate::~Gate() {
+  assert(inside_ == 0 && "a gate outlives every pass it gave out");
+}
 
 Gate::Pass Gate::try_enter() {
   const std::lock_guard lock(mutex_);

@@ -17,7 +17,8 @@ class SpdlogLogger final : public Logger {
       : Logger(options.level), logger_("service", sinks.begin(), sinks.end()) {
     logger_.set_level(spdlog::level::trace);  // what is enabled was decided before write()
     logger_.set_pattern("%L%m%d %H:%M:%S.%f %t] %v");
-    // spdlog's periodic flush is a global thread; instead, what an operator waits for is written at once.
+    // spdlog's periodic flush is a global thread; instead, what an operator waits for is written at
+    // once.
     logger_.flush_on(options.flush_every_line ? spdlog::level::trace : spdlog::level::info);
   }
 
@@ -67,6 +68,8 @@ std::unique_ptr<Logger> make_logger(const LogOptions& options) {
   return std::make_unique<SpdlogLogger>(options, std::move(sinks));
 }
 
-std::unique_ptr<Logger> make_silent_logger() { return std::make_unique<SilentLogger>(); }
+std::unique_ptr<Logger> make_silent_logger() {
+  return std::make_unique<SilentLogger>();
+}
 
 }  // namespace compiler_gym

@@ -23,7 +23,9 @@ WorkerPool::WorkerPool(WorkerPoolOptions options, Logger& logger)
   }
 }
 
-WorkerPool::~WorkerPool() { join(); }
+WorkerPool::~WorkerPool() {
+  join();
+}
 
 void WorkerPool::join() {
   keep_running_.reset();
