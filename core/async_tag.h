@@ -1,42 +1,30 @@
 // Any gRPC operation that takes a tag, as an Asio operation that takes a completion token.
 #pragma once
 
-#include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "core/completion_tag.h"
-#include "core/unique_handler.h"
+#include "core/internal/pending_handler.h"
 
 namespace compiler_gym {
 namespace internal {
 
-/// One pending operation: a handler waiting for an event. Lives from the initiation to the event, in memory of the
-/// handler's associated allocator.
+/// One gRPC operation and the handler that waits for its event. Lives from the initiation to the event.
 template <typename Handler, typename Fallback>
-class TagOperation final : public CompletionTag {
+class TagOperation final
+    : public CompletionTag,
+      public PendingHandler<TagOperation<Handler, Fallback>, Handler, Fallback> {
  public:
-  using Allocator = typename std::allocator_traits<
-      boost::asio::associated_allocator_t<Handler>>::template rebind_alloc<TagOperation>;
-  using AllocatorTraits = std::allocator_traits<Allocator>;
-  using Executor = decltype(tracked_executor(std::declval<const Handler&>(),
-                                             std::declval<const Fallback&>()));
-
-  static TagOperation* make(Handler handler, const Fallback& fallback) {
-    Allocator allocator(boost::asio::get_associated_allocator(handler));
-    TagOperation* memory = AllocatorTraits::allocate(allocator, 1);
-    return ::new (static_cast<void*>(memory)) TagOperation(std::move(handler), fallback);
-  }
+  using TagOperation::PendingHandler::PendingHandler;
 
   template <typename Cancel>
   void connect_cancellation(Cancel cancel) {
-    auto slot = boost::asio::get_associated_cancellation_slot(handler_);
-    if (slot.is_connected()) {
+    if (auto slot = cancellation_slot(); slot.is_connected()) {
       slot.assign([cancel = std::move(cancel)](boost::asio::cancellation_type type) mutable {
         if (type != boost::asio::cancellation_type::none) {
           cancel();
@@ -45,31 +33,39 @@ class TagOperation final : public CompletionTag {
     }
   }
 
-  void on_event(bool ok) override {
-    if (auto slot = boost::asio::get_associated_cancellation_slot(handler_); slot.is_connected()) {
+  void on_event(bool ok) override { this->complete(ok); }
+
+  /// Instead of on_event(), if the operation was not started.
+  void abandon() {
+    if (auto slot = cancellation_slot(); slot.is_connected()) {
       slot.clear();
     }
-    Handler handler(std::move(handler_));
-    Executor executor(std::move(executor_));
-    destroy();  // before the handler runs, so that it can reuse the memory
-    boost::asio::dispatch(executor, [handler = std::move(handler), ok]() mutable {
-      std::move(handler)(ok);
-    });
-  }
-
-  void destroy() {
-    Allocator allocator(boost::asio::get_associated_allocator(handler_));
-    this->~TagOperation();
-    AllocatorTraits::deallocate(allocator, this, 1);
+    this->destroy();
   }
 
  private:
-  TagOperation(Handler handler, const Fallback& fallback)
-      : handler_(std::move(handler)), executor_(tracked_executor(handler_, fallback)) {}
-  ~TagOperation() = default;
+  auto cancellation_slot() const {
+    return boost::asio::get_associated_cancellation_slot(this->handler());
+  }
+};
 
-  Handler handler_;
-  Executor executor_;
+struct NotCancellable {};
+
+struct InitiateTag {
+  template <typename Handler, typename Executor, typename Initiate, typename Cancel>
+  void operator()(Handler handler, Executor fallback, Initiate initiate, Cancel cancel) const {
+    using Operation = TagOperation<Handler, Executor>;
+    Operation* operation = Operation::make(std::move(handler), fallback);
+    try {
+      if constexpr (!std::is_same_v<Cancel, NotCancellable>) {
+        operation->connect_cancellation(std::move(cancel));
+      }
+      initiate(operation->armed());
+    } catch (...) {
+      operation->abandon();
+      throw;
+    }
+  }
 };
 
 }  // namespace internal
@@ -86,36 +82,15 @@ class TagOperation final : public CompletionTag {
 template <typename Executor, typename Initiate, typename Cancel,
           boost::asio::completion_token_for<void(bool)> Token>
 auto async_tag(const Executor& executor, Initiate initiate, Cancel cancel, Token&& token) {
-  return boost::asio::async_initiate<Token, void(bool)>(
-      [](auto handler, Executor fallback, Initiate start, Cancel stop) {
-        using Operation = internal::TagOperation<decltype(handler), Executor>;
-        Operation* operation = Operation::make(std::move(handler), fallback);
-        try {
-          operation->connect_cancellation(std::move(stop));
-          start(operation->armed());
-        } catch (...) {
-          operation->destroy();
-          throw;
-        }
-      },
-      token, executor, std::move(initiate), std::move(cancel));
+  return boost::asio::async_initiate<Token, void(bool)>(internal::InitiateTag{}, token, executor,
+                                                        std::move(initiate), std::move(cancel));
 }
 
 template <typename Executor, typename Initiate,
           boost::asio::completion_token_for<void(bool)> Token = boost::asio::use_awaitable_t<>>
 auto async_tag(const Executor& executor, Initiate initiate, Token&& token = Token()) {
-  return boost::asio::async_initiate<Token, void(bool)>(
-      [](auto handler, Executor fallback, Initiate start) {
-        using Operation = internal::TagOperation<decltype(handler), Executor>;
-        Operation* operation = Operation::make(std::move(handler), fallback);
-        try {
-          start(operation->armed());
-        } catch (...) {
-          operation->destroy();
-          throw;
-        }
-      },
-      token, executor, std::move(initiate));
+  return async_tag(executor, std::move(initiate), internal::NotCancellable{},
+                   std::forward<Token>(token));
 }
 
 }  // namespace compiler_gym

@@ -3,9 +3,9 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <atomic>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/io_context.hpp>
-#include <atomic>
 #include <chrono>
 #include <memory>
 

@@ -4,7 +4,7 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-#include <chrono>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -60,7 +60,11 @@ Logger::~Logger() = default;
 std::unique_ptr<Logger> make_logger(const LogOptions& options) {
   std::vector<spdlog::sink_ptr> sinks;
   if (!options.file.empty()) {
-    sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file));
+    try {
+      sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file));
+    } catch (const spdlog::spdlog_ex& error) {  // a class of spdlog's own; its text names the file
+      throw std::runtime_error(error.what());
+    }
   }
   if (options.to_stderr) {
     sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());

@@ -56,7 +56,7 @@ class Logger {
 struct LogOptions {
   LogLevel level = LogLevel::kInfo;
   /// A regular file, made or appended to; none if empty.
-  std::string file;
+  std::string file{};
   /// Also to stderr.
   bool to_stderr = false;
   /// Flush after verbose lines too, not only after info and errors.

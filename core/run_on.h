@@ -1,28 +1,48 @@
 // Runs a function on another executor and comes back with its result.
 #pragma once
 
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
-#include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include "core/unique_handler.h"
+#include "core/internal/pending_handler.h"
 
 namespace compiler_gym {
 namespace internal {
 
-template <typename Result>
-struct RunOnSignature {
-  using type = void(std::exception_ptr, Result);
-};
-template <>
-struct RunOnSignature<void> {
-  using type = void(std::exception_ptr);
+/// What calling the function came to, as the arguments of a completion handler.
+template <typename Function>
+auto outcome_of(Function function) {
+  using R = std::invoke_result_t<Function&>;
+  if constexpr (std::is_void_v<R>) {
+    std::tuple<std::exception_ptr> outcome;
+    try {
+      function();
+    } catch (...) {
+      std::get<0>(outcome) = std::current_exception();
+    }
+    return outcome;
+  } else {
+    std::tuple<std::exception_ptr, R> outcome;
+    try {
+      std::get<1>(outcome) = function();
+    } catch (...) {
+      std::get<0>(outcome) = std::current_exception();
+    }
+    return outcome;
+  }
+}
+
+template <typename Outcome>
+struct RunOnSignature;
+template <typename... Args>
+struct RunOnSignature<std::tuple<Args...>> {
+  using type = void(Args...);
 };
 
 }  // namespace internal
@@ -32,43 +52,23 @@ struct RunOnSignature<void> {
 ///     Module module = co_await run_on(workers.executor(), [path] { return parse(path); });
 ///
 /// Signature: void(std::exception_ptr, R), or void(std::exception_ptr) if the function returns void; R is default
-///            constructible and movable.
-/// Executor:  the handler runs on its associated executor; one without runs on `executor`, where the function ran.
+///            constructible and move-assignable.
+/// Executor:  the handler runs on its associated executor; one without runs on `executor`, where the function ran. The
+///            function and what it captured are destroyed before, on `executor`.
 /// Cancel:    not supported: what is posted runs.
-template <typename Executor, typename Function,
-          typename Token = boost::asio::use_awaitable_t<>>
+template <typename Executor, typename Function, typename Token = boost::asio::use_awaitable_t<>>
 auto run_on(const Executor& executor, Function function, Token&& token = Token()) {
-  using R = std::invoke_result_t<Function&>;
-  using Signature = typename internal::RunOnSignature<R>::type;
+  using Outcome = decltype(internal::outcome_of(std::move(function)));
+  using Signature = typename internal::RunOnSignature<Outcome>::type;
   return boost::asio::async_initiate<Token, Signature>(
       [](auto handler, Executor target, Function work) {
-        auto completion_executor = tracked_executor(handler, target);
+        auto handler_executor = internal::tracked_executor(handler, target);
         boost::asio::post(target, [handler = std::move(handler), work = std::move(work),
-                                   completion_executor]() mutable {
-          std::exception_ptr error;
-          if constexpr (std::is_void_v<R>) {
-            try {
-              work();
-            } catch (...) {
-              error = std::current_exception();
-            }
-            boost::asio::dispatch(completion_executor,
-                                  [handler = std::move(handler), error]() mutable {
-                                    std::move(handler)(std::move(error));
-                                  });
-          } else {
-            R result{};
-            try {
-              result = work();
-            } catch (...) {
-              error = std::current_exception();
-            }
-            boost::asio::dispatch(
-                completion_executor,
-                [handler = std::move(handler), error, result = std::move(result)]() mutable {
-                  std::move(handler)(std::move(error), std::move(result));
-                });
-          }
+                                   handler_executor = std::move(handler_executor)]() mutable {
+          // The function is gone before the handler runs: what it captured may be what the handler ends.
+          Outcome outcome = internal::outcome_of(std::move(work));
+          boost::asio::dispatch(handler_executor,
+                                internal::Completion{std::move(handler), std::move(outcome)});
         });
       },
       token, executor, std::move(function));

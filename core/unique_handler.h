@@ -1,32 +1,20 @@
 // A completion handler of any type, kept until its operation completes.
 #pragma once
 
-#include <boost/asio/associated_allocator.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/execution/outstanding_work.hpp>
-#include <boost/asio/prefer.hpp>
 #include <boost/asio/system_executor.hpp>
 #include <cassert>
-#include <memory>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
-namespace compiler_gym {
+#include "core/internal/pending_handler.h"
 
-/// The executor of `handler` (`fallback` where it names none), kept from running out of work while held.
-template <typename Handler, typename Fallback>
-auto tracked_executor(const Handler& handler, const Fallback& fallback) {
-  return boost::asio::prefer(boost::asio::get_associated_executor(handler, fallback),
-                             boost::asio::execution::outstanding_work.tracked);
-}
+namespace compiler_gym {
 
 /// A move-only completion handler, type-erased so that an operation can be stored in a plain class.
 /// Calling it, once, dispatches the handler to its associated executor; a handler without one runs where the call is
 /// made. Memory comes from the handler's associated allocator and is given back before the handler runs. Until then
 /// the handler's executor is kept from running out of work.
-/// Source: asio::any_completion_handler, which Boost 1.81 does not have yet.
+/// Source: asio::any_completion_handler, which erases the executor as well and so allocates once more per completion.
 template <typename Signature>
 class UniqueHandler;
 
@@ -76,51 +64,17 @@ class UniqueHandler<void(Args...)> {
   };
 
   template <typename Handler, typename Fallback>
-  class Holder final : public Erased {
+  class Holder final
+      : public Erased,
+        public internal::PendingHandler<Holder<Handler, Fallback>, Handler, Fallback> {
    public:
-    using Allocator = typename std::allocator_traits<
-        boost::asio::associated_allocator_t<Handler>>::template rebind_alloc<Holder>;
-    using AllocatorTraits = std::allocator_traits<Allocator>;
-    using Executor = decltype(tracked_executor(std::declval<const Handler&>(),
-                                               std::declval<const Fallback&>()));
-
-    template <typename H>
-    static Holder* make(H&& handler, const Fallback& fallback) {
-      Allocator allocator(boost::asio::get_associated_allocator(handler));
-      Holder* memory = AllocatorTraits::allocate(allocator, 1);
-      try {
-        return ::new (static_cast<void*>(memory)) Holder(std::forward<H>(handler), fallback);
-      } catch (...) {
-        AllocatorTraits::deallocate(allocator, memory, 1);
-        throw;
-      }
-    }
+    using Pending = internal::PendingHandler<Holder, Handler, Fallback>;
+    using Pending::Pending;
 
     void complete(Args... args) override {
-      Handler handler(std::move(handler_));
-      Executor executor(std::move(executor_));
-      destroy();  // before the handler runs, so that it can reuse the memory
-      boost::asio::dispatch(
-          executor, [handler = std::move(handler),
-                     arguments = std::tuple<Args...>(std::move(args)...)]() mutable {
-            std::apply(std::move(handler), std::move(arguments));
-          });
+      Pending::template complete<Args...>(std::move(args)...);
     }
-
-    void destroy() override {
-      Allocator allocator(boost::asio::get_associated_allocator(handler_));
-      this->~Holder();
-      AllocatorTraits::deallocate(allocator, this, 1);
-    }
-
-   private:
-    template <typename H>
-    Holder(H&& handler, const Fallback& fallback)
-        : handler_(std::forward<H>(handler)), executor_(tracked_executor(handler_, fallback)) {}
-    ~Holder() = default;
-
-    Handler handler_;
-    Executor executor_;
+    void destroy() override { Pending::destroy(); }
   };
 
   Erased* holder_ = nullptr;

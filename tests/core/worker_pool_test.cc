@@ -1,0 +1,99 @@
+#include "core/worker_pool.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <latch>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "tests/support/recording_logger.h"
+
+namespace compiler_gym {
+namespace {
+
+using boost::asio::post;
+using testing::RecordingLogger;
+
+class WorkerPoolTest : public ::testing::Test {
+ protected:
+  RecordingLogger logger_;
+};
+
+TEST_F(WorkerPoolTest, HasAtLeastOneThread) {
+  WorkerPool pool({.threads = 0}, logger_);
+  EXPECT_EQ(pool.size(), 1U);
+  std::latch ran(1);
+  post(pool.executor(), [&] { ran.count_down(); });
+  ran.wait();
+}
+
+TEST_F(WorkerPoolTest, OneThreadRunsThingsInOrderOfArrival) {
+  std::string order;
+  WorkerPool pool({.threads = 1}, logger_);
+  for (char c = 'a'; c <= 'e'; ++c) {
+    post(pool.executor(), [&order, c] { order += c; });
+  }
+  pool.join();
+  EXPECT_EQ(order, "abcde");
+}
+
+TEST_F(WorkerPoolTest, AsManyThingsRunAtOnceAsThereAreThreads) {
+  constexpr int kThreads = 3;
+  WorkerPool pool({.threads = kThreads}, logger_);
+  std::latch all_inside(kThreads);
+  for (int i = 0; i < kThreads; ++i) {
+    post(pool.executor(), [&] { all_inside.arrive_and_wait(); });
+  }
+  pool.join();  // returns, or they waited for each other in vain
+}
+
+TEST_F(WorkerPoolTest, TheDestructorRunsWhatIsQueued) {
+  int ran = 0;
+  {
+    std::latch go(1);
+    WorkerPool pool({.threads = 1}, logger_);
+    post(pool.executor(), [&] { go.wait(); });
+    for (int i = 0; i < 10; ++i) {
+      post(pool.executor(), [&] { ++ran; });
+    }
+    EXPECT_EQ(ran, 0);
+    go.count_down();
+  }
+  EXPECT_EQ(ran, 10);
+}
+
+TEST_F(WorkerPoolTest, JoinIsIdempotent) {
+  WorkerPool pool({.threads = 2}, logger_);
+  pool.join();
+  pool.join();
+}
+
+TEST_F(WorkerPoolTest, LogsAnExceptionOnceAndGoesOn) {
+  bool next_ran = false;
+  WorkerPool pool({.threads = 1}, logger_);
+  post(pool.executor(), [] { throw std::runtime_error("out of paper"); });
+  post(pool.executor(), [&] { next_ran = true; });
+  pool.join();
+  EXPECT_TRUE(next_ran);
+  EXPECT_EQ(logger_.lines().size(), 1U) << logger_.text();
+  EXPECT_EQ(logger_.count(LogLevel::kError, "out of paper"), 1) << logger_.text();
+}
+
+TEST_F(WorkerPoolTest, NamesItsThreads) {
+  std::string name;
+  WorkerPool pool({.threads = 1, .name = "session-worker"}, logger_);
+  post(pool.executor(), [&] {
+    std::array<char, 16> buffer{};
+    pthread_getname_np(pthread_self(), buffer.data(), buffer.size());
+    name = buffer.data();
+  });
+  pool.join();
+  EXPECT_EQ(name, "session-worker-") << "the kernel keeps 15 characters";
+}
+
+}  // namespace
+}  // namespace compiler_gym
