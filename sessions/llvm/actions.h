@@ -1,0 +1,41 @@
+// The action spaces of the LLVM service: what a client may do to a module, by number.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace compiler_gym {
+
+/// How to learn whether a pipeline changed the module.
+enum class ChangeDetection {
+  kPassManager,  ///< from what the pass manager answers: nothing changed if all analyses are
+                 ///< preserved
+  kHash,  ///< by comparing hashes: a pass of this pipeline changes modules and says it did not
+};
+
+/// One action.
+struct LlvmAction {
+  /// What clients call it. Unique in its space, and without white space: clients join and split
+  /// command lines with it.
+  std::string_view flag;
+  /// What runs: a pipeline in the syntax of `opt -passes=`.
+  std::string_view pipeline;
+  ChangeDetection change_detection = ChangeDetection::kPassManager;
+};
+
+/// A list of actions; a client names one by its position, so the order is part of the interface.
+struct LlvmActionSpace {
+  std::string_view name;
+  std::span<const LlvmAction> actions;
+};
+
+/// The spaces in the order in which the service lists them: `PassesAll`, CompilerGym's 124 actions.
+[[nodiscard]] std::span<const LlvmActionSpace> llvm_action_spaces();
+
+/// Null if there is no space of that name.
+[[nodiscard]] const LlvmActionSpace* find_llvm_action_space(std::string_view name);
+
+/// CompilerGym's actions, in its order and under its names: LLVM 10's command line flags.
+[[nodiscard]] std::span<const LlvmAction> passes_all_actions();
+
+}  // namespace compiler_gym

@@ -1,0 +1,160 @@
+#include "sessions/llvm/benchmark_loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <llvm/IR/Module.h>
+#include <sys/stat.h>
+
+#include <boost/filesystem.hpp>
+#include <fstream>
+#include <string>
+
+#include "sessions/llvm/crash_recovery.h"
+#include "sessions/llvm/ir_module.h"
+#include "tests/llvm/test_modules.h"
+#include "tests/llvm/value_of.h"
+
+namespace compiler_gym {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+TEST(FileUriTest, CutsOffEightCharacters) {
+  EXPECT_EQ(value_of(path_from_file_uri("file:////tmp/program.bc")), "/tmp/program.bc");
+  EXPECT_EQ(value_of(path_from_file_uri("file:///program.bc")), "program.bc");
+}
+
+TEST(FileUriTest, RefusesOtherSchemes) {
+  const grpc::Status status = path_from_file_uri("https://invalid/scheme").error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "Invalid benchmark data URI. Only the file:/// scheme is supported: "
+            "\"https://invalid/scheme\"");
+}
+
+class ProgramFileTest : public testing::Test {
+ protected:
+  ProgramFileTest() { boost::filesystem::create_directories(directory_); }
+  ~ProgramFileTest() override { boost::filesystem::remove_all(directory_); }
+
+  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+
+  const boost::filesystem::path directory_ =
+      boost::filesystem::temp_directory_path() / boost::filesystem::unique_path();
+};
+
+TEST_F(ProgramFileTest, IsReadWhole) {
+  EXPECT_EQ(value_of(read_program_file(crc32_path())), crc32_bitcode());
+}
+
+TEST_F(ProgramFileTest, MissingIsNotFound) {
+  const grpc::Status status = read_program_file(path("missing.bc")).error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(status.error_message(), "File not found: \"" + path("missing.bc") + "\"");
+}
+
+TEST_F(ProgramFileTest, EmptyIsInvalid) {
+  const std::ofstream file(path("empty.bc"));
+  const grpc::Status status = read_program_file(path("empty.bc")).error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "File is empty: \"" + path("empty.bc") + "\"");
+}
+
+TEST_F(ProgramFileTest, DirectoryIsInvalid) {
+  const grpc::Status status = read_program_file(directory_.string()).error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), StartsWith("Error reading file: \""));
+}
+
+TEST_F(ProgramFileTest, PipeIsRefusedRatherThanWaitedFor) {
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  const grpc::Status status = read_program_file(path("pipe")).error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), StartsWith("Error reading file: \""));
+}
+
+class NormaliseTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { enable_crash_recovery(); }
+};
+
+TEST_F(NormaliseTest, TakesNamesAndMetadataAway) {
+  const IrModule module = parse_module(value_of(normalise_bitcode(crc32_bitcode(), "uri")));
+  const std::string text = ir_text(*module);
+  EXPECT_THAT(text, StartsWith("; ModuleID = '-'\nsource_filename = \"-\"\n"));
+  EXPECT_TRUE(module->named_metadata_empty());
+  EXPECT_THAT(text, Not(HasSubstr("llvm.ident")));
+}
+
+TEST_F(NormaliseTest, TakesDebugInformationAway) {
+  const std::string bitcode = assemble(R"(
+    define void @f() !dbg !4 {
+      ret void, !dbg !7
+    }
+    !llvm.dbg.cu = !{!0}
+    !llvm.module.flags = !{!2, !3}
+    !0 = distinct !DICompileUnit(language: DW_LANG_C99, file: !1, emissionKind: FullDebug)
+    !1 = !DIFile(filename: "secret.c", directory: "/home/someone")
+    !2 = !{i32 2, !"Debug Info Version", i32 3}
+    !3 = !{i32 1, !"wchar_size", i32 4}
+    !4 = distinct !DISubprogram(name: "f", file: !1, line: 1, type: !5, spFlags: DISPFlagDefinition, unit: !0)
+    !5 = !DISubroutineType(types: !6)
+    !6 = !{null}
+    !7 = !DILocation(line: 2, column: 3, scope: !4)
+  )");
+  const std::string text = ir_text(*parse_module(value_of(normalise_bitcode(bitcode, "uri"))));
+  EXPECT_THAT(text, Not(HasSubstr("!dbg")));
+  EXPECT_THAT(text, Not(HasSubstr("secret.c")));
+  EXPECT_THAT(text, Not(HasSubstr("wchar_size")));
+}
+
+TEST_F(NormaliseTest, IsDeterministicAndStable) {
+  const std::string once = value_of(normalise_bitcode(crc32_bitcode(), "uri"));
+  EXPECT_EQ(value_of(normalise_bitcode(crc32_bitcode(), "other")), once);
+}
+
+TEST_F(NormaliseTest, RefusesWhatIsNotBitcode) {
+  for (const std::string bytes : {"", "Invalid bitcode", "BC\xC0\xDE",
+                                  "\x7f"
+                                  "ELF"}) {
+    const grpc::Status status = normalise_bitcode(bytes, "benchmark://new").error();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message(), "Failed to parse LLVM bitcode: \"benchmark://new\"");
+  }
+}
+
+TEST_F(NormaliseTest, SurvivesDamagedBitcode) {
+  // One bit of every 61st byte, in turn: some of these crash LLVM's reader.
+  for (std::size_t at = 0; at < crc32_bitcode().size(); at += 61) {
+    std::string damaged = crc32_bitcode();
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (at % 8)));
+    const Result<std::string> result = normalise_bitcode(damaged, "damaged");
+    if (!result) {
+      EXPECT_TRUE(result.error().error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
+                  result.error().error_code() == grpc::StatusCode::DATA_LOSS)
+          << at << ": " << to_string(result.error());
+    }
+  }
+}
+
+TEST_F(NormaliseTest, RefusesAModuleThatBreaksTheRules) {
+  // The reader does not look at attributes' places, the verifier does.
+  const std::string bitcode = assemble(R"(
+    define void @f() {
+      ret void
+    }
+    define i32 @g(i32 %x) {
+      ret i32 %x
+    }
+  )");
+  IrModule module = parse_module(bitcode);
+  module->getFunction("g")->addFnAttr(llvm::Attribute::ZExt);
+  const grpc::Status status = normalise_bitcode(write_bitcode(*module), "uri").error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_THAT(status.error_message(), StartsWith("Failed to verify module: "));
+}
+
+}  // namespace
+}  // namespace compiler_gym
