@@ -1,5 +1,6 @@
 #include "context/benchmark_cache.h"
 
+#include <iterator>
 #include <utility>
 
 namespace compiler_gym {
@@ -7,7 +8,7 @@ namespace compiler_gym {
 BenchmarkCache::BenchmarkCache(std::size_t max_size_in_bytes)
     : max_size_in_bytes_(max_size_in_bytes) {}
 
-void BenchmarkCache::add(Benchmark&& benchmark) {
+std::shared_ptr<const Benchmark> BenchmarkCache::add(Benchmark&& benchmark) {
   const std::size_t added_size = benchmark.ByteSizeLong();
   auto added = std::make_shared<const Benchmark>(std::move(benchmark));
 
@@ -17,13 +18,14 @@ void BenchmarkCache::add(Benchmark&& benchmark) {
     remove_locked(same_uri->second, evicted);
   }
   if (size_in_bytes_ + added_size > max_size_in_bytes_) {
-    // To half rather than just enough: evicting is rare then, instead of once for every addition to a full cache.
+    // To half rather than just enough: evicting is rare then, instead of once for every addition to
+    // a full cache.
     evict_locked(max_size_in_bytes_ / 2, evicted);
   }
-  const std::string_view uri = added->uri();
-  entries_.push_front({std::move(added), added_size});
-  by_uri_.emplace(uri, entries_.begin());
+  entries_.push_front({added, added_size});
+  by_uri_.emplace(added->uri(), entries_.begin());
   size_in_bytes_ += added_size;
+  return added;
 }
 
 std::shared_ptr<const Benchmark> BenchmarkCache::get(std::string_view uri) {

@@ -4,22 +4,28 @@
 
 namespace compiler_gym {
 
-// Until a ContextHost takes it over, the strand lies on the system executor, so that a context can be used alone.
+// Until a ContextHost takes it over, the strand lies on the system executor, so that a context can
+// be used alone.
 CompilerGymServiceContext::CompilerGymServiceContext(boost::filesystem::path workingDirectory)
     : workingDirectory_(std::move(workingDirectory)),
       strand_(boost::asio::any_io_executor(boost::asio::system_executor())) {}
 
 CompilerGymServiceContext::~CompilerGymServiceContext() = default;
 
-grpc::Status CompilerGymServiceContext::init() { return grpc::Status::OK; }
+grpc::Status CompilerGymServiceContext::init() {
+  return grpc::Status::OK;
+}
 
-grpc::Status CompilerGymServiceContext::shutdown() { return grpc::Status::OK; }
+grpc::Status CompilerGymServiceContext::shutdown() {
+  return grpc::Status::OK;
+}
 
 boost::asio::awaitable<grpc::Status> CompilerGymServiceContext::async_init(WorkerPool& workers) {
   co_return co_await run_on(workers.executor(), [this] { return init(); });
 }
 
-boost::asio::awaitable<grpc::Status> CompilerGymServiceContext::async_shutdown(WorkerPool& workers) {
+boost::asio::awaitable<grpc::Status> CompilerGymServiceContext::async_shutdown(
+    WorkerPool& workers) {
   co_return co_await run_on(workers.executor(), [this] { return shutdown(); });
 }
 

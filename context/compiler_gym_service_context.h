@@ -15,19 +15,24 @@
 
 namespace compiler_gym {
 
-/// One per service, made before any session and destroyed after the last. Derive from it to share state between
-/// sessions; a service that shares nothing uses DefaultCompilerGymServiceContext and need not name it.
+/// One per service, made before any session and destroyed after the last. Derive from it to share
+/// state between sessions; a service that shares nothing uses DefaultCompilerGymServiceContext and
+/// need not name it.
 ///
-/// Order:    init() is called first, before any session exists and before the service listens. shutdown() is called
-///           last, when every session has ended, exactly once, also when init() failed. A failed init() keeps the service
-///           from starting; either failure is in the exit status of the process.
-/// Override: init() and shutdown(), which may block (they run on a worker thread), or async_init() and
+/// Order:    init() is called first, before any session exists and before the service listens.
+/// shutdown() is called
+///           last, when every session has ended, exactly once, also when init() failed. A failed
+///           init() keeps the service from starting; either failure is in the exit status of the
+///           process.
+/// Override: init() and shutdown(), which may block (they run on a worker thread), or async_init()
+/// and
 ///           async_shutdown(), which must not (they run on the io_context).
-/// Threads:  workingDirectory() from anywhere. State of a derived class is touched inside run(), which puts one function
-///           after another; or the derived class synchronises itself and says so. What is handed to sessions should be
-///           immutable and shared: `std::shared_ptr<const T>`.
-/// Errors:   an exception from any override becomes the status INTERNAL `Unhandled exception: <what()>`.
-/// Source:   CompilerGym issue 591.
+/// Threads:  workingDirectory() from anywhere. State of a derived class is touched inside run(),
+/// which puts one function
+///           after another; or the derived class synchronises itself and says so. What is handed to
+///           sessions should be immutable and shared: `std::shared_ptr<const T>`.
+/// Errors:   an exception from any override becomes the status INTERNAL `Unhandled exception:
+/// <what()>`. Source:   CompilerGym issue 591.
 class CompilerGymServiceContext {
  public:
   explicit CompilerGymServiceContext(boost::filesystem::path workingDirectory);
@@ -38,19 +43,24 @@ class CompilerGymServiceContext {
   [[nodiscard]] virtual grpc::Status init();
   [[nodiscard]] virtual grpc::Status shutdown();
 
-  /// Run on the context's strand. By default init() and shutdown() on `workers`. An override can co_await timers, sockets
-  /// or run_on(workers.executor(), ...); `co_await boost::asio::this_coro::executor` is the strand.
+  /// Run on the context's strand. By default init() and shutdown() on `workers`. An override can
+  /// co_await timers, sockets or run_on(workers.executor(), ...); `co_await
+  /// boost::asio::this_coro::executor` is the strand.
   [[nodiscard]] virtual boost::asio::awaitable<grpc::Status> async_init(WorkerPool& workers);
   [[nodiscard]] virtual boost::asio::awaitable<grpc::Status> async_shutdown(WorkerPool& workers);
 
   /// Where the service may keep files. Exists before init() and until after shutdown().
-  [[nodiscard]] const boost::filesystem::path& workingDirectory() const { return workingDirectory_; }
+  [[nodiscard]] const boost::filesystem::path& workingDirectory() const {
+    return workingDirectory_;
+  }
 
-  /// Runs `function()` on the strand, never at the same time as another, and completes with its result (see run_on()).
-  /// It should be short, and must not block: the strand's thread is one of those that serve requests.
+  /// Runs `function()` on the strand, never at the same time as another, and completes with its
+  /// result (see run_on()). It should be short, and must not block: the strand's thread is one of
+  /// those that serve requests.
   ///
-  ///     int seen = co_await context.run([&] { return ++seen_; });                              // in a coroutine
-  ///     int seen = context.run([&] { return ++seen_; }, boost::asio::use_future).get();        // in a session
+  ///     int seen = co_await context.run([&] { return ++seen_; });                              //
+  ///     in a coroutine int seen = context.run([&] { return ++seen_; },
+  ///     boost::asio::use_future).get();        // in a session
   ///
   /// The second form blocks the caller's worker thread; never use it on the io_context.
   template <typename Function, typename Token = boost::asio::use_awaitable_t<>>

@@ -56,6 +56,16 @@ void ContextHost::shutdown(StatusHandler handler) {
   });
 }
 
+void ContextHost::cancel_init() {
+  boost::asio::dispatch(context_->strand_, [this] { cancel_init_on_strand(); });
+}
+
+void ContextHost::cancel_init_on_strand() {
+  if (state_ == ContextState::kInitializing) {
+    cancel_init_.emit(boost::asio::cancellation_type::terminal);
+  }
+}
+
 void ContextHost::init_on_strand(StatusHandler handler) {
   if (state_ != ContextState::kNew) {
     complete(std::move(handler), failed_precondition("the service context was initialised before"));
@@ -65,8 +75,8 @@ void ContextHost::init_on_strand(StatusHandler handler) {
   boost::asio::co_spawn(
       context_->strand_, context_->async_init(workers_),
       boost::asio::bind_cancellation_slot(
-          cancel_init_.slot(), [this, handler = std::move(handler)](
-                                   std::exception_ptr error, grpc::Status returned) mutable {
+          cancel_init_.slot(), [this, handler = std::move(handler)](std::exception_ptr error,
+                                                                    grpc::Status returned) mutable {
             const grpc::Status status = outcome(std::move(error), std::move(returned));
             state_ = status.ok() ? ContextState::kRunning : ContextState::kInitFailed;
             if (!shutdown_waiters_.empty()) {
@@ -84,7 +94,7 @@ void ContextHost::shutdown_on_strand(StatusHandler handler) {
       break;
     case ContextState::kInitializing:
       shutdown_waiters_.push_back(std::move(handler));
-      cancel_init_.emit(boost::asio::cancellation_type::terminal);
+      cancel_init_on_strand();
       break;
     case ContextState::kRunning:
     case ContextState::kInitFailed:
@@ -104,8 +114,7 @@ void ContextHost::start_shutdown_on_strand() {
   state_ = ContextState::kShuttingDown;
   boost::asio::co_spawn(context_->strand_, context_->async_shutdown(workers_),
                         [this](std::exception_ptr error, grpc::Status returned) {
-                          finish_shutdown_on_strand(
-                              outcome(std::move(error), std::move(returned)));
+                          finish_shutdown_on_strand(outcome(std::move(error), std::move(returned)));
                         });
 }
 

@@ -27,10 +27,10 @@ enum class ContextState {
   kShutDown,      ///< shutdown() has returned, well or not
 };
 
-/// Holds what sessions share for the life of a service: the plug-in's context and the benchmark cache. Puts the context's
-/// strand on the service's io_context and runs its init and shutdown there.
-/// Threads:  every member may be called from any thread.
-/// Lifetime: must outlive every session. Once async_init() was called, async_shutdown() must have completed before the
+/// Holds what sessions share for the life of a service: the plug-in's context and the benchmark
+/// cache. Puts the context's strand on the service's io_context and runs its init and shutdown
+/// there. Threads:  every member may be called from any thread. Lifetime: must outlive every
+/// session. Once async_init() was called, async_shutdown() must have completed before the
 ///           host is destroyed (asserted).
 /// Source:   state that outlives a session, CompilerGym issue 591.
 class ContextHost {
@@ -43,7 +43,8 @@ class ContextHost {
   ~ContextHost();
 
   /// Runs the context's init. Signature: void(grpc::Status).
-  /// Errors: what init returned; INTERNAL for an exception; CANCELLED if async_shutdown() was called meanwhile and
+  /// Errors: what init returned; INTERNAL for an exception; CANCELLED if async_shutdown() was
+  /// called meanwhile and
   ///         the context heeded it; FAILED_PRECONDITION if it was called before.
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_init(Token&& token) {
@@ -51,13 +52,18 @@ class ContextHost {
         [this](auto handler) { init(StatusHandler(std::move(handler), executor_)); }, token);
   }
 
-  /// Runs the context's shutdown, once: it waits for an init that is under way, which it cancels, and does nothing if there
-  /// was none. Further calls complete with the first one's status. Signature: void(grpc::Status). Cannot be cancelled.
+  /// Runs the context's shutdown, once: it waits for an init that is under way, which it cancels,
+  /// and does nothing if there was none. Further calls complete with the first one's status.
+  /// Signature: void(grpc::Status). Cannot be cancelled.
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_shutdown(Token&& token) {
     return boost::asio::async_initiate<Token, void(grpc::Status)>(
         [this](auto handler) { shutdown(StatusHandler(std::move(handler), executor_)); }, token);
   }
+
+  /// Asks an init that is under way to end early; one that blocks a worker, or does not heed it,
+  /// runs to its end.
+  void cancel_init();
 
   [[nodiscard]] ContextState state() const noexcept { return state_.load(); }
   [[nodiscard]] CompilerGymServiceContext& context() noexcept { return *context_; }
@@ -70,6 +76,7 @@ class ContextHost {
   void shutdown(StatusHandler handler);
   void init_on_strand(StatusHandler handler);
   void shutdown_on_strand(StatusHandler handler);
+  void cancel_init_on_strand();
   void start_shutdown_on_strand();
   void finish_shutdown_on_strand(grpc::Status status);
   void complete(StatusHandler handler, grpc::Status status);

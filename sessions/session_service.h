@@ -67,33 +67,36 @@ class SessionService {
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_step(const StepRequest& request, StepReply& reply, std::stop_source stop,
                   Token&& token) {
-    return initiate(token, [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-      step(request, reply, stop, std::move(handler));
-    });
+    return initiate(std::forward<Token>(token),
+                    [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
+                      step(request, reply, stop, std::move(handler));
+                    });
   }
 
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
                           std::stop_source stop, Token&& token) {
-    return initiate(token, [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-      fork_session(request, reply, stop, std::move(handler));
-    });
+    return initiate(std::forward<Token>(token),
+                    [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
+                      fork_session(request, reply, stop, std::move(handler));
+                    });
   }
 
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_send_session_parameter(const SendSessionParameterRequest& request,
                                     SendSessionParameterReply& reply, std::stop_source stop,
                                     Token&& token) {
-    return initiate(token, [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-      send_session_parameter(request, reply, stop, std::move(handler));
-    });
+    return initiate(std::forward<Token>(token),
+                    [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
+                      send_session_parameter(request, reply, stop, std::move(handler));
+                    });
   }
 
   /// Completes when the session is destroyed, or at once if it is in the middle of a step, which is
   /// asked to stop. OK also for a session that does not exist. Cannot be cancelled.
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_end_session(const EndSessionRequest& request, EndSessionReply& reply, Token&& token) {
-    return initiate(token, [this, &request, &reply](StatusHandler handler) {
+    return initiate(std::forward<Token>(token), [this, &request, &reply](StatusHandler handler) {
       end_session(request, reply, std::move(handler));
     });
   }

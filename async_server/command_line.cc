@@ -1,0 +1,210 @@
+#include "async_server/command_line.h"
+
+#include <fmt/core.h>
+
+#include <boost/program_options.hpp>
+#include <charconv>
+#include <limits>
+#include <sstream>
+#include <vector>
+
+#include "async_server/internal/listen_address.h"
+#include "async_server/version.h"
+
+namespace compiler_gym {
+namespace {
+
+namespace po = boost::program_options;
+using Text = std::vector<std::string>;
+
+// Values stay text until read(), so that every error names the flag, the value and the limits in
+// one form.
+po::options_description describe(const ServerOptions& defaults) {
+  po::options_description flags("Flags");
+  const auto value = [] { return po::value<Text>()->composing(); };
+  const auto number = [&](auto standard) {
+    return po::value<Text>()->composing()->value_name(fmt::format("N (={})", standard));
+  };
+  auto add = flags.add_options();
+  add("working_dir", value()->value_name("PATH"),
+      "where port.txt, pid.txt, logs/ and the compiler's files go; made if it does not exist "
+      "(default: a new "
+      "directory under the temporary directory)");
+  add("port", number(0), "TCP port on the loopback interface; 0 is any free one");
+  add("listen", value()->value_name("ADDRESS"),
+      "host:port or unix:PATH instead of the loopback interface; may be given several times");
+  add("workers", number("processors"), "threads for steps, and as many for starting sessions");
+  add("max_sessions", number(defaults.sessions.max_sessions), "open sessions at one time");
+  add("max_queued_steps", number(defaults.sessions.max_queued_steps),
+      "requests waiting for their turn in one session");
+  add("drain_grace", number(defaults.drain_grace.count() / 1000),
+      "seconds that running requests are given after SIGTERM or SIGINT; a second signal cancels "
+      "them at once");
+  add("session_ttl", number(0), "seconds after which an idle session is ended; 0 is never");
+  add("alsologtostderr", value()->implicit_value({"true"}, "true")->value_name("BOOL"),
+      "log to stderr as well as to logs/");
+  add("v", number(0), "verbosity of the log; from 1 on every request is logged");
+  add("logbuflevel", number(0), "-1 writes every line of the log at once");
+  add("help", "print this and exit");
+  add("version", "print the version and exit");
+  return flags;
+}
+
+class Reader {
+ public:
+  explicit Reader(const po::variables_map& given) : given_(given) {}
+
+  [[nodiscard]] bool has(const char* flag) const { return given_.count(flag) > 0; }
+  [[nodiscard]] const Text& texts(const char* flag) const { return given_[flag].as<Text>(); }
+  /// Of a flag given several times the last one counts.
+  [[nodiscard]] const std::string& text(const char* flag) const { return texts(flag).back(); }
+
+  /// Leaves `number` as it is if the flag is not given. Remembers the first error.
+  template <typename Number>
+  void read(const char* flag, Number& number, Number min, Number max) {
+    if (!has(flag)) {
+      return;
+    }
+    const std::string& given = text(flag);
+    Number parsed{};
+    const char* const end = given.data() + given.size();
+    const auto [parsed_to, error] = std::from_chars(given.data(), end, parsed);
+    if (error != std::errc() || parsed_to != end || parsed < min || parsed > max) {
+      fail(fmt::format("flag '{}': '{}' is not a number from {} to {}", flag, given, min, max));
+      return;
+    }
+    number = parsed;
+  }
+
+  void read(const char* flag, bool& value) {
+    if (!has(flag)) {
+      return;
+    }
+    const std::string& given = text(flag);
+    if (given == "true" || given == "1") {
+      value = true;
+    } else if (given == "false" || given == "0") {
+      value = false;
+    } else {
+      fail(fmt::format("flag '{}': '{}' is not one of true, false, 1, 0", flag, given));
+    }
+  }
+
+  void fail(std::string message) {
+    if (status_.ok()) {
+      status_ = invalid_argument(std::move(message));
+    }
+  }
+  [[nodiscard]] const grpc::Status& status() const { return status_; }
+
+ private:
+  const po::variables_map& given_;
+  grpc::Status status_;
+};
+
+Result<ServiceCommand> read_command(const po::variables_map& given) {
+  constexpr int kMaxSeconds = 365 * 24 * 3600;
+  Reader reader(given);
+  ServiceCommand command;
+  ServerOptions& server = command.server;
+
+  int port = 0;
+  reader.read("port", port, 0, 65'535);
+  if (reader.has("listen")) {
+    server.listen = reader.texts("listen");
+    for (const std::string& address : server.listen) {
+      if (const auto parsed = internal::parse_listen_address(address); !parsed) {
+        reader.fail("flag 'listen': " + parsed.error().error_message());
+      }
+    }
+    if (reader.has("port")) {
+      server.listen.insert(server.listen.begin(), fmt::format("127.0.0.1:{}", port));
+    }
+  } else {
+    server.listen = {fmt::format("127.0.0.1:{}", port)};
+  }
+
+  if (reader.has("working_dir")) {
+    command.working_directory = reader.text("working_dir");
+    if (command.working_directory.empty()) {
+      reader.fail("flag 'working_dir': the path is empty");
+    }
+  }
+  constexpr std::size_t kMaxCount = 1'000'000;
+  reader.read("workers", server.workers, std::size_t{1}, std::size_t{1024});
+  reader.read("max_sessions", server.sessions.max_sessions, std::size_t{1}, kMaxCount);
+  reader.read("max_queued_steps", server.sessions.max_queued_steps, std::size_t{1}, kMaxCount);
+  int seconds = static_cast<int>(server.drain_grace.count() / 1000);
+  reader.read("drain_grace", seconds, 0, kMaxSeconds);
+  server.drain_grace = std::chrono::seconds(seconds);
+  seconds = 0;
+  reader.read("session_ttl", seconds, 0, kMaxSeconds);
+  server.session_ttl = std::chrono::seconds(seconds);
+
+  constexpr int kMaxInt = std::numeric_limits<int>::max();
+  reader.read("alsologtostderr", command.log_to_stderr);
+  reader.read("v", command.verbosity, -kMaxInt, kMaxInt);
+  int buffered_level = 0;
+  reader.read("logbuflevel", buffered_level, -kMaxInt, kMaxInt);
+  command.log_every_line = buffered_level < 0;
+
+  if (!reader.status().ok()) {
+    return reader.status();
+  }
+  return command;
+}
+
+std::string without_dashes(const std::string& flag) {
+  const auto first = flag.find_first_not_of('-');
+  const std::string name = first == std::string::npos ? flag : flag.substr(first);
+  return name.substr(0, name.find('='));
+}
+
+}  // namespace
+
+Result<std::variant<ServiceCommand, PrintAndExit>> parse_command_line(int argc,
+                                                                      const char* const* argv,
+                                                                      const std::string& usage) {
+  const po::options_description flags = describe(ServerOptions());
+  // A service takes no positional arguments; they are collected so that the error can name the first one.
+  constexpr const char* kStray = "stray";
+  po::options_description all;
+  all.add(flags).add_options()(kStray, po::value<Text>());
+  po::variables_map given;
+  try {
+    po::command_line_parser parser(argc, argv);
+    parser.options(all).positional(po::positional_options_description().add(kStray, -1));
+    parser.style(po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
+                 po::command_line_style::long_allow_next |
+                 po::command_line_style::allow_long_disguise);
+    po::store(parser.run(), given);
+  } catch (const po::unknown_option& error) {
+    return invalid_argument(
+        fmt::format("unknown command line flag '{}'", without_dashes(error.get_option_name())));
+  } catch (const po::invalid_command_line_syntax& error) {
+    return invalid_argument(
+        fmt::format("flag '{}': a value is missing", without_dashes(error.get_option_name())));
+  } catch (const po::error& error) {
+    return invalid_argument(error.what());
+  }
+
+  if (given.count(kStray) > 0) {
+    return invalid_argument(
+        fmt::format("unexpected command line argument '{}'", given[kStray].as<Text>().front()));
+  }
+  if (given.count("help") > 0) {
+    std::ostringstream text;
+    text << usage << "\n\n" << flags;
+    return PrintAndExit{text.str()};
+  }
+  if (given.count("version") > 0) {
+    return PrintAndExit{std::string(service_version()) + "\n"};
+  }
+  Result<ServiceCommand> command = read_command(given);
+  if (!command) {
+    return command.error();
+  }
+  return *std::move(command);
+}
+
+}  // namespace compiler_gym

@@ -1,0 +1,35 @@
+// The command line of a service binary.
+#pragma once
+
+#include <boost/filesystem/path.hpp>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "async_server/server.h"
+#include "core/status.h"
+
+namespace compiler_gym {
+
+/// What a service was asked to do.
+struct ServiceCommand {
+  ServerOptions server;
+  /// As given; empty: make one under the temporary directory.
+  boost::filesystem::path working_directory;
+  bool log_to_stderr = false;
+  bool log_every_line = false;
+  int verbosity = 0;
+};
+
+/// Print `text` to stdout and exit with 0: `--help` and `--version`.
+struct PrintAndExit {
+  std::string text;
+};
+
+/// Reads the arguments. Flags may be written `--flag=value`, `--flag value` and, as gflags allowed,
+/// with a single dash. Errors: INVALID_ARGUMENT naming the flag or argument in single quotes, e.g.
+/// `unknown command line flag 'foobar'`.
+[[nodiscard]] Result<std::variant<ServiceCommand, PrintAndExit>> parse_command_line(
+    int argc, const char* const* argv, const std::string& usage);
+
+}  // namespace compiler_gym

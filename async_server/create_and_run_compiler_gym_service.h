@@ -1,0 +1,59 @@
+// main() of a compiler service. Mirrors CompilerGym's camelCase.
+#pragma once
+
+#include <boost/filesystem/path.hpp>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "async_server/server.h"
+#include "context/compiler_gym_service_context.h"
+
+namespace compiler_gym {
+
+/// Exit statuses of a service process.
+enum ServiceExitStatus : int {
+  kExitOk = 0,
+  kExitStartFailed = 1,     ///< bad arguments, or the service could not start; stderr says why
+  kExitSessionsOpen = 6,    ///< stopped by a signal with sessions open
+  kExitShutdownFailed = 7,  ///< the context's shutdown failed, whatever else
+};
+
+/// Runs a service until SIGTERM or SIGINT drains it; a second signal ends the grace period. Returns
+/// the exit status.
+[[nodiscard]] int run_compiler_gym_service(int argc, const char* const* argv, const char* usage,
+                                           ServicePlugin plugin);
+
+/// The plug-in of a session class and a context class: the session's constructor takes a reference
+/// to the context, as `Context&` or as `CompilerGymServiceContext&`.
+template <typename CompilationSessionType, typename Context = DefaultCompilerGymServiceContext>
+[[nodiscard]] ServicePlugin make_service_plugin() {
+  return {
+      .make_context =
+          [](const boost::filesystem::path& workingDirectory) {
+            return std::make_unique<Context>(workingDirectory);
+          },
+      .make_session =
+          [](CompilerGymServiceContext& serviceContext) {
+            return std::make_unique<CompilationSessionType>(static_cast<Context&>(serviceContext));
+          },
+  };
+}
+
+/// All that a service's main() does. `usage` is what --help prints before the flags.
+///
+///     int main(int argc, char** argv) {
+///       compiler_gym::createAndRunCompilerGymService<MySession, MyContext>(argc, argv, "A
+///       compiler.");
+///     }
+template <typename CompilationSessionType, typename Context = DefaultCompilerGymServiceContext>
+[[noreturn]] void createAndRunCompilerGymService(int argc, char** argv, const char* usage) {
+  std::exit(run_compiler_gym_service(argc, argv, usage,
+                                     make_service_plugin<CompilationSessionType, Context>()));
+}
+
+namespace runtime {
+using compiler_gym::createAndRunCompilerGymService;  // where CompilerGym has it
+}  // namespace runtime
+
+}  // namespace compiler_gym

@@ -1,0 +1,172 @@
+#include "async_server/internal/rpc_handlers.h"
+
+#include <boost/asio/post.hpp>
+#include <type_traits>
+#include <utility>
+
+#include "core/clock.h"
+#include "core/status.h"
+
+namespace compiler_gym::internal {
+namespace {
+
+template <typename Message>
+concept NamesSession = requires(const Message& message) { message.session_id(); };
+
+// One line per request, for those who asked for verbose logs.
+class RequestLog {
+ public:
+  RequestLog(Logger& logger, const char* rpc)
+      : logger_(logger),
+        rpc_(rpc),
+        started_(logger.enabled(LogLevel::kVerbose) ? Clock::now() : Clock::time_point()) {}
+
+  template <typename Message>
+  void answered(const Message& names_session, const grpc::Status& status) const {
+    if (!logger_.enabled(LogLevel::kVerbose)) {
+      return;
+    }
+    const auto microseconds =
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_).count();
+    if constexpr (NamesSession<Message>) {
+      logger_.verbose("{} session {}: {} after {} us", rpc_, names_session.session_id(),
+                      to_string(status), microseconds);
+    } else {
+      logger_.verbose("{}: {} after {} us", rpc_, to_string(status), microseconds);
+    }
+  }
+
+ private:
+  Logger& logger_;
+  const char* rpc_;
+  Clock::time_point started_;
+};
+
+void answer(CallPtr call, const google::protobuf::MessageLite& reply, const grpc::Status& status) {
+  if (status.ok()) {
+    UnaryCall::finish(std::move(call), reply);
+  } else {
+    UnaryCall::finish(std::move(call), status);
+  }
+}
+
+}  // namespace
+
+RpcHandlers::RpcHandlers(SessionService& service, WorkerPool& start_workers, Logger& logger,
+                         std::string service_version)
+    : service_(service),
+      start_workers_(start_workers),
+      logger_(logger),
+      service_version_(std::move(service_version)) {}
+
+// Parses on this thread: such requests are small, and which session to queue at must be known.
+template <typename Request, typename Reply, typename Start>
+void RpcHandlers::in_session(const char* rpc, CallPtr call, Start start) {
+  const RequestLog log(logger_, rpc);
+  Request& request = call->make_message<Request>();
+  if (const grpc::Status parsed = call->parse_request(request); !parsed.ok()) {
+    UnaryCall::finish(std::move(call), parsed);
+    return;
+  }
+  Reply& reply = call->make_message<Reply>();
+  const std::stop_source stop = call->stop();
+  start(request, reply, stop,
+        [log, &request, &reply, call = std::move(call)](const grpc::Status& status) mutable {
+          log.answered(request, status);
+          answer(std::move(call), reply, status);
+        });
+}
+
+// Parses on the worker. The request is not in the call's arena, so that its benchmarks can be moved
+// out of it.
+template <typename Request, typename Reply, typename Run>
+void RpcHandlers::on_start_worker(const char* rpc, CallPtr call, Run run) {
+  boost::asio::post(start_workers_.executor(),
+                    [log = RequestLog(logger_, rpc), call = std::move(call), run]() mutable {
+                      Request request;
+                      Reply& reply = call->make_message<Reply>();
+                      grpc::Status status = call->parse_request(request);
+                      if (status.ok()) {
+                        status = run(request, reply, call->stop().get_token());
+                      }
+                      log.answered(reply, status);
+                      answer(std::move(call), reply, status);
+                    });
+}
+
+void RpcHandlers::get_version(CallPtr call) {
+  auto& reply = call->make_message<GetVersionReply>();
+  reply.set_service_version(service_version_);
+  reply.set_compiler_version(service_.spaces().compiler_version());
+  UnaryCall::finish(std::move(call), reply);
+}
+
+void RpcHandlers::get_spaces(CallPtr call) {
+  UnaryCall::finish(std::move(call), service_.spaces().reply());
+}
+
+void RpcHandlers::start_session(CallPtr call) {
+  on_start_worker<StartSessionRequest, StartSessionReply>(
+      "StartSession", std::move(call),
+      [this](StartSessionRequest& request, StartSessionReply& reply, const std::stop_token& stop) {
+        return service_.start_session(request, reply, stop);
+      });
+}
+
+void RpcHandlers::add_benchmark(CallPtr call) {
+  on_start_worker<AddBenchmarkRequest, AddBenchmarkReply>(
+      "AddBenchmark", std::move(call),
+      [this](AddBenchmarkRequest& request, AddBenchmarkReply& /*reply*/,
+             const std::stop_token& /*stop*/) {
+        service_.add_benchmarks(request);
+        return grpc::Status::OK;
+      });
+}
+
+void RpcHandlers::fork_session(CallPtr call) {
+  in_session<ForkSessionRequest, ForkSessionReply>(
+      "ForkSession", std::move(call),
+      [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
+        service_.async_fork_session(request, reply, std::move(stop), std::move(handler));
+      });
+}
+
+void RpcHandlers::end_session(CallPtr call) {
+  in_session<EndSessionRequest, EndSessionReply>(
+      "EndSession", std::move(call),
+      [this](const auto& request, auto& reply, std::stop_source /*stop*/, auto handler) {
+        service_.async_end_session(request, reply, std::move(handler));
+      });
+}
+
+void RpcHandlers::step(CallPtr call) {
+  in_session<StepRequest, StepReply>(
+      "Step", std::move(call),
+      [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
+        service_.async_step(request, reply, std::move(stop), std::move(handler));
+      });
+}
+
+void RpcHandlers::send_session_parameter(CallPtr call) {
+  in_session<SendSessionParameterRequest, SendSessionParameterReply>(
+      "SendSessionParameter", std::move(call),
+      [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
+        service_.async_send_session_parameter(request, reply, std::move(stop), std::move(handler));
+      });
+}
+
+const std::array<Method, 8>& methods() {
+  static constexpr std::array<Method, 8> kMethods{{
+      {&WireService::RequestGetVersion, &RpcHandlers::get_version, false},
+      {&WireService::RequestGetSpaces, &RpcHandlers::get_spaces, false},
+      {&WireService::RequestStartSession, &RpcHandlers::start_session, true},
+      {&WireService::RequestForkSession, &RpcHandlers::fork_session, true},
+      {&WireService::RequestEndSession, &RpcHandlers::end_session, false},
+      {&WireService::RequestStep, &RpcHandlers::step, true},
+      {&WireService::RequestAddBenchmark, &RpcHandlers::add_benchmark, false},
+      {&WireService::RequestSendSessionParameter, &RpcHandlers::send_session_parameter, true},
+  }};
+  return kMethods;
+}
+
+}  // namespace compiler_gym::internal

@@ -1,0 +1,56 @@
+// From the bytes of a request to the bytes of its reply: which thread parses, which works, which
+// answers.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "async_server/internal/unary_call.h"
+#include "core/logger.h"
+#include "core/worker_pool.h"
+#include "sessions/session_service.h"
+
+namespace compiler_gym::internal {
+
+/// One function per RPC. Each takes an accepted call on the thread that reads the completion queue,
+/// and returns without waiting: what takes long goes to a worker, which also answers, with no hop
+/// back.
+class RpcHandlers {
+ public:
+  /// `start_workers` run StartSession and AddBenchmark, apart from the steps of open sessions.
+  RpcHandlers(SessionService& service, WorkerPool& start_workers, Logger& logger,
+              std::string service_version);
+
+  void get_version(CallPtr call);
+  void get_spaces(CallPtr call);
+  void start_session(CallPtr call);
+  void fork_session(CallPtr call);
+  void end_session(CallPtr call);
+  void step(CallPtr call);
+  void add_benchmark(CallPtr call);
+  void send_session_parameter(CallPtr call);
+
+ private:
+  template <typename Request, typename Reply, typename Start>
+  void in_session(const char* rpc, CallPtr call, Start start);
+  template <typename Request, typename Reply, typename Run>
+  void on_start_worker(const char* rpc, CallPtr call, Run run);
+
+  SessionService& service_;
+  WorkerPool& start_workers_;
+  Logger& logger_;
+  const std::string service_version_;
+};
+
+/// How one RPC is served.
+struct Method {
+  UnaryCall::Request request;
+  void (RpcHandlers::*handle)(CallPtr);
+  /// Whether its work can be cancelled, see UnaryCall.
+  bool cancellable;
+};
+
+/// All methods of the service.
+[[nodiscard]] const std::array<Method, 8>& methods();
+
+}  // namespace compiler_gym::internal

@@ -1,0 +1,96 @@
+#include "async_server/internal/unary_call.h"
+
+#include <fmt/core.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <limits>
+
+#include "core/status.h"
+
+namespace compiler_gym::internal {
+namespace {
+
+google::protobuf::ArenaOptions starting_in(std::array<char, 1024>& block) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block.data();
+  options.initial_block_size = block.size();
+  return options;
+}
+
+}  // namespace
+
+void UnaryCall::LetGo::operator()(UnaryCall* call) const {
+  if (!call->accepted_) {
+    delete call;
+    return;
+  }
+  finish(CallPtr(call), internal_error("The request was dropped by the service"));
+}
+
+CallPtr UnaryCall::make(Gate::Pass pass, bool cancellable) {
+  return CallPtr(new UnaryCall(std::move(pass), cancellable));
+}
+
+UnaryCall::UnaryCall(Gate::Pass pass, bool cancellable)
+    : pass_(std::move(pass)),
+      arena_(starting_in(first_block_)),
+      stop_(cancellable ? std::stop_source() : std::stop_source(std::nostopstate)),
+      pending_events_(cancellable ? 2 : 1) {
+  if (cancellable) {
+    rpc_context_.AsyncNotifyWhenDone(over_event_.armed());
+  }
+}
+
+grpc::Status UnaryCall::parse_request(google::protobuf::MessageLite& request) {
+  const grpc::Status parsed =
+      grpc::GenericDeserialize<grpc::ProtoBufferReader, google::protobuf::MessageLite>(&request_,
+                                                                                       &request);
+  request_.Clear();
+  if (!parsed.ok()) {
+    return invalid_argument(
+        fmt::format("The request cannot be parsed as {}", request.GetTypeName()));
+  }
+  return grpc::Status::OK;
+}
+
+void UnaryCall::finish(CallPtr call, const google::protobuf::MessageLite& reply) {
+  // Protobuf counts a message's bytes in an int.
+  constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max();
+  if (const std::size_t bytes = reply.ByteSizeLong(); bytes > kMaxReplyBytes) {
+    finish(std::move(call),
+           resource_exhausted(fmt::format("The reply of {} bytes exceeds the limit of {}", bytes,
+                                          kMaxReplyBytes)));
+    return;
+  }
+  grpc::ByteBuffer bytes;
+  bool own_buffer = false;
+  const grpc::Status serialised =
+      grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::MessageLite>(reply, &bytes,
+                                                                                     &own_buffer);
+  if (!serialised.ok()) {
+    finish(std::move(call), serialised);
+    return;
+  }
+  UnaryCall& released = *call.release();  // after the next line it may be gone
+  released.responder_.Finish(bytes, grpc::Status::OK, released.sent_event_.armed());
+}
+
+void UnaryCall::finish(CallPtr call, const grpc::Status& error) {
+  UnaryCall& released = *call.release();  // after the next line it may be gone
+  released.responder_.FinishWithError(error, released.sent_event_.armed());
+}
+
+void UnaryCall::on_over() {
+  if (rpc_context_.IsCancelled()) {
+    stop_.request_stop();
+  }
+  release();
+}
+
+void UnaryCall::release() {
+  if (pending_events_.fetch_sub(1) == 1) {
+    delete this;
+  }
+}
+
+}  // namespace compiler_gym::internal

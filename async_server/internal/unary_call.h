@@ -1,0 +1,112 @@
+// One RPC from its arrival to the last gRPC event about it.
+#pragma once
+
+#include <google/protobuf/arena.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <stop_token>
+#include <utility>
+
+#include "async_server/internal/wire_service.h"
+#include "core/async_tag.h"
+#include "core/completion_queue_pump.h"
+#include "core/completion_tag.h"
+#include "core/gate.h"
+
+namespace compiler_gym::internal {
+
+/// Lifetime: owned by a CallPtr until it is answered; from then on by gRPC's two events about it,
+/// that the answer was sent
+///           and that the call is over, which come in either order. A CallPtr that is let go of
+///           answers by itself, so that no client waits for a reply that nobody will send.
+/// Threads:  one at a time, except that the stop source is triggered from the completion queue's
+/// thread. Memory:   messages lie in the call's arena and go with it.
+class UnaryCall {
+ public:
+  struct LetGo {
+    void operator()(UnaryCall* call) const;
+  };
+  using CallPtr = std::unique_ptr<UnaryCall, LetGo>;
+
+  using Request = void (WireService::*)(grpc::ServerContext*, grpc::ByteBuffer*,
+                                        grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*,
+                                        grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
+                                        void*);
+
+  /// `pass` is given back when gRPC is done with the call. Without `cancellable` nothing is heard
+  /// of a client that leaves: for methods that are answered at once, for which it saves an event.
+  [[nodiscard]] static CallPtr make(Gate::Pass pass, bool cancellable);
+
+  /// Asks the service for the next RPC of one method. Completes with false if the server is
+  /// shutting down. Signature: void(bool).
+  template <typename Token>
+  auto async_accept(WireService& service, Request request, CompletionQueuePump& pump,
+                    grpc::ServerCompletionQueue& queue, Token&& token) {
+    return async_tag(
+        pump.executor(),
+        [this, &service, request, &queue](void* tag) {
+          (service.*request)(&rpc_context_, &request_, &responder_, &queue, &queue, tag);
+        },
+        std::forward<Token>(token));
+  }
+
+  /// To be called when async_accept() has completed with true.
+  void accepted() { accepted_ = true; }
+
+  /// A message in the call's arena.
+  template <typename Message>
+  [[nodiscard]] Message& make_message() {
+    return *google::protobuf::Arena::CreateMessage<Message>(&arena_);
+  }
+
+  /// INVALID_ARGUMENT if the bytes are not a message of that type.
+  [[nodiscard]] grpc::Status parse_request(google::protobuf::MessageLite& request);
+
+  /// Triggered when the client cancels, its deadline passes or its connection breaks.
+  [[nodiscard]] const std::stop_source& stop() const { return stop_; }
+
+  /// Answers. Serialises here, on the caller's thread.
+  static void finish(CallPtr call, const google::protobuf::MessageLite& reply);
+  static void finish(CallPtr call, const grpc::Status& error);
+
+ private:
+  class Event final : public CompletionTag {
+   public:
+    using Handler = void (UnaryCall::*)();
+    Event(UnaryCall& call, Handler handler) : call_(call), handler_(handler) {}
+    void on_event(bool /*ok*/) override { (call_.*handler_)(); }
+
+   private:
+    UnaryCall& call_;
+    const Handler handler_;
+  };
+
+  UnaryCall(Gate::Pass pass, bool cancellable);
+  ~UnaryCall() = default;
+
+  void on_over();  // the call is over for gRPC, well or not
+  void release();  // one of the pending events came; the last one destroys the call
+
+  Gate::Pass pass_;                     // first, so that it is given back last
+  std::array<char, 1024> first_block_;  // before the arena that starts in it
+  google::protobuf::Arena arena_;
+  grpc::ServerContext rpc_context_;
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&rpc_context_};
+  std::stop_source stop_;
+  Event sent_event_{*this, &UnaryCall::release};
+  Event over_event_{*this, &UnaryCall::on_over};
+  std::atomic<int> pending_events_;
+  bool accepted_ = false;
+};
+
+using CallPtr = UnaryCall::CallPtr;
+
+}  // namespace compiler_gym::internal

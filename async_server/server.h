@@ -1,0 +1,149 @@
+// The service as one asynchronous operation.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/filesystem/path.hpp>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/logger.h"
+#include "core/unique_handler.h"
+#include "sessions/session_service.h"
+
+namespace compiler_gym {
+
+/// Makes the service's context. Called once.
+using ContextFactory = std::function<std::unique_ptr<CompilerGymServiceContext>(
+    const boost::filesystem::path& working_directory)>;
+
+/// A compiler as a plug-in: what differs between one service and another.
+struct ServicePlugin {
+  ContextFactory make_context;
+  SessionFactory make_session;
+};
+
+struct ServerOptions {
+  /// Addresses to listen on: `host:port`, with port 0 for any that is free, or `unix:PATH`.
+  std::vector<std::string> listen = {"127.0.0.1:0"};
+  /// Handed to the context. Must exist.
+  boost::filesystem::path working_directory;
+  /// Whether to write `port.txt` and `pid.txt` to the working directory once the service can be
+  /// reached.
+  bool write_service_files = false;
+  /// Threads for steps, and as many more for starting sessions. 0: one per processor, at least 2.
+  std::size_t workers = 0;
+  SessionServiceOptions sessions;
+  /// How long a drain lets running requests finish before it cancels them.
+  std::chrono::milliseconds drain_grace{20'000};
+  /// Sessions idle for longer are ended. 0: never.
+  std::chrono::milliseconds session_ttl{0};
+  /// RPCs of each method that wait to be accepted at one time.
+  int slots_per_method = 16;
+};
+
+/// Serves a compiler on an io_context: context init, listening, serving, drain and context shutdown
+/// are one operation, async_run(), after which the io_context has nothing left of ours and runs dry
+/// by itself.
+///
+///     asio::io_context io_context;
+///     Server server(io_context, plugin, options, *logger);
+///     server.async_run([](grpc::Status status) { ... });
+///     // two threads or more: io_context.run();
+///
+/// Threads:  every member may be called from any thread. One thread of the io_context is mostly
+/// waiting for gRPC, so run it
+///           on two or more. Plug-in code runs on threads of the server's own, never on the
+///           io_context's.
+/// Lifetime: the io_context and the logger must outlive it. Destroy it after async_run() completed,
+/// or if it never ran. Cancel:   cancelling async_run() is async_drain().
+class Server {
+  using StatusHandler = UniqueHandler<void(grpc::Status)>;
+
+ public:
+  Server(boost::asio::io_context& io_context, ServicePlugin plugin, ServerOptions options,
+         Logger& logger);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Runs the service until it is drained. Call it once. Signature: void(grpc::Status).
+  /// Errors: why it could not start (context init, an address, a file), or what the context's
+  /// shutdown returned. A drain
+  ///         that was asked for is no error, also before serving began.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_run(Token&& token) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [this](auto handler) {
+          auto slot = boost::asio::get_associated_cancellation_slot(handler);
+          if (slot.is_connected()) {
+            slot.assign([this](boost::asio::cancellation_type type) {
+              if (type != boost::asio::cancellation_type::none) {
+                drain();
+              }
+            });
+          }
+          auto executor = boost::asio::get_associated_executor(handler, executor_);
+          run(StatusHandler(boost::asio::bind_executor(
+              executor, [slot, handler = std::move(handler)](grpc::Status status) mutable {
+                if (slot.is_connected()) {
+                  slot.clear();
+                }
+                std::move(handler)(std::move(status));
+              })));
+        },
+        token);
+  }
+
+  /// Completes when the service can be reached: OK, or why it never will. Signature:
+  /// void(grpc::Status).
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_started(Token&& token) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [this](auto handler) { wait_started(StatusHandler(std::move(handler), executor_)); },
+        token);
+  }
+
+  /// Refuses new requests (UNAVAILABLE), lets running ones finish for `grace`, then cancels them,
+  /// and completes when async_run() does, with its status. Idempotent: any number of callers, and
+  /// the earliest deadline holds. OK at once if the server is not running. Signature:
+  /// void(grpc::Status).
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_drain(Clock::duration grace, Token&& token) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [this, grace](auto handler) { drain(grace, StatusHandler(std::move(handler), executor_)); },
+        token);
+  }
+
+  /// What is being listened on, once started: as ServerOptions::listen, with the ports that were
+  /// found.
+  [[nodiscard]] std::vector<std::string> addresses() const;
+  /// The port of the first TCP address, once started; 0 if there is none.
+  [[nodiscard]] int port() const;
+  /// Sessions open now; after a drain, those that were left when the last request had been
+  /// answered.
+  [[nodiscard]] std::size_t session_count() const;
+
+ private:
+  void run(StatusHandler handler);
+  void wait_started(StatusHandler handler);
+  void drain();
+  void drain(Clock::duration grace, StatusHandler handler);
+
+  class Impl;
+  boost::asio::io_context::executor_type executor_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace compiler_gym

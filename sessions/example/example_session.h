@@ -1,0 +1,27 @@
+// The smallest useful compiler service: three actions that do nothing, three observations that never change. What
+// CompilerGym's own example service answers, so that clients can be tested without a compiler.
+#pragma once
+
+#include "sessions/compilation_session.h"
+
+namespace compiler_gym::example {
+
+class ExampleSession final : public CompilationSession {
+ public:
+  using CompilationSession::CompilationSession;
+
+  std::string getCompilerVersion() const override { return "1.0.0"; }
+  std::vector<ActionSpace> getActionSpaces() const override;
+  std::vector<ObservationSpace> getObservationSpaces() const override;
+
+  using CompilationSession::init;
+  grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;
+  grpc::Status init(CompilationSession* other) override;
+  grpc::Status applyAction(const Event& action, bool& endOfEpisode,
+                           std::optional<ActionSpace>& newActionSpace,
+                           bool& actionHadNoEffect) override;
+  grpc::Status computeObservation(const ObservationSpace& observationSpace,
+                                  Event& observation) override;
+};
+
+}  // namespace compiler_gym::example
