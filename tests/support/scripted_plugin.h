@@ -1,0 +1,102 @@
+// A compiler that does what a test tells it to.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "sessions/compilation_session.h"
+
+namespace compiler_gym::testing {
+
+/// What the sessions and the context of one service do, and what they were seen doing. Unset functions succeed.
+/// Threads:  functions are set before the service starts and called on its threads, several at once; the counters and
+///           events() are read from anywhere.
+/// Lifetime: must outlive the service.
+struct PluginScript {
+  struct ActionEffects {
+    bool end_of_session = false;
+    bool had_no_effect = false;
+    std::optional<ActionSpace> new_action_space;
+  };
+
+  std::function<grpc::Status()> on_context_init;
+  std::function<grpc::Status()> on_context_shutdown;
+  std::function<grpc::Status(const Benchmark&)> on_init;
+  std::function<grpc::Status()> on_fork;
+  /// The action's int64_value, and the stop token of its step.
+  std::function<grpc::Status(std::int64_t, ActionEffects&, const std::stop_token&)> on_action;
+  std::function<grpc::Status(const ObservationSpace&, Event&)> on_observation;
+  std::function<grpc::Status(bool action_had_no_effect, ActionEffects&)> on_end_of_step;
+  std::function<grpc::Status(const std::string& key, const std::string& value,
+                             std::optional<std::string>& reply)>
+      on_parameter;
+  std::function<void()> on_session_destroyed;
+
+  /// `context init`, `session init`, `session fork`, `session destroyed`, `context shutdown`, in their order.
+  [[nodiscard]] std::vector<std::string> events() const;
+  void record(std::string event);
+
+  std::atomic<int> live_sessions{
+      0};                        ///< plug-in objects that exist, the one asked for spaces included
+  std::atomic<int> overlaps{0};  ///< calls on a session while another call on it was running
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> events_;
+};
+
+class ScriptedContext final : public CompilerGymServiceContext {
+ public:
+  ScriptedContext(boost::filesystem::path workingDirectory, PluginScript& script)
+      : CompilerGymServiceContext(std::move(workingDirectory)), script_(script) {}
+  grpc::Status init() override;
+  grpc::Status shutdown() override;
+
+ private:
+  PluginScript& script_;
+};
+
+/// Two action spaces, `first` and `second`, of any int64; two observation spaces: `history`, an int64 tensor of the
+/// actions applied so far (forks copy it), and `benchmark`, the URI as a string.
+class ScriptedSession final : public CompilationSession {
+ public:
+  ScriptedSession(CompilerGymServiceContext& context, PluginScript& script);
+  ~ScriptedSession() override;
+
+  std::string getCompilerVersion() const override { return "scripted"; }
+  std::vector<ActionSpace> getActionSpaces() const override;
+  std::vector<ObservationSpace> getObservationSpaces() const override;
+  using CompilationSession::init;
+  grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;
+  grpc::Status init(CompilationSession* other) override;
+  grpc::Status applyAction(const Event& action, bool& endOfEpisode,
+                           std::optional<ActionSpace>& newActionSpace,
+                           bool& actionHadNoEffect) override;
+  grpc::Status computeObservation(const ObservationSpace& observationSpace,
+                                  Event& observation) override;
+  grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
+                         std::optional<ActionSpace>& newActionSpace) override;
+  grpc::Status handleSessionParameter(const std::string& key, const std::string& value,
+                                      std::optional<std::string>& reply) override;
+
+ private:
+  PluginScript& script_;
+  std::atomic<int> calls_{0};
+  std::string benchmark_uri_;
+  std::vector<std::int64_t> history_;
+};
+
+/// An action of that value.
+[[nodiscard]] Event int64_event(std::int64_t value);
+
+/// A benchmark with a program of `bytes` bytes.
+[[nodiscard]] Benchmark make_benchmark(const std::string& uri, std::size_t bytes = 8);
+
+}  // namespace compiler_gym::testing
