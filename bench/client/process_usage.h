@@ -1,0 +1,36 @@
+// What a process has used, as /proc tells it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "core/status.h"
+
+namespace compiler_gym {
+
+/// Of one process, its children not included.
+struct ProcessUsage {
+  std::chrono::microseconds user_cpu{0};    ///< in steps of the kernel's clock tick, often 10 ms
+  std::chrono::microseconds system_cpu{0};  ///< likewise
+  std::uint64_t rss_bytes = 0;              ///< resident now
+  std::uint64_t peak_rss_bytes = 0;         ///< the most that was ever resident
+  int threads = 0;
+
+  [[nodiscard]] std::chrono::microseconds cpu() const { return user_cpu + system_cpu; }
+};
+
+/// NOT_FOUND if there is no such process.
+[[nodiscard]] Result<ProcessUsage> read_process_usage(pid_t pid);
+
+namespace internal {
+
+/// From the texts of /proc/<pid>/stat and /proc/<pid>/status. DATA_LOSS if they lack a field.
+[[nodiscard]] Result<ProcessUsage> parse_process_usage(std::string_view stat,
+                                                       std::string_view status,
+                                                       long ticks_per_second);
+
+}  // namespace internal
+}  // namespace compiler_gym

@@ -1,0 +1,82 @@
+// A small synchronous service for tests of clients: real gRPC on real sockets, and no compiler.
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proto/compiler_gym_service.grpc.pb.h"
+
+namespace compiler_gym::testing {
+
+/// Sessions that count their actions. One action space `counting` of three actions named `a`, `b`,
+/// `c` (any other is INVALID_ARGUMENT); observation spaces `count` (int64: actions so far) and
+/// `uri` (string: of the benchmark). Session 0 exists like any other, unknown ones are NOT_FOUND.
+/// Threads: every member may be called from any thread.
+class CountingService final : public CompilerGymService::Service {
+ public:
+  [[nodiscard]] std::size_t session_count() const;
+  [[nodiscard]] int calls(const std::string& method) const;
+  [[nodiscard]] std::set<std::string> peers() const;
+
+  /// The step action whose Step does not answer before its client has given up.
+  static constexpr std::int64_t kHang = 1000;
+
+  grpc::Status GetVersion(grpc::ServerContext*, const GetVersionRequest*,
+                          GetVersionReply*) override;
+  grpc::Status GetSpaces(grpc::ServerContext*, const GetSpacesRequest*, GetSpacesReply*) override;
+  grpc::Status StartSession(grpc::ServerContext*, const StartSessionRequest*,
+                            StartSessionReply*) override;
+  grpc::Status ForkSession(grpc::ServerContext*, const ForkSessionRequest*,
+                           ForkSessionReply*) override;
+  grpc::Status EndSession(grpc::ServerContext*, const EndSessionRequest*,
+                          EndSessionReply*) override;
+  grpc::Status Step(grpc::ServerContext*, const StepRequest*, StepReply*) override;
+  grpc::Status AddBenchmark(grpc::ServerContext*, const AddBenchmarkRequest*,
+                            AddBenchmarkReply*) override;
+  grpc::Status SendSessionParameter(grpc::ServerContext*, const SendSessionParameterRequest*,
+                                    SendSessionParameterReply*) override;
+
+ private:
+  struct Session {
+    std::string benchmark_uri;
+    std::int64_t actions = 0;
+  };
+
+  void note(const char* method, const grpc::ServerContext& rpc_context);
+
+  mutable std::mutex mutex_;
+  std::map<std::string, int> calls_;
+  std::set<std::string> peers_;
+  std::map<std::string, std::size_t> benchmark_bytes_;
+  std::map<std::int64_t, Session> sessions_;
+  std::int64_t next_session_id_ = 0;
+};
+
+/// Serves a CountingService on a free TCP port and on a unix socket.
+class InProcessServer {
+ public:
+  InProcessServer();
+  InProcessServer(const InProcessServer&) = delete;
+  InProcessServer& operator=(const InProcessServer&) = delete;
+  ~InProcessServer();
+
+  [[nodiscard]] CountingService& service() { return service_; }
+  [[nodiscard]] grpc::Server& server() { return *server_; }
+  [[nodiscard]] std::string tcp_target() const;
+  [[nodiscard]] std::string unix_target() const;
+
+ private:
+  std::string directory_;
+  int port_ = 0;
+  CountingService service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace compiler_gym::testing
