@@ -89,6 +89,21 @@ TEST_F(TimerTest, SettleAlsoRunsTimersThatHandlersArm) {
   EXPECT_TRUE(second_expired);
 }
 
+TEST_F(TimerTest, TheEndsOfTimeAreNoOverflow) {
+  bool past_expired = false;
+  bool future_expired = false;
+  Timer past(io_context_, Clock::time_point::min());
+  Timer future(io_context_, Clock::time_point::max());
+  past.async_wait([&](const boost::system::error_code&) { past_expired = true; });
+  future.async_wait([&](const boost::system::error_code&) { future_expired = true; });
+
+  settle(io_context_);
+  EXPECT_TRUE(past_expired);
+  EXPECT_FALSE(future_expired);
+  future.cancel();
+  settle(io_context_);
+}
+
 TEST_F(TimerTest, CancellingCompletesWithOperationAborted) {
   boost::system::error_code result;
   Timer timer(io_context_, seconds(5));
