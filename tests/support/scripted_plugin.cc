@@ -78,6 +78,9 @@ grpc::Status ScriptedSession::init(const ActionSpace& /*actionSpace*/, const Ben
   const OverlapCheck check(calls_, script_);
   script_.record("session init");
   benchmark_uri_ = benchmark.uri();
+  if (script_.during_init) {
+    script_.during_init(stopToken());
+  }
   return script_.on_init ? script_.on_init(benchmark) : grpc::Status::OK;
 }
 
@@ -129,7 +132,8 @@ grpc::Status ScriptedSession::endOfStep(bool actionHadNoEffect, bool& endOfEpiso
   if (!script_.on_end_of_step) {
     return grpc::Status::OK;
   }
-  PluginScript::ActionEffects effects{.end_of_session = endOfEpisode};
+  PluginScript::ActionEffects effects;
+  effects.end_of_session = endOfEpisode;
   const grpc::Status status = script_.on_end_of_step(actionHadNoEffect, effects);
   endOfEpisode = effects.end_of_session;
   if (effects.new_action_space.has_value()) {

@@ -29,6 +29,8 @@ struct PluginScript {
   std::function<grpc::Status()> on_context_init;
   std::function<grpc::Status()> on_context_shutdown;
   std::function<grpc::Status(const Benchmark&)> on_init;
+  /// Called before on_init, with the stop token of the start.
+  std::function<void(const std::stop_token&)> during_init;
   std::function<grpc::Status()> on_fork;
   /// The action's int64_value, and the stop token of its step.
   std::function<grpc::Status(std::int64_t, ActionEffects&, const std::stop_token&)> on_action;
