@@ -25,6 +25,15 @@ grpc::Status outcome(std::exception_ptr error, grpc::Status status) {
   }
 }
 
+// Makes the call inside a coroutine, so that an override which throws before it returns one, not being a coroutine
+// itself, is treated like any other.
+boost::asio::awaitable<grpc::Status> call(
+    CompilerGymServiceContext& context,
+    boost::asio::awaitable<grpc::Status> (CompilerGymServiceContext::*override)(WorkerPool&),
+    WorkerPool& workers) {
+  co_return co_await (context.*override)(workers);
+}
+
 }  // namespace
 
 ContextHost::ContextHost(boost::asio::any_io_executor executor,
@@ -73,7 +82,7 @@ void ContextHost::init_on_strand(StatusHandler handler) {
   }
   state_ = ContextState::kInitializing;
   boost::asio::co_spawn(
-      context_->strand_, context_->async_init(workers_),
+      context_->strand_, call(*context_, &CompilerGymServiceContext::async_init, workers_),
       boost::asio::bind_cancellation_slot(
           cancel_init_.slot(), [this, handler = std::move(handler)](std::exception_ptr error,
                                                                     grpc::Status returned) mutable {
@@ -112,7 +121,8 @@ void ContextHost::shutdown_on_strand(StatusHandler handler) {
 
 void ContextHost::start_shutdown_on_strand() {
   state_ = ContextState::kShuttingDown;
-  boost::asio::co_spawn(context_->strand_, context_->async_shutdown(workers_),
+  boost::asio::co_spawn(context_->strand_,
+                        call(*context_, &CompilerGymServiceContext::async_shutdown, workers_),
                         [this](std::exception_ptr error, grpc::Status returned) {
                           finish_shutdown_on_strand(outcome(std::move(error), std::move(returned)));
                         });
