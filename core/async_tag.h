@@ -14,7 +14,8 @@
 namespace compiler_gym {
 namespace internal {
 
-/// One gRPC operation and the handler that waits for its event. Lives from the initiation to the event.
+/// One gRPC operation and the handler that waits for its event. Lives from the initiation to the
+/// event.
 template <typename Handler, typename Fallback>
 class TagOperation final
     : public CompletionTag,
@@ -70,14 +71,17 @@ struct InitiateTag {
 
 }  // namespace internal
 
-/// Starts the gRPC operation that `initiate(void* tag)` starts, and completes with its event's `bool ok`.
+/// Starts the gRPC operation that `initiate(void* tag)` starts, and completes with its event's
+/// `bool ok`.
 ///
-///     bool ok = co_await async_tag(executor, [&](void* tag) { responder.Finish(reply, status, tag); });
+///     bool ok = co_await async_tag(
+///         executor, [&](void* tag) { responder.Finish(reply, status, tag); });
 ///
-/// Executor: the handler runs on its associated executor, or on `executor`, that of the pump that reads the queue; on
-///           that executor's own threads it runs inline, without a hop.
-/// Cancel:   every type, if `cancel` is given: it is called to make gRPC end the operation (TryCancel of a call, Cancel
-///           of an alarm), which then completes as gRPC says. Without it the operation cannot be cancelled.
+/// Executor: the handler runs on its associated executor, or on `executor`, that of the pump that
+///           reads the queue; on that executor's own threads it runs inline, without a hop.
+/// Cancel:   every type, if `cancel` is given: it is called to make gRPC end the operation
+///           (TryCancel of a call, Cancel of an alarm), which then completes as gRPC says. Without
+///           it the operation cannot be cancelled.
 /// Lifetime: what `initiate` refers to must live until completion, as gRPC demands.
 template <typename Executor, typename Initiate, typename Cancel,
           boost::asio::completion_token_for<void(bool)> Token>

@@ -6,9 +6,9 @@
 
 namespace compiler_gym {
 
-/// std::chrono::steady_clock, unless a test has installed a source of its own. Asio asks a timer's clock for the time
-/// through a static function, which is why the source is a process-wide setting; only tests set it, before they start
-/// a thread and for the length of a fixture.
+/// std::chrono::steady_clock, unless a test has installed a source of its own. Asio asks a timer's
+/// clock for the time through a static function, which is why the source is a process-wide setting;
+/// only tests set it, before they start a thread and for the length of a fixture.
 /// Threads: now() from any thread.
 class Clock {
  public:
@@ -26,8 +26,8 @@ class Clock {
   static bool is_replaced() noexcept;
 };
 
-/// How long Asio's reactor may sleep before it asks the clock again: with a test's clock, which moves without the
-/// reactor's knowing, one millisecond.
+/// How long Asio's reactor may sleep before it asks the clock again: with a test's clock, which
+/// moves without the reactor's knowing, one millisecond.
 struct ClockWaitTraits {
   static Clock::duration to_wait_duration(const Clock::duration& duration);
   static Clock::duration to_wait_duration(const Clock::time_point& time);

@@ -55,7 +55,7 @@ void CompletionQueuePump::turn() {
 
   // The epoch is long past; gRPC takes a time before it, time_point::min() say, for the end of
   // time.
-  constexpr std::chrono::system_clock::time_point poll{};
+  constexpr std::chrono::system_clock::time_point kPoll{};
   auto wait_until = std::chrono::system_clock::now() + options_.max_wait;
   for (int events = 0; events < options_.max_events_per_turn; ++events) {
     void* tag = nullptr;
@@ -63,7 +63,7 @@ void CompletionQueuePump::turn() {
     switch (queue_->AsyncNext(&tag, &ok, wait_until)) {
       case grpc::CompletionQueue::GOT_EVENT:
         CompletionTag::from_queue(tag).on_event(ok);
-        wait_until = poll;
+        wait_until = kPoll;
         break;
       case grpc::CompletionQueue::TIMEOUT:
         return;

@@ -14,19 +14,21 @@
 namespace compiler_gym {
 
 struct CompletionQueuePumpOptions {
-  /// How long one turn may block its io_context thread waiting for the first event. Only what shares that thread feels
-  /// it, so give the io_context one thread more than it has pumps.
+  /// How long one turn may block its io_context thread waiting for the first event. Only what
+  /// shares that thread feels it, so give the io_context one thread more than it has pumps.
   std::chrono::milliseconds max_wait{250};
   /// Events handled in one turn before other handlers of the io_context get theirs.
   int max_events_per_turn = 32;
 };
 
-/// Reads a completion queue as a handler of an io_context: each turn waits for an event, runs the tags that are ready
-/// inline on the same thread, and defers the next turn. No thread hop lies between gRPC and a tag; measured against a
-/// bare `Next` loop it costs 0.95 to 1.1 times the CPU, where a thread of its own that posts costs 1.4 to 2 times.
-/// Threads:  executor() and shutdown() from any thread. Tags run on a thread of the io_context, one at a time.
-/// Lifetime: the io_context must outlive it. Destroying it shuts the queue down and reads what is left; it must not
-///           be running then (asserted).
+/// Reads a completion queue as a handler of an io_context: each turn waits for an event, runs the
+/// tags that are ready inline on the same thread, and defers the next turn. No thread hop lies
+/// between gRPC and a tag; measured against a bare `Next` loop it costs 0.95 to 1.1 times the CPU,
+/// where a thread of its own that posts costs 1.4 to 2 times.
+/// Threads:  executor() and shutdown() from any thread. Tags run on a thread of the io_context, one
+///           at a time.
+/// Lifetime: the io_context must outlive it. Destroying it shuts the queue down and reads what is
+///           left; it must not be running then (asserted).
 /// Errors:   what a tag throws leaves io_context::run(), and the pump goes on with its next turn.
 class CompletionQueuePump {
  public:
@@ -44,7 +46,8 @@ class CompletionQueuePump {
   [[nodiscard]] executor_type executor() const noexcept { return io_context_.get_executor(); }
   [[nodiscard]] grpc::CompletionQueue& queue() noexcept { return *queue_; }
 
-  /// Reads the queue until shutdown() has been called and its last event was read. Signature: void(). Call it once.
+  /// Reads the queue until shutdown() has been called and its last event was read. Signature:
+  /// void(). Call it once.
   /// Cancel: by shutdown() only.
   template <boost::asio::completion_token_for<void()> Token>
   auto async_run(Token&& token) {
@@ -55,7 +58,8 @@ class CompletionQueuePump {
         token);
   }
 
-  /// No operation may be started on the queue from here on: gRPC would lose it in silence. Idempotent.
+  /// No operation may be started on the queue from here on: gRPC would lose it in silence.
+  /// Idempotent.
   void shutdown();
 
  private:

@@ -11,8 +11,8 @@
 
 namespace compiler_gym {
 
-/// What a drain waits on. Operations hold a Pass while they run; closing the gate lets no more in and completes once
-/// every pass has been given back.
+/// What a drain waits on. Operations hold a Pass while they run; closing the gate lets no more in
+/// and completes once every pass has been given back.
 /// Threads:  every member may be called from any thread.
 /// Lifetime: must outlive its passes. A handler of async_close() may destroy the gate.
 /// Source:   seastar's gate.
@@ -52,8 +52,9 @@ class Gate {
   /// Operations inside.
   [[nodiscard]] std::size_t count() const;
 
-  /// Closes the gate, and completes when nothing is inside. Signature: void(). Any number of callers. A handler without
-  /// an executor of its own runs on the thread that gave the last pass back, or inside this call if none is out.
+  /// Closes the gate, and completes when nothing is inside. Signature: void(). Any number of
+  /// callers. A handler without an executor of its own runs on the thread that gave the last pass
+  /// back, or inside this call if none is out.
   template <boost::asio::completion_token_for<void()> Token>
   auto async_close(Token&& token) {
     return boost::asio::async_initiate<Token, void()>(

@@ -63,7 +63,8 @@ struct LogOptions {
   bool flush_every_line = false;
 };
 
-/// A logger behind spdlog. Throws std::runtime_error, with the file's name, if the file cannot be opened.
+/// A logger behind spdlog. Throws std::runtime_error, with the file's name, if the file cannot be
+/// opened.
 [[nodiscard]] std::unique_ptr<Logger> make_logger(const LogOptions& options);
 
 /// Says nothing. For embedders and tests.

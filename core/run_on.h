@@ -51,10 +51,11 @@ struct RunOnSignature<std::tuple<Args...>> {
 ///
 ///     Module module = co_await run_on(workers.executor(), [path] { return parse(path); });
 ///
-/// Signature: void(std::exception_ptr, R), or void(std::exception_ptr) if the function returns void; R is default
-///            constructible and move-assignable.
-/// Executor:  the handler runs on its associated executor; one without runs on `executor`, where the function ran. The
-///            function and what it captured are destroyed before, on `executor`.
+/// Signature: void(std::exception_ptr, R), or void(std::exception_ptr) if the function returns
+///            void; R is default constructible and move-assignable.
+/// Executor:  the handler runs on its associated executor; one without runs on `executor`, where
+///            the function ran. The function and what it captured are destroyed before, on
+///            `executor`.
 /// Cancel:    not supported: what is posted runs.
 template <typename Executor, typename Function, typename Token = boost::asio::use_awaitable_t<>>
 auto run_on(const Executor& executor, Function function, Token&& token = Token()) {
@@ -65,7 +66,8 @@ auto run_on(const Executor& executor, Function function, Token&& token = Token()
         auto handler_executor = internal::tracked_executor(handler, target);
         boost::asio::post(target, [handler = std::move(handler), work = std::move(work),
                                    handler_executor = std::move(handler_executor)]() mutable {
-          // The function is gone before the handler runs: what it captured may be what the handler ends.
+          // The function is gone before the handler runs: what it captured may be what the handler
+          // ends.
           Outcome outcome = internal::outcome_of(std::move(work));
           boost::asio::dispatch(handler_executor,
                                 internal::Completion{std::move(handler), std::move(outcome)});

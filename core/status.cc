@@ -3,48 +3,47 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
-#include <utility>
 
 namespace compiler_gym {
 
-grpc::Status invalid_argument(std::string message) {
-  return {grpc::StatusCode::INVALID_ARGUMENT, std::move(message)};
+grpc::Status invalid_argument(const std::string& message) {
+  return {grpc::StatusCode::INVALID_ARGUMENT, message};
 }
 
-grpc::Status not_found(std::string message) {
-  return {grpc::StatusCode::NOT_FOUND, std::move(message)};
+grpc::Status not_found(const std::string& message) {
+  return {grpc::StatusCode::NOT_FOUND, message};
 }
 
-grpc::Status failed_precondition(std::string message) {
-  return {grpc::StatusCode::FAILED_PRECONDITION, std::move(message)};
+grpc::Status failed_precondition(const std::string& message) {
+  return {grpc::StatusCode::FAILED_PRECONDITION, message};
 }
 
-grpc::Status resource_exhausted(std::string message) {
-  return {grpc::StatusCode::RESOURCE_EXHAUSTED, std::move(message)};
+grpc::Status resource_exhausted(const std::string& message) {
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED, message};
 }
 
-grpc::Status unimplemented(std::string message) {
-  return {grpc::StatusCode::UNIMPLEMENTED, std::move(message)};
+grpc::Status unimplemented(const std::string& message) {
+  return {grpc::StatusCode::UNIMPLEMENTED, message};
 }
 
-grpc::Status internal_error(std::string message) {
-  return {grpc::StatusCode::INTERNAL, std::move(message)};
+grpc::Status internal_error(const std::string& message) {
+  return {grpc::StatusCode::INTERNAL, message};
 }
 
-grpc::Status unavailable(std::string message) {
-  return {grpc::StatusCode::UNAVAILABLE, std::move(message)};
+grpc::Status unavailable(const std::string& message) {
+  return {grpc::StatusCode::UNAVAILABLE, message};
 }
 
-grpc::Status cancelled(std::string message) {
-  return {grpc::StatusCode::CANCELLED, std::move(message)};
+grpc::Status cancelled(const std::string& message) {
+  return {grpc::StatusCode::CANCELLED, message};
 }
 
-grpc::Status deadline_exceeded(std::string message) {
-  return {grpc::StatusCode::DEADLINE_EXCEEDED, std::move(message)};
+grpc::Status deadline_exceeded(const std::string& message) {
+  return {grpc::StatusCode::DEADLINE_EXCEEDED, message};
 }
 
-grpc::Status data_loss(std::string message) {
-  return {grpc::StatusCode::DATA_LOSS, std::move(message)};
+grpc::Status data_loss(const std::string& message) {
+  return {grpc::StatusCode::DATA_LOSS, message};
 }
 
 grpc::Status status_from_current_exception() {

@@ -12,21 +12,22 @@ namespace compiler_gym {
 template <typename T>
 using Result = boost::system::result<T, grpc::Status>;
 
-/// The text reaches the client as it is: it names the thing at fault and the limit, never a source file or a line.
-[[nodiscard]] grpc::Status invalid_argument(std::string message);
-[[nodiscard]] grpc::Status not_found(std::string message);
-[[nodiscard]] grpc::Status failed_precondition(std::string message);
-[[nodiscard]] grpc::Status resource_exhausted(std::string message);
-[[nodiscard]] grpc::Status unimplemented(std::string message);
-[[nodiscard]] grpc::Status internal_error(std::string message);
-[[nodiscard]] grpc::Status unavailable(std::string message);
-[[nodiscard]] grpc::Status cancelled(std::string message);
-[[nodiscard]] grpc::Status deadline_exceeded(std::string message);
-[[nodiscard]] grpc::Status data_loss(std::string message);
+/// The text reaches the client as it is: it names the thing at fault and the limit, never a source
+/// file or a line.
+[[nodiscard]] grpc::Status invalid_argument(const std::string& message);
+[[nodiscard]] grpc::Status not_found(const std::string& message);
+[[nodiscard]] grpc::Status failed_precondition(const std::string& message);
+[[nodiscard]] grpc::Status resource_exhausted(const std::string& message);
+[[nodiscard]] grpc::Status unimplemented(const std::string& message);
+[[nodiscard]] grpc::Status internal_error(const std::string& message);
+[[nodiscard]] grpc::Status unavailable(const std::string& message);
+[[nodiscard]] grpc::Status cancelled(const std::string& message);
+[[nodiscard]] grpc::Status deadline_exceeded(const std::string& message);
+[[nodiscard]] grpc::Status data_loss(const std::string& message);
 
-/// What an exception thrown by plug-in code becomes: INTERNAL, `Unhandled exception: <what()>`. Call it in a catch
-/// block. An Asio operation that was cancelled (operation_aborted) becomes CANCELLED. The only place where an exception
-/// turns into a status.
+/// What an exception thrown by plug-in code becomes: INTERNAL, `Unhandled exception: <what()>`.
+/// Call it in a catch block. An Asio operation that was cancelled (operation_aborted) becomes
+/// CANCELLED. The only place where an exception turns into a status.
 [[nodiscard]] grpc::Status status_from_current_exception();
 
 /// `NOT_FOUND: Session not found: 3`, for logs and for test failures; `OK` if it is.

@@ -11,10 +11,11 @@
 namespace compiler_gym {
 
 /// A move-only completion handler, type-erased so that an operation can be stored in a plain class.
-/// Calling it, once, dispatches the handler to its associated executor; a handler without one runs where the call is
-/// made. Memory comes from the handler's associated allocator and is given back before the handler runs. Until then
-/// the handler's executor is kept from running out of work.
-/// Source: asio::any_completion_handler, which erases the executor as well and so allocates once more per completion.
+/// Calling it, once, dispatches the handler to its associated executor; a handler without one runs
+/// where the call is made. Memory comes from the handler's associated allocator and is given back
+/// before the handler runs. Until then the handler's executor is kept from running out of work.
+/// Source: asio::any_completion_handler, which erases the executor as well and so allocates once
+///         more per completion.
 template <typename Signature>
 class UniqueHandler;
 

@@ -15,13 +15,15 @@ class Logger;
 struct WorkerPoolOptions {
   /// At least one.
   std::size_t threads = 1;
-  /// Threads are named `<name>-<index>` (the kernel keeps 15 characters); debuggers and `top -H` show it.
+  /// Threads are named `<name>-<index>` (the kernel keeps 15 characters); debuggers and `top -H`
+  /// show it.
   std::string name = "worker";
 };
 
 /// A fixed number of threads that run what is posted to executor(), in order of arrival.
 /// Threads:  every member may be called from any thread, join() from none of the pool's own.
-/// Lifetime: must outlive what is posted to it: the destructor runs everything that is queued, then joins.
+/// Lifetime: must outlive what is posted to it: the destructor runs everything that is queued, then
+///           joins.
 /// Errors:   an exception that leaves a handler is logged; the thread goes on.
 class WorkerPool {
  public:

@@ -13,15 +13,16 @@
 
 namespace compiler_gym::internal {
 
-/// The executor of `handler` (`fallback` where it names none), kept from running out of work while held.
+/// The executor of `handler` (`fallback` where it names none), kept from running out of work while
+/// held.
 template <typename Handler, typename Fallback>
 auto tracked_executor(const Handler& handler, const Fallback& fallback) {
   return boost::asio::prefer(boost::asio::get_associated_executor(handler, fallback),
                              boost::asio::execution::outstanding_work.tracked);
 }
 
-/// A handler with its arguments, as the function an executor runs. It has the handler's allocator, so that an executor
-/// which queues it takes the handler's memory.
+/// A handler with its arguments, as the function an executor runs. It has the handler's allocator,
+/// so that an executor which queues it takes the handler's memory.
 template <typename Handler, typename... Args>
 struct Completion {
   using allocator_type = boost::asio::associated_allocator_t<Handler>;
@@ -30,8 +31,8 @@ struct Completion {
   }
 
   void operator()() {
-    // The operation is over, so nothing is left to cancel. Said here, on the handler's executor, because that is where
-    // the signal is emitted.
+    // The operation is over, so nothing is left to cancel. Said here, on the handler's executor,
+    // because that is where the signal is emitted.
     if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
       slot.clear();
     }
@@ -44,8 +45,9 @@ struct Completion {
 template <typename Handler, typename... Args>
 Completion(Handler, std::tuple<Args...>) -> Completion<Handler, Args...>;
 
-/// Base of an `Operation` that waits with a handler. It lies in memory of the handler's associated allocator, keeps the
-/// handler's executor from running out of work, and ends in exactly one of complete() and destroy().
+/// Base of an `Operation` that waits with a handler. It lies in memory of the handler's associated
+/// allocator, keeps the handler's executor from running out of work, and ends in exactly one of
+/// complete() and destroy().
 template <typename Operation, typename Handler, typename Fallback>
 class PendingHandler {
  public:

@@ -34,7 +34,7 @@ using testing::poll_until;
 using testing::set_due;
 using testing::set_far_off;
 
-// ------------------------------------------------------------------------------ with an event the test makes itself
+// ------------------------------------------------------------- with an event the test makes itself
 
 // The test plays gRPC: it keeps the tag of the operation, and completes it when it likes.
 class AsyncTagTest : public ::testing::Test {
@@ -163,7 +163,7 @@ TEST_F(AsyncTagTest, UseFutureMakesTheFutureReady) {
   EXPECT_TRUE(testing::get_within_watchdog(std::move(result)));
 }
 
-// ------------------------------------------------------------------------------------------------------ cancelling
+// -------------------------------------------------------------------------------------- cancelling
 
 class AsyncTagCancelTest : public AsyncTagTest {
  protected:
@@ -210,7 +210,7 @@ TEST_F(AsyncTagCancelTest, NoLongerListensWhenTheHandlerRuns) {
 TEST_F(AsyncTagCancelTest, LetsGoOfTheSlotOnTheHandlersExecutorOnly) {
   // pump (this thread)     handler's executor
   //   on_event(true) ──post──┐
-  //                          │ signal.emit: may run here, so the slot must not be touched by on_event()
+  //                          │ signal.emit may run here, so on_event() must not touch the slot
   //                          └ handler
   start([](bool) {});
   complete(true);
@@ -228,7 +228,7 @@ TEST_F(AsyncTagCancelTest, WithoutCancelASignalIsIgnored) {
   EXPECT_EQ(result, true);
 }
 
-// ------------------------------------------------------------------------------------- an operation that won't start
+// ------------------------------------------------------------------- an operation that won't start
 
 TEST_F(AsyncTagCancelTest, AnInitiationThatThrowsLeavesNothingBehind) {
   AllocationCounts counts;
@@ -248,7 +248,7 @@ TEST_F(AsyncTagCancelTest, AnInitiationThatThrowsLeavesNothingBehind) {
   EXPECT_FALSE(called);
 }
 
-// ----------------------------------------------------------------------------------------------- with gRPC, in earnest
+// --------------------------------------------------------------------------- with gRPC, in earnest
 
 class AlarmTest : public ::testing::Test {
  protected:

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <stdexcept>
 #include <string>
 
@@ -10,7 +12,7 @@ namespace {
 
 struct Row {
   const char* name;
-  grpc::Status (*make)(std::string);
+  grpc::Status (*make)(const std::string&);
   grpc::StatusCode code;
 };
 
@@ -59,6 +61,13 @@ TEST(StatusFromExceptionTest, IsInternalWithTheExceptionsWords) {
   const grpc::Status status = status_of(std::runtime_error("stack of bytes"));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
   EXPECT_EQ(status.error_message(), "Unhandled exception: stack of bytes");
+}
+
+TEST(StatusFromExceptionTest, AnAbortedOperationIsCancelled) {
+  const boost::system::system_error aborted(boost::asio::error::operation_aborted);
+  EXPECT_EQ(status_of(aborted).error_code(), grpc::StatusCode::CANCELLED);
+  const boost::system::system_error other(boost::asio::error::broken_pipe);
+  EXPECT_EQ(status_of(other).error_code(), grpc::StatusCode::INTERNAL);
 }
 
 TEST(StatusFromExceptionTest, SaysSoIfThereAreNoWords) {

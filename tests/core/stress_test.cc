@@ -1,5 +1,5 @@
-// The engine under real threads. What these tests are after is mostly not what they expect, but what ThreadSanitizer
-// sees: run them with ./dev tsan.
+// The engine under real threads. What these tests are after is mostly not what they expect, but
+// what ThreadSanitizer sees: run them with ./dev tsan.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -35,7 +35,7 @@ using testing::set_far_off;
 constexpr int kThreads = 3;
 constexpr int kRounds = 300;
 
-// A loop on threads of its own with a pump on it, as a server has it: one thread more than pumps, at least.
+// A loop on threads of its own with a pump on it, as a server has it.
 class StressTest : public ::testing::Test {
  protected:
   StressTest() {

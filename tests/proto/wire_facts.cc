@@ -16,8 +16,7 @@ using google::protobuf::FileDescriptor;
 using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
-// ------------------------------------------------------------------------------------------------
-// from descriptors
+// -------------------------------------------------------------------------------- from descriptors
 
 // A name as the table writes it: without the package, if it is the file's own.
 std::string name_in_table(const std::string& full_name, const FileDescriptor& file) {
@@ -78,8 +77,7 @@ std::string fact_of(const MethodDescriptor& method) {
          stream(method.server_streaming()) + name_in_table(method.output_type()->full_name(), file);
 }
 
-// ----------------------------------------------------------------------------------------------------
-// from a table
+// ------------------------------------------------------------------------------------ from a table
 
 std::vector<std::string> split(const std::string& text, const std::string& separator) {
   std::vector<std::string> parts;

@@ -17,7 +17,7 @@ namespace {
 namespace fs = boost::filesystem;
 using testing::objection_to_include;
 
-// ------------------------------------------------------------------------------------------------------ the rules
+// --------------------------------------------------------------------------------------- the rules
 
 struct Row {
   const char* name;
@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"PlugInsMainNeedsNoBench", "sessions/llvm/a.cc", "bench/a.h", false, true}),
     [](const auto& row) { return std::string(row.param.name); });
 
-// ------------------------------------------------------------------------------------------------------- the tree
+// ---------------------------------------------------------------------------------------- the tree
 
 std::vector<std::string> sources() {
   const fs::path root(COMPILER_GYM_SOURCE_DIR);
