@@ -3,19 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <llvm/IR/Module.h>
-#include <llvm/Support/JSON.h>
 
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "sessions/llvm/ir_module.h"
 #include "sessions/llvm/programl_graph.h"
+#include "tests/llvm/parse_json.h"
 #include "tests/llvm/test_modules.h"
 
 namespace compiler_gym {
@@ -32,17 +31,6 @@ IrModule module_of(const std::string& assembly) {
 
 IrModule crc32_module() {
   return parse_module(crc32_bitcode());
-}
-
-llvm::json::Object parse_json(llvm::StringRef text) {
-  auto value = llvm::json::parse(text);
-  if (!value) throw std::runtime_error(llvm::toString(value.takeError()));
-  return *value->getAsObject();
-}
-
-// What CompilerGym 0.2.5 answered for the same bitcode, on LLVM 10.
-llvm::json::Object expected_of_crc32() {
-  return parse_json(read_file(COMPILER_GYM_TEST_DATA "/crc32_expected.json"));
 }
 
 // `i8**` becomes `ptr`.

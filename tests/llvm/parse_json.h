@@ -1,0 +1,26 @@
+// Reads JSON in a test.
+#pragma once
+
+#include <llvm/Support/Error.h>
+#include <llvm/Support/JSON.h>
+
+#include <stdexcept>
+
+#include "tests/llvm/test_modules.h"
+
+namespace compiler_gym {
+
+/// The object, or an exception with what is wrong with the text, which fails the test.
+[[nodiscard]] inline llvm::json::Object parse_json(llvm::StringRef text) {
+  llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);
+  if (!value) throw std::runtime_error(llvm::toString(value.takeError()));
+  if (value->getAsObject() == nullptr) throw std::runtime_error("not an object: " + text.str());
+  return std::move(*value->getAsObject());
+}
+
+/// What CompilerGym 0.2.5, on LLVM 10, answered for crc32.
+[[nodiscard]] inline llvm::json::Object expected_of_crc32() {
+  return parse_json(read_file(COMPILER_GYM_TEST_DATA "/crc32_expected.json"));
+}
+
+}  // namespace compiler_gym
