@@ -166,7 +166,8 @@ Result<std::variant<ServiceCommand, PrintAndExit>> parse_command_line(int argc,
                                                                       const char* const* argv,
                                                                       const std::string& usage) {
   const po::options_description flags = describe(ServerOptions());
-  // A service takes no positional arguments; they are collected so that the error can name the first one.
+  // A service takes no positional arguments; they are collected so that the error can name the
+  // first one.
   constexpr const char* kStray = "stray";
   po::options_description all;
   all.add(flags).add_options()(kStray, po::value<Text>());

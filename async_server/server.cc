@@ -5,15 +5,13 @@
 //
 // Why the order of a drain is what it is:
 //  - grpc::Server::Shutdown() refuses new calls at once, but blocks until the running ones are
-//  answered: it has a thread of
-//    its own, because on the thread that reads the queue it would wait for itself.
+//    answered: it has a thread of its own, because on the thread that reads the queue it would wait
+//    for itself.
 //  - It is given no deadline, since gRPC could not bring one nearer when a second signal comes. The
-//  deadline is a timer of
-//    ours, at which gRPC cancels all calls; their stop sources then end the steps, and the answers
-//    go nowhere.
+//    deadline is a timer of ours, at which gRPC cancels all calls; their stop sources then end the
+//    steps, and the answers go nowhere.
 //  - Calls re-armed after a completion queue's shutdown are lost in silence, so the queue is shut
-//  down when every accept
-//    loop and every call has left the gate, and read until it is empty.
+//    down when every accept loop and every call has left the gate, and read until it is empty.
 #include "async_server/server.h"
 
 #include <fmt/core.h>

@@ -4,9 +4,7 @@
 #include <grpcpp/support/status.h>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/filesystem/path.hpp>
@@ -63,11 +61,11 @@ struct ServerOptions {
 ///     // two threads or more: io_context.run();
 ///
 /// Threads:  every member may be called from any thread. One thread of the io_context is mostly
-/// waiting for gRPC, so run it
-///           on two or more. Plug-in code runs on threads of the server's own, never on the
-///           io_context's.
+///           waiting for gRPC, so run it on two or more. Plug-in code runs on threads of the
+///           server's own, never on the io_context's.
 /// Lifetime: the io_context and the logger must outlive it. Destroy it after async_run() completed,
-/// or if it never ran. Cancel:   cancelling async_run() is async_drain().
+///           or if it never ran.
+/// Cancel:   cancelling async_run() is async_drain().
 class Server {
   using StatusHandler = UniqueHandler<void(grpc::Status)>;
 
@@ -80,8 +78,7 @@ class Server {
 
   /// Runs the service until it is drained. Call it once. Signature: void(grpc::Status).
   /// Errors: why it could not start (context init, an address, a file), or what the context's
-  /// shutdown returned. A drain
-  ///         that was asked for is no error, also before serving began.
+  ///         shutdown returned. A drain that was asked for is no error, also before serving began.
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_run(Token&& token) {
     return boost::asio::async_initiate<Token, void(grpc::Status)>(
@@ -94,14 +91,7 @@ class Server {
               }
             });
           }
-          auto executor = boost::asio::get_associated_executor(handler, executor_);
-          run(StatusHandler(boost::asio::bind_executor(
-              executor, [slot, handler = std::move(handler)](grpc::Status status) mutable {
-                if (slot.is_connected()) {
-                  slot.clear();
-                }
-                std::move(handler)(std::move(status));
-              })));
+          run(StatusHandler(std::move(handler), executor_));
         },
         token);
   }

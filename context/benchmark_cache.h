@@ -17,11 +17,13 @@ namespace compiler_gym {
 /// A cache bounded in bytes, with the rules clients were written against: adding a benchmark
 /// replaces one of its URI; when it does not fit, the least recently used ones go until half of the
 /// bound is free again, and then it is stored whatever its size, so that a benchmark that was just
-/// added is always there. Threads:  every member may be called from any thread. Evicted benchmarks
-/// are destroyed outside the lock. Lifetime: what get() hands out lives as long as anyone holds it,
-/// eviction notwithstanding. Units:    sizes are bytes of the serialised Benchmark messages.
+/// added is always there.
+/// Threads:  every member may be called from any thread. Evicted benchmarks are destroyed outside
+///           the lock.
+/// Lifetime: what get() hands out lives as long as anyone holds it, eviction notwithstanding.
+/// Units:    sizes are bytes of the serialised Benchmark messages.
 /// Source:   CompilerGym 0.2.5's BenchmarkCache, which evicts at random and hands out pointers
-/// valid until the next add.
+///           valid until the next add.
 class BenchmarkCache {
  public:
   static constexpr std::size_t kDefaultMaxSizeInBytes = 268'435'456;

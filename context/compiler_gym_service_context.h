@@ -20,19 +20,18 @@ namespace compiler_gym {
 /// need not name it.
 ///
 /// Order:    init() is called first, before any session exists and before the service listens.
-/// shutdown() is called
-///           last, when every session has ended, exactly once, also when init() failed. A failed
-///           init() keeps the service from starting; either failure is in the exit status of the
-///           process.
+///           shutdown() is called last, when every session has ended, exactly once, also when
+///           init() failed. A failed init() keeps the service from starting; either failure is in
+///           the exit status of the process.
 /// Override: init() and shutdown(), which may block (they run on a worker thread), or async_init()
-/// and
-///           async_shutdown(), which must not (they run on the io_context).
+///           and async_shutdown(), which must not (they run on the io_context).
 /// Threads:  workingDirectory() from anywhere. State of a derived class is touched inside run(),
-/// which puts one function
-///           after another; or the derived class synchronises itself and says so. What is handed to
-///           sessions should be immutable and shared: `std::shared_ptr<const T>`.
+///           which puts one function after another; or the derived class synchronises itself and
+///           says so. What is handed to sessions should be immutable and shared:
+///           `std::shared_ptr<const T>`.
 /// Errors:   an exception from any override becomes the status INTERNAL `Unhandled exception:
-/// <what()>`. Source:   CompilerGym issue 591.
+///           <what()>`.
+/// Source:   CompilerGym issue 591.
 class CompilerGymServiceContext {
  public:
   explicit CompilerGymServiceContext(boost::filesystem::path workingDirectory);

@@ -29,9 +29,10 @@ enum class ContextState {
 
 /// Holds what sessions share for the life of a service: the plug-in's context and the benchmark
 /// cache. Puts the context's strand on the service's io_context and runs its init and shutdown
-/// there. Threads:  every member may be called from any thread. Lifetime: must outlive every
-/// session. Once async_init() was called, async_shutdown() must have completed before the
-///           host is destroyed (asserted).
+/// there.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive every session. Once async_init() was called, async_shutdown() must have
+///           completed before the host is destroyed (asserted).
 /// Source:   state that outlives a session, CompilerGym issue 591.
 class ContextHost {
  public:
@@ -44,8 +45,8 @@ class ContextHost {
 
   /// Runs the context's init. Signature: void(grpc::Status).
   /// Errors: what init returned; INTERNAL for an exception; CANCELLED if async_shutdown() was
-  /// called meanwhile and
-  ///         the context heeded it; FAILED_PRECONDITION if it was called before.
+  ///         called meanwhile and the context heeded it; FAILED_PRECONDITION if it was called
+  ///         before.
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_init(Token&& token) {
     return boost::asio::async_initiate<Token, void(grpc::Status)>(

@@ -20,18 +20,16 @@ namespace compiler_gym {
 /// One client's incremental compilation of one benchmark.
 ///
 /// Order:    constructed; then one of the two init(); then any number of applyAction(),
-/// computeObservation(), endOfStep()
-///           and handleSessionParameter(); then destroyed. One more instance, never init()-ed, is
-///           made when the service starts, to be asked for getCompilerVersion(), getActionSpaces()
-///           and getObservationSpaces().
+///           computeObservation(), endOfStep() and handleSessionParameter(); then destroyed. One
+///           more instance, never init()-ed, is made when the service starts, to be asked for
+///           getCompilerVersion(), getActionSpaces() and getObservationSpaces().
 /// Threads:  calls on one session never overlap, and each sees what the one before it wrote; they
-/// may come from different
-///           threads. Different sessions run at the same time, so what they share belongs into the
-///           service context.
+///           may come from different threads. Different sessions run at the same time, so what they
+///           share belongs into the service context.
 /// Lifetime: the service context outlives every session.
 /// Errors:   a status reaches the client as it is: INVALID_ARGUMENT for a bad request, which leaves
-/// the session usable; not
-///           for a broken state. An exception becomes INTERNAL `Unhandled exception: <what()>`.
+///           the session usable; not for a broken state. An exception becomes INTERNAL `Unhandled
+///           exception: <what()>`.
 /// Source:   CompilerGym 0.2.5, compiler_gym/service/CompilationSession.h.
 class CompilationSession {
  public:

@@ -17,9 +17,10 @@ namespace compiler_gym {
 
 /// Runs tasks on the worker pool, first come, first served, never two at once. After each task it
 /// goes to the back of the pool's queue, so that a session with much to do does not starve the
-/// others. Threads:  every member may be called from any thread. Lifetime: shared by the table and
-/// by its running task. The plug-in's object is destroyed on a worker thread when the
-///           session has ended and its last task is done.
+/// others.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: shared by the table and by its running task. The plug-in's object is destroyed on a
+///           worker thread when the session has ended and its last task is done.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   using Id = std::int64_t;

@@ -35,12 +35,12 @@ struct SessionServiceOptions {
 /// sessions run in parallel. Starting a session blocks the caller's thread and nobody else's.
 /// Threads:  every member may be called from any thread, load_spaces() before the others.
 /// Lifetime: must outlive what it has been asked to do; async_end_all() must have completed before
-/// it is destroyed, if a
-///           session was ever started. Requests, replies and stop sources must live until the
-///           operation completes.
+///           it is destroyed, if a session was ever started. Requests, replies and stop sources
+///           must live until the operation completes.
 /// Executor: a handler without one of its own runs where the operation ended, mostly on a worker
-/// thread. Cancel:   by the stop source, between actions and between observations, or before the
-/// request's turn: CANCELLED.
+///           thread.
+/// Cancel:   by the stop source, between actions and between observations, or before the request's
+///           turn: CANCELLED.
 class SessionService {
  public:
   SessionService(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,

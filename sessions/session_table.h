@@ -14,8 +14,9 @@
 namespace compiler_gym {
 
 /// Ids count up from 0 over the life of the service and are never reused; an id is taken only by a
-/// session that started. Threads:  every member may be called from any thread. Lifetime: must
-/// outlive its places.
+/// session that started.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive its places.
 class SessionTable {
  public:
   explicit SessionTable(std::size_t max_sessions) : max_sessions_(max_sessions) {}

@@ -23,11 +23,12 @@
 namespace compiler_gym::internal {
 
 /// Lifetime: owned by a CallPtr until it is answered; from then on by gRPC's two events about it,
-/// that the answer was sent
-///           and that the call is over, which come in either order. A CallPtr that is let go of
-///           answers by itself, so that no client waits for a reply that nobody will send.
+///           that the answer was sent and that the call is over, which come in either order. A
+///           CallPtr that is let go of answers by itself, so that no client waits for a reply that
+///           nobody will send.
 /// Threads:  one at a time, except that the stop source is triggered from the completion queue's
-/// thread. Memory:   messages lie in the call's arena and go with it.
+///           thread.
+/// Memory:   messages lie in the call's arena and go with it.
 class UnaryCall {
  public:
   struct LetGo {

@@ -1,4 +1,5 @@
-// A service whose sessions share state: it counts the actions of all its sessions, over restarts too.
+// A service whose sessions share state: it counts the actions of all its sessions, over restarts
+// too.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +8,8 @@
 
 namespace compiler_gym::example {
 
-/// Keeps the total in `total.txt` in the working directory: read by init, written by shutdown, neither of which blocks
-/// the thread that serves requests.
+/// Keeps the total in `total.txt` in the working directory: read by init, written by shutdown,
+/// neither of which blocks the thread that serves requests.
 class CountingContext final : public CompilerGymServiceContext {
  public:
   using CompilerGymServiceContext::CompilerGymServiceContext;
@@ -16,14 +17,16 @@ class CountingContext final : public CompilerGymServiceContext {
   boost::asio::awaitable<grpc::Status> async_init(WorkerPool& workers) override;
   boost::asio::awaitable<grpc::Status> async_shutdown(WorkerPool& workers) override;
 
-  /// Adds to the total on the context's strand, and waits for the new total. For sessions, on their worker threads.
+  /// Adds to the total on the context's strand, and waits for the new total. For sessions, on their
+  /// worker threads.
   std::int64_t add(std::int64_t actions);
 
  private:
   std::int64_t total_ = 0;  // touched on the strand only
 };
 
-/// Its one action, `count`, adds to the total; its one observation, `total`, is the total of all sessions.
+/// Its one action, `count`, adds to the total; its one observation, `total`, is the total of all
+/// sessions.
 class CountingSession final : public CompilationSession {
  public:
   explicit CountingSession(CountingContext& context)

@@ -1,5 +1,6 @@
-// The smallest useful compiler service: three actions that do nothing, three observations that never change. What
-// CompilerGym's own example service answers, so that clients can be tested without a compiler.
+// The smallest useful compiler service: three actions that do nothing, three observations that
+// never change. What CompilerGym's own example service answers, so that clients can be tested
+// without a compiler.
 #pragma once
 
 #include "sessions/compilation_session.h"

@@ -1,4 +1,5 @@
-// Reading the command line: every form clients use, and an error for every value that makes no sense.
+// Reading the command line: every form clients use, and an error for every value that makes no
+// sense.
 #include "async_server/command_line.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,5 @@
-// Start, and what may go wrong in it: which order the parts come in, and that nothing is left however it ends.
+// Start, and what may go wrong in it: which order the parts come in, and that nothing is left
+// however it ends.
 #include <gmock/gmock.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>

@@ -10,7 +10,8 @@ const CallOptions kPatient{.timeout = 60s};
 
 class LoadTest : public ServerFixture {
  protected:
-  /// Starts a session and steps, forks and ends until the service goes away, as a client does that does not know of drains.
+  /// Starts a session and steps, forks and ends until the service goes away, as a client does that
+  /// does not know of drains.
   boost::asio::awaitable<void> be_a_client(int number) {
     ServiceClient own(loop_.pump(), server->addresses().front());
     for (int round = 0;; ++round) {

@@ -178,7 +178,8 @@ TEST_F(RequestTest, AStepWhoseClientLeftBeforeItsTurnMakesRoomAndIsNotRun) {
   ASSERT_FALSE(left);
   EXPECT_EQ(left.error().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
 
-  // Refused while the abandoned step fills the queue; admitted once the server has heard that its client left.
+  // Refused while the abandoned step fills the queue; admitted once the server has heard that its
+  // client left.
   std::vector<Future<StepReply>> attempts;
   poll_until([&] {
     attempts.push_back(step(session, {3}, {0}));

@@ -25,8 +25,9 @@ namespace compiler_gym::testing {
 template <typename Reply>
 using Future = std::future<Result<Reply>>;
 
-/// Runs one server on two threads. The end of each test drains it if the test has not, and checks that the io_context ran
-/// dry by itself, that no plug-in object is left, and that no session was ever in two calls at once.
+/// Runs one server on two threads. The end of each test drains it if the test has not, and checks
+/// that the io_context ran dry by itself, that no plug-in object is left, and that no session was
+/// ever in two calls at once.
 class ServerFixture : public ::testing::Test {
  protected:
   static ServerOptions default_options() {

@@ -15,9 +15,10 @@
 
 namespace compiler_gym::testing {
 
-/// What the sessions and the context of one service do, and what they were seen doing. Unset functions succeed.
-/// Threads:  functions are set before the service starts and called on its threads, several at once; the counters and
-///           events() are read from anywhere.
+/// What the sessions and the context of one service do, and what they were seen doing. Unset
+/// functions succeed.
+/// Threads:  functions are set before the service starts and called on its threads, several at
+///           once; the counters and events() are read from anywhere.
 /// Lifetime: must outlive the service.
 struct PluginScript {
   struct ActionEffects {
@@ -41,7 +42,8 @@ struct PluginScript {
       on_parameter;
   std::function<void()> on_session_destroyed;
 
-  /// `context init`, `session init`, `session fork`, `session destroyed`, `context shutdown`, in their order.
+  /// `context init`, `session init`, `session fork`, `session destroyed`, `context shutdown`, in
+  /// their order.
   [[nodiscard]] std::vector<std::string> events() const;
   void record(std::string event);
 
@@ -65,8 +67,9 @@ class ScriptedContext final : public CompilerGymServiceContext {
   PluginScript& script_;
 };
 
-/// Two action spaces, `first` and `second`, of any int64; two observation spaces: `history`, an int64 tensor of the
-/// actions applied so far (forks copy it), and `benchmark`, the URI as a string.
+/// Two action spaces, `first` and `second`, of any int64; two observation spaces: `history`, an
+/// int64 tensor of the actions applied so far (forks copy it), and `benchmark`, the URI as a
+/// string.
 class ScriptedSession final : public CompilationSession {
  public:
   ScriptedSession(CompilerGymServiceContext& context, PluginScript& script);
