@@ -29,7 +29,8 @@ Clock::duration ClockWaitTraits::to_wait_duration(const Clock::duration& duratio
 }
 
 Clock::duration ClockWaitTraits::to_wait_duration(const Clock::time_point& time) {
-  return to_wait_duration(time - Clock::now());
+  const Clock::time_point now = Clock::now();
+  return time <= now ? Clock::duration::zero() : to_wait_duration(time - now);
 }
 
 }  // namespace compiler_gym

@@ -14,7 +14,9 @@ namespace compiler_gym {
 /// What a drain waits on. Operations hold a Pass while they run; closing the gate lets no more in
 /// and completes once every pass has been given back.
 /// Threads:  every member may be called from any thread.
-/// Lifetime: must outlive its passes. A handler of async_close() may destroy the gate.
+/// Lifetime: must outlive its passes. A handler of async_close() may destroy the gate, and what the
+///           gate guards: a pass is the first member or local of its operation, given back last.
+/// Errors:   a handler of async_close() must not throw, since it may run in a Pass's destructor.
 /// Source:   seastar's gate.
 class Gate {
  public:

@@ -21,7 +21,8 @@ struct WorkerPoolOptions {
 };
 
 /// A fixed number of threads that run what is posted to executor(), in order of arrival.
-/// Threads:  every member may be called from any thread, join() from none of the pool's own.
+/// Threads:  every member may be called from any thread; join() from one at a time, and from none of
+///           the pool's own.
 /// Lifetime: must outlive what is posted to it: the destructor runs everything that is queued, then
 ///           joins.
 /// Errors:   an exception that leaves a handler is logged; the thread goes on.
@@ -37,7 +38,7 @@ class WorkerPool {
   [[nodiscard]] executor_type executor() noexcept { return io_context_.get_executor(); }
   [[nodiscard]] std::size_t size() const noexcept { return thread_count_; }
 
-  /// Runs what is queued, then ends the threads. Idempotent.
+  /// Runs what is queued, then ends the threads; what is posted later never runs. Idempotent.
   void join();
 
  private:
@@ -46,8 +47,10 @@ class WorkerPool {
   Logger& logger_;
   const std::size_t thread_count_;
   boost::asio::io_context io_context_;
+  std::vector<std::jthread> threads_;  // after what they use
+  // After threads_, so that they end, and their destructors return, if the constructor cannot
+  // start them all.
   boost::asio::executor_work_guard<executor_type> keep_running_;
-  std::vector<std::jthread> threads_;  // last: they use what is above
 };
 
 }  // namespace compiler_gym

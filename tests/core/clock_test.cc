@@ -38,6 +38,11 @@ TEST(ClockTest, TheRealClockComesBackAfterAFakeOne) {
   EXPECT_FALSE(Clock::is_replaced());
 }
 
+TEST(ClockWaitTraitsTest, TheEndsOfTimeAreNoOverflow) {
+  EXPECT_EQ(ClockWaitTraits::to_wait_duration(Clock::time_point::min()), Clock::duration::zero());
+  EXPECT_GT(ClockWaitTraits::to_wait_duration(Clock::time_point::max()), std::chrono::years(1));
+}
+
 class TimerTest : public ::testing::Test {
  protected:
   ~TimerTest() override { EXPECT_TRUE(io_context_.stopped()) << "the loop did not run dry"; }
