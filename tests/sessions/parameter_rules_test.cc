@@ -1,0 +1,172 @@
+// CONTRACT.md 7, row by row: what SendSessionParameter answers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "sessions/internal/session_rules.h"
+#include "tests/sessions/parse_proto.h"
+#include "tests/support/scripted_plugin.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+#define SET_MAX "service.benchmark_cache.set_max_size_in_bytes"
+#define GET_MAX "service.benchmark_cache.get_max_size_in_bytes"
+#define GET_SIZE "service.benchmark_cache.get_size_in_bytes"
+
+/// The session knows one key, `echo`, and answers with the value.
+class ParameterRulesTest : public ::testing::Test {
+ protected:
+  ParameterRulesTest() {
+    script_.on_parameter = [](const auto& key, const auto& value, auto& reply) {
+      if (key == "echo") {
+        reply = value;
+      }
+      return grpc::Status::OK;
+    };
+  }
+
+  /// `request`: parameters as protobuf text.
+  std::string send(const std::string& request) {
+    reply_.Clear();
+    return to_string(internal::run_parameters(session_, benchmarks_,
+                                              parse_proto<SendSessionParameterRequest>(request),
+                                              reply_, std::stop_token()));
+  }
+  /// One parameter.
+  std::string send(const std::string& key, const std::string& value) {
+    SendSessionParameterRequest request;
+    request.add_parameter()->set_key(key);
+    request.mutable_parameter(0)->set_value(value);
+    reply_.Clear();
+    return to_string(
+        internal::run_parameters(session_, benchmarks_, request, reply_, std::stop_token()));
+  }
+  std::vector<std::string> replies() const {
+    return {reply_.reply().begin(), reply_.reply().end()};
+  }
+
+  PluginScript script_;
+  DefaultCompilerGymServiceContext context_{"/service"};
+  ScriptedSession session_{context_, script_};
+  BenchmarkCache benchmarks_;
+  SendSessionParameterReply reply_;
+};
+
+struct ParameterRow {
+  const char* name;
+  const char* request;
+  std::vector<std::string> replies;
+};
+
+class ParameterRowsTest : public ParameterRulesTest,
+                          public ::testing::WithParamInterface<ParameterRow> {};
+
+TEST_P(ParameterRowsTest, Row) {
+  EXPECT_EQ(send(GetParam().request), "OK");
+  EXPECT_EQ(replies(), GetParam().replies);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ParameterRowsTest,
+    ::testing::Values(
+        ParameterRow{"EmptyList", "", {}},
+        ParameterRow{"OfTheSession", "parameter { key: 'echo' value: 'x' }", {"x"}},
+        ParameterRow{"WithAnEmptyReply", "parameter { key: 'echo' }", {""}},
+        ParameterRow{"InTheOrderSent",
+                     "parameter { key: 'echo' value: '1' } parameter { key: '" GET_MAX "' }"
+                     "parameter { key: 'echo' value: '2' }",
+                     {"1", "268435456", "2"}},
+        ParameterRow{"CacheMaximum", "parameter { key: '" GET_MAX "' }", {"268435456"}},
+        ParameterRow{"CacheSize", "parameter { key: '" GET_SIZE "' }", {"0"}},
+        ParameterRow{
+            "GettersIgnoreTheValue", "parameter { key: '" GET_SIZE "' value: 'x' }", {"0"}},
+        ParameterRow{"SetTheMaximum",
+                     "parameter { key: '" SET_MAX "' value: '1024' } parameter { key: '" GET_MAX
+                     "' }",
+                     {"1024", "1024"}},
+        ParameterRow{"TheReplyIsTheValueAsGiven",
+                     "parameter { key: '" SET_MAX "' value: '0064' } parameter { key: '" GET_MAX
+                     "' }",
+                     {"0064", "64"}},
+        ParameterRow{"SetToZero", "parameter { key: '" SET_MAX "' value: '0' }", {"0"}},
+        ParameterRow{"SetToTheLargest",
+                     "parameter { key: '" SET_MAX "' value: '18446744073709551615' }",
+                     {"18446744073709551615"}}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_F(ParameterRulesTest, AnUnknownKeyFailsButWhatCameBeforeItHasTakenEffect) {
+  EXPECT_EQ(send("parameter { key: '" SET_MAX "' value: '1024' }"
+                 "parameter { key: 'who knows' value: 'x' }"
+                 "parameter { key: '" SET_MAX "' value: '2048' }"),
+            "INVALID_ARGUMENT: Unknown parameter: who knows");
+  EXPECT_EQ(benchmarks_.max_size_in_bytes(), 1024U);
+}
+
+TEST_F(ParameterRulesTest, AKeyThatOnlyStartsLikeAKnownOneIsUnknown) {
+  for (const std::string key : {SET_MAX "x", "service.", "", "Echo"}) {
+    EXPECT_EQ(send(key, "1"), "INVALID_ARGUMENT: Unknown parameter: " + key);
+  }
+}
+
+TEST_F(ParameterRulesTest, TheCacheSizeIsThatOfTheSerialisedBenchmarks) {
+  const auto benchmark = benchmarks_.add(make_benchmark("benchmark://a", 1000));
+  send(GET_SIZE, "");
+  EXPECT_THAT(replies(), ElementsAre(std::to_string(benchmark->SerializeAsString().size())));
+}
+
+TEST_F(ParameterRulesTest, ASmallerMaximumEvictsAtOnce) {
+  benchmarks_.add(make_benchmark("benchmark://a", 1000));
+  EXPECT_EQ(send(SET_MAX, "500"), "OK");
+  EXPECT_EQ(benchmarks_.size_in_bytes(), 0U);
+}
+
+class BadNumberTest : public ParameterRulesTest,
+                      public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(BadNumberTest, IsRefusedWithTheKeyTheValueAndWhatIsWanted) {
+  EXPECT_EQ(send(SET_MAX, GetParam()), "INVALID_ARGUMENT: " SET_MAX
+                                       ": expected a number of bytes, 0 or more, received: '" +
+                                           std::string(GetParam()) + "'");
+  EXPECT_EQ(benchmarks_.max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(, BadNumberTest,
+                         ::testing::Values("", " ", "x", "12x", " 12", "12 ", "-1", "+1", "1e3",
+                                           "0x10", "1.5", "18446744073709551616"));
+
+// ------------------------------------------------------------------------- the session comes first
+
+TEST_F(ParameterRulesTest, TheSessionMayAnswerForTheService) {
+  script_.on_parameter = [](const auto&, const auto&, auto& reply) {
+    reply = "mine";
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(send(SET_MAX, "12"), "OK");
+  EXPECT_THAT(replies(), ElementsAre("mine"));
+  EXPECT_EQ(benchmarks_.max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
+}
+
+TEST_F(ParameterRulesTest, ASessionsRefusalIsFinal) {
+  script_.on_parameter = [](const auto&, const auto&, auto&) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "must be >= 1. Received: -5");
+  };
+  EXPECT_EQ(send(SET_MAX, "12"), "INVALID_ARGUMENT: must be >= 1. Received: -5");
+  EXPECT_EQ(benchmarks_.max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
+}
+
+TEST_F(ParameterRulesTest, AnExceptionBecomesInternal) {
+  script_.on_parameter = [](const auto&, const auto&, auto&) -> grpc::Status {
+    throw std::invalid_argument("stoi");
+  };
+  EXPECT_EQ(send("key", "x"), "INTERNAL: Unhandled exception: stoi");
+  script_.on_parameter = nullptr;
+  EXPECT_EQ(send(GET_SIZE, ""), "OK");
+}
+
+}  // namespace
+}  // namespace compiler_gym::testing

@@ -1,0 +1,336 @@
+// CONTRACT.md 5 and 2.5, row by row: what Step does to a session, and what its client hears.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "sessions/internal/session_rules.h"
+#include "tests/sessions/call_log_session.h"
+#include "tests/sessions/parse_proto.h"
+#include "tests/support/scripted_plugin.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+using internal::run_step;
+using ::testing::ElementsAre;
+
+ActionSpace space_named(const std::string& name) {
+  ActionSpace space;
+  space.set_name(name);
+  return space;
+}
+
+/// Actions of the scripted session: 1 has no effect, 2 ends the session, 3 and 4 set a new action space, negative ones
+/// are out of range, all others just go into its history.
+class StepRulesTest : public ::testing::Test {
+ protected:
+  StepRulesTest() {
+    script_.on_action = [](std::int64_t action, PluginScript::ActionEffects& effects, const auto&) {
+      effects.had_no_effect = action == 1;
+      effects.end_of_session = action == 2;
+      if (action == 3 || action == 4) {
+        effects.new_action_space = space_named(action == 3 ? "third" : "fourth");
+      }
+      return action < 0 ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "Out-of-range")
+                        : grpc::Status::OK;
+    };
+  }
+
+  std::string step(const std::string& request) { return step(request, session_); }
+  std::string step(const std::string& request, CompilationSession& session) {
+    const ServiceSpaces spaces = *ServiceSpaces::of(session);
+    reply_.Clear();
+    return to_string(
+        run_step(session, spaces, parse_proto<StepRequest>(request), reply_, std::stop_token()));
+  }
+
+  std::vector<std::int64_t> history() {
+    EXPECT_EQ(step("observation_space: 0"), "OK");
+    const auto& values = reply_.observation(0).int64_tensor().value();
+    return {values.begin(), values.end()};
+  }
+
+  PluginScript script_;
+  DefaultCompilerGymServiceContext context_{"/service"};
+  ScriptedSession session_{context_, script_};
+  StepReply reply_;
+};
+
+struct StepRow {
+  const char* name;
+  const char* request;
+  const char* reply;
+  std::vector<std::int64_t> history;
+};
+
+class StepRowsTest : public StepRulesTest, public ::testing::WithParamInterface<StepRow> {};
+
+TEST_P(StepRowsTest, Row) {
+  EXPECT_EQ(step(GetParam().request), "OK");
+  EXPECT_THAT(reply_, IsProto(GetParam().reply));
+  EXPECT_EQ(history(), GetParam().history);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , StepRowsTest,
+    ::testing::Values(
+        StepRow{"Nothing", "", "action_had_no_effect: true", {}},
+        StepRow{"ObservationOnly",
+                "observation_space: 0",
+                "action_had_no_effect: true observation { int64_tensor { shape: 0 } }",
+                {}},
+        StepRow{"OneAction", "action { int64_value: 7 }", "", {7}},
+        StepRow{"ManyActionsInOrder",
+                "action { int64_value: 9 } action { int64_value: 8 } action { int64_value: 9 }",
+                "",
+                {9, 8, 9}},
+        StepRow{"ObservationsComeAfterTheActions",
+                "observation_space: 0 action { int64_value: 7 }",
+                "observation { int64_tensor { shape: 1 value: 7 } }",
+                {7}},
+        StepRow{
+            "ObservationsInTheOrderAskedWithDuplicates",
+            "action { int64_value: 7 } observation_space: [1, 0, 1, 0]",
+            "observation { string_value: '' } observation { int64_tensor { shape: 1 value: 7 } }"
+            "observation { string_value: '' } observation { int64_tensor { shape: 1 value: 7 } }",
+            {7}},
+        StepRow{
+            "ActionWithoutEffect", "action { int64_value: 1 }", "action_had_no_effect: true", {1}},
+        StepRow{"AllWithoutEffect",
+                "action { int64_value: 1 } action { int64_value: 1 }",
+                "action_had_no_effect: true",
+                {1, 1}},
+        StepRow{
+            "LastWithoutEffect", "action { int64_value: 7 } action { int64_value: 1 }", "", {7, 1}},
+        StepRow{"FirstWithoutEffect",
+                "action { int64_value: 1 } action { int64_value: 7 }",
+                "",
+                {1, 7}},
+        StepRow{"EndStopsTheRemainingActions",
+                "action { int64_value: 7 } action { int64_value: 2 } action { int64_value: 8 }",
+                "end_of_session: true",
+                {7, 2}},
+        StepRow{"EndStopsBadActionsToo",
+                "action { int64_value: 2 } action { int64_value: -1 }",
+                "end_of_session: true",
+                {2}},
+        StepRow{"EndLeavesTheObservations",
+                "action { int64_value: 2 } action { int64_value: 7 } observation_space: [0, 0]",
+                "end_of_session: true observation { int64_tensor { shape: 1 value: 2 } }"
+                "observation { int64_tensor { shape: 1 value: 2 } }",
+                {2}},
+        StepRow{"ActionsNotAppliedHaveNoSay",
+                "action { int64_value: 1 } action { int64_value: 2 } action { int64_value: 1 }",
+                "end_of_session: true",
+                {1, 2}},
+        StepRow{"NewActionSpace",
+                "action { int64_value: 3 }",
+                "new_action_space { name: 'third' }",
+                {3}},
+        StepRow{"LastNewActionSpaceCounts",
+                "action { int64_value: 3 } action { int64_value: 4 }",
+                "new_action_space { name: 'fourth' }",
+                {3, 4}},
+        StepRow{"NewActionSpaceOutlivesTheNextAction",
+                "action { int64_value: 3 } action { int64_value: 7 }",
+                "new_action_space { name: 'third' }",
+                {3, 7}}),
+    [](const auto& row) { return row.param.name; });
+
+struct FailedStepRow {
+  const char* name;
+  const char* request;
+  const char* status;
+  std::vector<std::int64_t> history;
+};
+
+class FailedStepTest : public StepRulesTest, public ::testing::WithParamInterface<FailedStepRow> {};
+
+TEST_P(FailedStepTest, Row) {
+  EXPECT_EQ(step(GetParam().request), GetParam().status);
+  EXPECT_EQ(history(), GetParam().history) << "what was applied stays, and the session lives on";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , FailedStepTest,
+    ::testing::Values(FailedStepRow{"BadAction",
+                                    "action { int64_value: -1 }",
+                                    "INVALID_ARGUMENT: Out-of-range",
+                                    {}},
+                      FailedStepRow{"ActionsBeforeTheBadOneStay",
+                                    "action { int64_value: 7 } action { int64_value: 8 } "
+                                    "action { int64_value: -1 } action { int64_value: 9 }",
+                                    "INVALID_ARGUMENT: Out-of-range",
+                                    {7, 8}},
+                      FailedStepRow{"ObservationBeyond",
+                                    "action { int64_value: 7 } observation_space: 2",
+                                    "INVALID_ARGUMENT: Observation space index out of range: 2",
+                                    {7}},
+                      FailedStepRow{"ObservationNegative",
+                                    "action { int64_value: 7 } observation_space: [0, -1]",
+                                    "INVALID_ARGUMENT: Observation space index out of range: -1",
+                                    {7}},
+                      FailedStepRow{"TheActionFailsBeforeTheObservation",
+                                    "action { int64_value: -1 } observation_space: 2",
+                                    "INVALID_ARGUMENT: Out-of-range",
+                                    {}}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_F(StepRulesTest, CallsTheSessionInOrder) {
+  std::vector<std::string> log;
+  CallLogSession session(context_, log);
+  EXPECT_EQ(step("action { int64_value: 5 } action {} action { int64_value: 6 }"
+                 "observation_space: [1, 0]",
+                 session),
+            "OK");
+  EXPECT_THAT(log, ElementsAre("apply 5", "apply nothing", "apply 6", "observe y", "observe x",
+                               "end of step:"));
+  log.clear();
+  EXPECT_EQ(step("observation_space: 0", session), "OK");
+  EXPECT_THAT(log, ElementsAre("observe x", "end of step: no effect"));
+}
+
+TEST_F(StepRulesTest, EveryActionStartsWithItsResultsUnset) {
+  std::vector<std::string> log;
+  CallLogSession session(context_, log);
+  step("action { int64_value: 1 } action { int64_value: 2 }", session);
+  EXPECT_THAT(log, ElementsAre("apply 1", "apply 2", "end of step:"));
+}
+
+TEST_F(StepRulesTest, AnObservationThatDoesNotApplyIsAnEventWithoutValue) {
+  script_.on_observation = [](const auto&, Event& observation) {
+    observation.clear_value();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(step("observation_space: [0, 1]"), "OK");
+  ASSERT_EQ(reply_.observation_size(), 2);
+  EXPECT_EQ(reply_.observation(0).value_case(), Event::VALUE_NOT_SET);
+  EXPECT_EQ(reply_.observation(1).value_case(), Event::VALUE_NOT_SET);
+}
+
+// --------------------------------------------------------------------------- the end-of-step hook
+
+TEST_F(StepRulesTest, TheHookHearsOfTheStepAndHasTheLastWord) {
+  bool heard_no_effect = true;
+  bool heard_end = false;
+  script_.on_end_of_step = [&](bool no_effect, PluginScript::ActionEffects& effects) {
+    heard_no_effect = no_effect;
+    heard_end = effects.end_of_session;
+    effects.end_of_session = !effects.end_of_session;
+    effects.new_action_space = space_named("of the hook");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(step("action { int64_value: 3 }"), "OK");
+  EXPECT_FALSE(heard_no_effect);
+  EXPECT_FALSE(heard_end);
+  EXPECT_THAT(reply_, IsProto("end_of_session: true new_action_space { name: 'of the hook' }"));
+
+  EXPECT_EQ(step("action { int64_value: 1 } action { int64_value: 2 }"), "OK");
+  EXPECT_TRUE(heard_end);
+  EXPECT_THAT(reply_, IsProto("new_action_space { name: 'of the hook' }"));
+
+  EXPECT_EQ(step(""), "OK");
+  EXPECT_TRUE(heard_no_effect);
+}
+
+TEST_F(StepRulesTest, AHookThatFailsFailsTheStep) {
+  script_.on_end_of_step = [](bool, auto&) {
+    return grpc::Status(grpc::StatusCode::DATA_LOSS, "Failed to verify module: phi");
+  };
+  EXPECT_EQ(step("action { int64_value: 7 }"), "DATA_LOSS: Failed to verify module: phi");
+}
+
+TEST_F(StepRulesTest, TheHookIsNotCalledAfterAFailure) {
+  int calls = 0;
+  script_.on_end_of_step = [&](bool, auto&) {
+    ++calls;
+    return grpc::Status::OK;
+  };
+  step("action { int64_value: -1 }");
+  step("observation_space: 2");
+  EXPECT_EQ(calls, 0);
+  step("");
+  EXPECT_EQ(calls, 1);
+}
+
+// ----------------------------------------------------------------------- statuses and exceptions
+
+/// Makes one of the session's functions end in `failure`.
+using Break = void (*)(PluginScript&, grpc::Status (*failure)());
+
+struct Place {
+  const char* name;
+  Break break_it;
+};
+
+constexpr Place kPlaces[] = {
+    {"Action",
+     [](PluginScript& script, grpc::Status (*failure)()) {
+       script.on_action = [failure](std::int64_t, auto&, const auto&) { return failure(); };
+     }},
+    {"Observation",
+     [](PluginScript& script, grpc::Status (*failure)()) {
+       script.on_observation = [failure](const auto&, auto&) { return failure(); };
+     }},
+    {"EndOfStep",
+     [](PluginScript& script, grpc::Status (*failure)()) {
+       script.on_end_of_step = [failure](bool, auto&) { return failure(); };
+     }},
+};
+
+struct Failure {
+  const char* name;
+  grpc::Status (*fail)();
+  const char* status;
+};
+
+constexpr Failure kFailures[] = {
+    {"Cancelled", [] { return grpc::Status(grpc::StatusCode::CANCELLED, "t"); }, "CANCELLED: t"},
+    {"Unknown", [] { return grpc::Status(grpc::StatusCode::UNKNOWN, "t"); }, "UNKNOWN: t"},
+    {"InvalidArgument", [] { return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "t"); },
+     "INVALID_ARGUMENT: t"},
+    {"DeadlineExceeded", [] { return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "t"); },
+     "DEADLINE_EXCEEDED: t"},
+    {"NotFound", [] { return grpc::Status(grpc::StatusCode::NOT_FOUND, "t"); }, "NOT_FOUND: t"},
+    {"ResourceExhausted", [] { return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "t"); },
+     "RESOURCE_EXHAUSTED: t"},
+    {"FailedPrecondition", [] { return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "t"); },
+     "FAILED_PRECONDITION: t"},
+    {"Unimplemented", [] { return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "t"); },
+     "UNIMPLEMENTED: t"},
+    {"Internal", [] { return grpc::Status(grpc::StatusCode::INTERNAL, "t"); }, "INTERNAL: t"},
+    {"Unavailable", [] { return grpc::Status(grpc::StatusCode::UNAVAILABLE, "t"); },
+     "UNAVAILABLE: t"},
+    {"DataLoss", [] { return grpc::Status(grpc::StatusCode::DATA_LOSS, "t"); }, "DATA_LOSS: t"},
+    {"Exception", []() -> grpc::Status { throw std::runtime_error("segment 7 missing"); },
+     "INTERNAL: Unhandled exception: segment 7 missing"},
+    {"LogicError", []() -> grpc::Status { throw std::invalid_argument("stoi"); },
+     "INTERNAL: Unhandled exception: stoi"},
+    {"NoStdException", []() -> grpc::Status { throw "a text"; },
+     "INTERNAL: Unhandled exception: not derived from std::exception"},
+};
+
+class PluginFailureTest : public StepRulesTest,
+                          public ::testing::WithParamInterface<std::tuple<Place, Failure>> {};
+
+TEST_P(PluginFailureTest, ReachesTheClientAndTheSessionGoesOn) {
+  const auto& [place, failure] = GetParam();
+  place.break_it(script_, failure.fail);
+  EXPECT_EQ(step("action { int64_value: 7 } observation_space: 1"), failure.status);
+  script_.on_action = nullptr;
+  script_.on_observation = nullptr;
+  script_.on_end_of_step = nullptr;
+  EXPECT_EQ(step("action { int64_value: 7 } observation_space: 1"), "OK");
+}
+
+INSTANTIATE_TEST_SUITE_P(, PluginFailureTest,
+                         ::testing::Combine(::testing::ValuesIn(kPlaces),
+                                            ::testing::ValuesIn(kFailures)),
+                         [](const auto& row) {
+                           return std::string(std::get<0>(row.param).name) +
+                                  std::get<1>(row.param).name;
+                         });
+
+}  // namespace
+}  // namespace compiler_gym::testing
