@@ -35,6 +35,16 @@ std::set<std::string> CountingService::peers() const {
   return peers_;
 }
 
+std::int64_t CountingService::actions_applied() const {
+  const std::lock_guard lock(mutex_);
+  return actions_applied_;
+}
+
+void CountingService::lose_session_every(int count) {
+  const std::lock_guard lock(mutex_);
+  lose_every_ = count;
+}
+
 grpc::Status CountingService::GetVersion(grpc::ServerContext* rpc_context, const GetVersionRequest*,
                                          GetVersionReply* reply) {
   note("GetVersion", *rpc_context);
@@ -107,6 +117,9 @@ grpc::Status CountingService::Step(grpc::ServerContext* rpc_context, const StepR
     return cancelled("the client has left");
   }
   const std::lock_guard lock(mutex_);
+  if (lose_every_ > 0 && ++steps_ % lose_every_ == 0) {
+    sessions_.erase(request->session_id());
+  }
   const auto found = sessions_.find(request->session_id());
   if (found == sessions_.end()) {
     return not_found("Session not found: " + std::to_string(request->session_id()));
@@ -117,6 +130,7 @@ grpc::Status CountingService::Step(grpc::ServerContext* rpc_context, const StepR
       return invalid_argument("Out-of-range");
     }
     ++session.actions;
+    ++actions_applied_;
   }
   for (const int space : request->observation_space()) {
     if (space == 0) {

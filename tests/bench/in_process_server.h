@@ -24,6 +24,11 @@ class CountingService final : public CompilerGymService::Service {
   [[nodiscard]] std::size_t session_count() const;
   [[nodiscard]] int calls(const std::string& method) const;
   [[nodiscard]] std::set<std::string> peers() const;
+  /// By all sessions together.
+  [[nodiscard]] std::int64_t actions_applied() const;
+
+  /// From now on every `count`-th Step finds its session gone.
+  void lose_session_every(int count);
 
   /// The step action whose Step does not answer before its client has given up.
   static constexpr std::int64_t kHang = 1000;
@@ -57,6 +62,9 @@ class CountingService final : public CompilerGymService::Service {
   std::map<std::string, std::size_t> benchmark_bytes_;
   std::map<std::int64_t, Session> sessions_;
   std::int64_t next_session_id_ = 0;
+  std::int64_t actions_applied_ = 0;
+  int lose_every_ = 0;
+  int steps_ = 0;
 };
 
 /// Serves a CountingService on a free TCP port and on a unix socket.

@@ -1,0 +1,123 @@
+// Puts load on a service and measures it.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "bench/client/service_client.h"
+#include "bench/load/load_options.h"
+#include "bench/load/load_result.h"
+#include "bench/load/poisson_arrivals.h"
+#include "core/clock.h"
+#include "core/completion_queue_pump.h"
+#include "core/status.h"
+
+namespace compiler_gym {
+
+struct LoadProgress {
+  double fraction = 0;  ///< of what is to be measured
+  std::uint64_t operations = 0;
+  std::uint64_t errors = 0;
+};
+
+/// Simulated clients: so many operations are under way at a time, each on a session that no other uses.
+///
+/// What is measured: each call from when it is sent until its answer is here. In the open loop the first
+/// call of an operation counts from the moment the operation arrived instead, so that a server which
+/// makes the clients wait cannot thereby hide the wait ("coordinated omission").
+///
+/// Threads:  everything on the executor of async_run(), which must be a strand or have one thread.
+/// Lifetime: until async_run() has completed.
+/// Errors:   of async_run(): what keeps the load from starting. Failing calls while measuring are part
+///           of the result; a session that was lost by one is replaced.
+class LoadGenerator {
+ public:
+  LoadGenerator(CompletionQueuePump& pump, LoadOptions options);
+  LoadGenerator(const LoadGenerator&) = delete;
+  LoadGenerator& operator=(const LoadGenerator&) = delete;
+
+  /// Called a few times a second while measuring.
+  void on_progress(std::function<void(const LoadProgress&)> observer) {
+    observer_ = std::move(observer);
+  }
+
+  /// Opens the sessions, warms up, measures, and ends the sessions.
+  [[nodiscard]] boost::asio::awaitable<Result<LoadResult>> async_run();
+
+  /// Ends the measurement early, as soon as the operations under way are done.
+  void interrupt();
+
+ private:
+  struct Slot {
+    ServiceClient* client = nullptr;
+    std::optional<std::int64_t> session_id;
+    std::string benchmark_uri;
+  };
+
+  /// Since when a call counts, and whether it counts at all.
+  struct Due {
+    Clock::time_point since;
+    bool measured = false;
+
+    [[nodiscard]] Due from_now() const { return {Clock::now(), measured}; }
+  };
+
+  template <typename T>
+  using Awaitable = boost::asio::awaitable<T>;
+
+  // Before and after.
+  [[nodiscard]] Awaitable<grpc::Status> prepare();
+  [[nodiscard]] grpc::Status resolve_spaces(const GetSpacesReply& spaces);
+  [[nodiscard]] Awaitable<grpc::Status> add_benchmarks();
+  [[nodiscard]] Awaitable<grpc::Status> open_all_sessions();
+  [[nodiscard]] Awaitable<void> end_all_sessions();
+
+  // While the load lasts.
+  [[nodiscard]] Awaitable<void> run_load();
+  [[nodiscard]] Awaitable<void> watch();
+  [[nodiscard]] Awaitable<void> work();
+  [[nodiscard]] std::optional<Due> next_operation();
+  [[nodiscard]] Awaitable<bool> perform(Operation operation, Due due);
+  [[nodiscard]] Awaitable<grpc::Status> perform_on(Slot& slot, Operation operation, Due due);
+  [[nodiscard]] Awaitable<grpc::Status> step(Slot& slot, Due due);
+  [[nodiscard]] Awaitable<grpc::Status> fork(Slot& slot, Due due);
+  [[nodiscard]] Awaitable<grpc::Status> start(Slot& slot, Due due);
+  [[nodiscard]] Awaitable<grpc::Status> end(Slot& slot, std::int64_t session_id, Due due);
+  void record(Rpc rpc, Due due, const grpc::Status& status);
+  void report_progress();
+  void stop();
+  void begin_measuring();
+  void finish_measuring();
+
+  CompletionQueuePump& pump_;
+  const LoadOptions options_;
+  const CallOptions call_options_;
+  std::function<void(const LoadProgress&)> observer_;
+
+  std::vector<std::unique_ptr<ServiceClient>> clients_;
+  std::vector<Slot> slots_;
+  std::vector<std::size_t> idle_;  // slots without an operation
+  std::mt19937_64 random_;
+  PoissonArrivals arrivals_;
+  int action_space_ = 0;
+  std::int64_t action_count_ = 0;
+  std::vector<int> observation_spaces_;
+
+  Clock::time_point load_began_;
+  Clock::time_point measure_from_;
+  Clock::time_point measure_until_ = Clock::time_point::max();
+  Clock::time_point last_event_;  // the end of a measured call, or of new operations
+  bool measuring_ = false;
+  bool stopped_ = false;
+  std::optional<Timer> watch_timer_;
+  ProcessUsage server_before_;
+  std::chrono::microseconds client_cpu_before_{0};
+  LoadResult result_;
+};
+
+}  // namespace compiler_gym

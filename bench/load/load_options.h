@@ -1,0 +1,74 @@
+// What the load generator is asked to do, and its command line.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/filesystem/path.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/load/operation_mix.h"
+#include "core/status.h"
+
+namespace compiler_gym {
+
+struct LoadOptions {
+  /// `host:port` or `unix:PATH`.
+  std::string target;
+  /// Sessions held open.
+  int sessions = 64;
+  /// Operations under way at one time, at most; 0 is as many as there are sessions.
+  int in_flight = 0;
+  /// Channels, each with a connection of its own. Session i uses channel i modulo their number.
+  int connections = 1;
+
+  /// Operations per second, arriving at random (open loop). Without it every operation is followed by
+  /// the next at once (closed loop).
+  std::optional<double> rate;
+  /// How long to measure. None: until `operations` have been done.
+  std::optional<std::chrono::nanoseconds> duration = std::chrono::seconds(10);
+  /// How many operations to measure, at most.
+  std::optional<std::uint64_t> operations;
+  /// Load before measuring begins.
+  std::chrono::nanoseconds warmup = std::chrono::seconds(1);
+  OperationMix mix;
+
+  /// In each Step, drawn at random from the action space.
+  int actions_per_step = 1;
+  /// By name; empty: the first.
+  std::string action_space;
+  /// By name; computed by each Step.
+  std::vector<std::string> observation_spaces;
+  /// Files whose contents are sent as programs, for the sessions in turn.
+  std::vector<boost::filesystem::path> benchmark_files;
+  /// URIs that the service knows already.
+  std::vector<std::string> benchmark_uris;
+
+  /// Per call, as the Python client has it.
+  std::chrono::milliseconds timeout = std::chrono::seconds(300);
+  std::uint64_t seed = 1;
+  /// The server's process, to measure what it uses.
+  std::optional<pid_t> server_pid;
+
+  [[nodiscard]] int effective_in_flight() const { return in_flight > 0 ? in_flight : sessions; }
+};
+
+/// What `compiler_gym-load` is asked to do.
+struct LoadCommand {
+  LoadOptions load;
+  /// A service to start instead of using `load.target`, and its arguments.
+  boost::filesystem::path serve;
+  std::vector<std::string> serve_arguments;
+  /// Where the result goes as JSON; `-` is stdout, instead of the text.
+  std::string json;
+  /// Not to run, but to print this text.
+  std::string help;
+};
+
+/// Errors: INVALID_ARGUMENT that names the flag, the value and what is allowed.
+[[nodiscard]] Result<LoadCommand> parse_load_command(int argc, const char* const* argv);
+
+}  // namespace compiler_gym

@@ -1,0 +1,117 @@
+// compiler_gym-load: puts load on a compiler service and reports what it measured.
+#include <fmt/core.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "bench/client/client_loop.h"
+#include "bench/client/managed_service.h"
+#include "bench/load/load_generator.h"
+#include "bench/load/load_options.h"
+#include "bench/load/load_result.h"
+#include "bench/tool/progress_line.h"
+#include "core/status.h"
+
+namespace compiler_gym {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr int kCouldNotRun = 1;
+constexpr int kBadCommandLine = 2;
+
+/// Writes the JSON where it was asked for. False, with a message, if it cannot.
+bool write_result(const LoadCommand& command, const LoadResult& result) {
+  if (command.json.empty()) {
+    fmt::print("{}", to_text(command.load, result));
+    return true;
+  }
+  const std::string json = to_json(command.load, result);
+  if (command.json == "-") {
+    fmt::print("{}", json);
+    return true;
+  }
+  fmt::print("{}", to_text(command.load, result));
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(command.json.c_str(), "w"),
+                                                             &std::fclose);
+  if (file == nullptr || std::fwrite(json.data(), 1, json.size(), file.get()) != json.size()) {
+    fmt::print(stderr, "compiler_gym-load: cannot write '{}'\n", command.json);
+    return false;
+  }
+  return true;
+}
+
+asio::awaitable<Result<LoadResult>> generate(CompletionQueuePump& pump, LoadOptions options) {
+  LoadGenerator generator(pump, std::move(options));
+  ProgressLine line;
+  generator.on_progress([&line](const LoadProgress& progress) {
+    line.show(progress.fraction,
+              fmt::format("{} operations, {} errors", progress.operations, progress.errors));
+  });
+  // The first Ctrl-C ends the measurement, the second one the program.
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGINT, SIGTERM);
+  signals.async_wait([&](boost::system::error_code error, int) {
+    if (!error) {
+      generator.interrupt();
+      signals.clear();
+    }
+  });
+  co_return co_await generator.async_run();
+}
+
+asio::awaitable<Result<LoadResult>> serve_and_generate(CompletionQueuePump& pump,
+                                                       LoadCommand& command) {
+  if (command.serve.empty()) {
+    co_return co_await generate(pump, command.load);
+  }
+  ManagedServiceOptions options;
+  options.binary = command.serve;
+  options.arguments = command.serve_arguments;
+  Result<std::unique_ptr<ManagedService>> service =
+      co_await ManagedService::async_start(std::move(options));
+  if (!service) {
+    co_return service.error();
+  }
+  command.load.target = (*service)->target();
+  command.load.server_pid = (*service)->pid();
+  Result<LoadResult> result = co_await generate(pump, command.load);
+  const ProcessExit exit = co_await (*service)->async_stop();
+  if (result) {
+    result->server_exit = exit.describe();
+  }
+  co_return result;
+}
+
+int run(int argc, char** argv) {
+  Result<LoadCommand> command = parse_load_command(argc, argv);
+  if (!command) {
+    fmt::print(stderr, "compiler_gym-load: {}\n", command.error().error_message());
+    return kBadCommandLine;
+  }
+  if (!command->help.empty()) {
+    fmt::print("{}", command->help);
+    return 0;
+  }
+  ClientLoop loop;
+  const Result<LoadResult> result = loop.run(serve_and_generate(loop.pump(), *command));
+  if (!result) {
+    fmt::print(stderr, "compiler_gym-load: {}\n", to_string(result.error()));
+    return kCouldNotRun;
+  }
+  return write_result(*command, *result) ? 0 : kCouldNotRun;
+}
+
+}  // namespace
+}  // namespace compiler_gym
+
+int main(int argc, char** argv) {
+  try {
+    return compiler_gym::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "compiler_gym-load: {}\n", error.what());
+    return compiler_gym::kCouldNotRun;
+  }
+}

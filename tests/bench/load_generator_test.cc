@@ -1,0 +1,252 @@
+#include "bench/load/load_generator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <boost/filesystem/operations.hpp>
+#include <boost/json.hpp>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "bench/client/client_loop.h"
+#include "tests/bench/in_process_server.h"
+
+namespace compiler_gym {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::CountingService;
+using ::testing::HasSubstr;
+using testing::InProcessServer;
+
+class LoadGeneratorTest : public ::testing::Test {
+ protected:
+  LoadGeneratorTest() {
+    options_.target = server_.tcp_target();
+    options_.sessions = 4;
+    options_.warmup = 0s;
+    options_.duration.reset();
+    options_.operations = 200;
+    options_.timeout = 60s;
+  }
+
+  Result<LoadResult> run() {
+    LoadGenerator generator(loop_.pump(), options_);
+    return loop_.run(generator.async_run());
+  }
+
+  LoadResult run_ok() {
+    Result<LoadResult> result = run();
+    EXPECT_TRUE(result) << to_string(result.error());
+    return result ? *std::move(result) : LoadResult();
+  }
+
+  void set_mix(const char* mix) { options_.mix = *OperationMix::parse(mix); }
+
+  InProcessServer server_;
+  ClientLoop loop_;
+  LoadOptions options_;
+};
+
+TEST_F(LoadGeneratorTest, DoesAsManyOperationsAsAskedFor) {
+  const LoadResult result = run_ok();
+  EXPECT_EQ(result.operations, 200);
+  EXPECT_EQ(result[Rpc::kStep].latency.count(), 200);
+  EXPECT_EQ(result[Rpc::kStep].error_count(), 0);
+  EXPECT_EQ(result.service_version, "1.2.3");
+  EXPECT_GT(result.elapsed, 0ns);
+  EXPECT_GT(result[Rpc::kStep].latency.min(), 0ns);
+}
+
+TEST_F(LoadGeneratorTest, EndsEverySession) {
+  set_mix("step=4,start=2,fork=2,end=2");
+  run_ok();
+  EXPECT_EQ(server_.service().session_count(), 0);
+  EXPECT_EQ(server_.service().calls("EndSession"),
+            server_.service().calls("StartSession") + server_.service().calls("ForkSession"));
+}
+
+TEST_F(LoadGeneratorTest, CountsTheCallsOfEachOperationUnderTheirRpc) {
+  set_mix("start=1,fork=1,end=1,version=1");
+  const LoadResult result = run_ok();
+  const std::uint64_t starts = result[Rpc::kStartSession].latency.count();
+  const std::uint64_t forks = result[Rpc::kForkSession].latency.count();
+  EXPECT_GT(starts, 0);
+  EXPECT_GT(forks, 0);
+  // Start and end are one StartSession and one EndSession each, a fork a ForkSession and an EndSession.
+  EXPECT_EQ(result[Rpc::kEndSession].latency.count(), starts + forks);
+  EXPECT_EQ(starts + forks + result[Rpc::kGetVersion].latency.count(), result.operations);
+  EXPECT_EQ(result[Rpc::kStep].call_count(), 0);
+}
+
+TEST_F(LoadGeneratorTest, LeavesWarmUpAndPreparationOutOfTheResult) {
+  options_.warmup = 20ms;
+  const LoadResult result = run_ok();
+  EXPECT_EQ(result[Rpc::kStep].latency.count(), 200);
+  EXPECT_EQ(result[Rpc::kStartSession].call_count(), 0);
+  EXPECT_GT(server_.service().calls("Step"), 200);
+}
+
+TEST_F(LoadGeneratorTest, EndsAfterTheDuration) {
+  options_.operations.reset();
+  options_.duration = 50ms;
+  const LoadResult result = run_ok();
+  EXPECT_GE(result.elapsed, 50ms);
+  EXPECT_GT(result.operations, 0);
+  EXPECT_EQ(result.operations, result[Rpc::kStep].latency.count());
+}
+
+TEST_F(LoadGeneratorTest, UsesAsManyConnectionsAsAskedFor) {
+  options_.connections = 3;
+  run_ok();
+  EXPECT_EQ(server_.service().peers().size(), 3);
+}
+
+TEST_F(LoadGeneratorTest, WorksOverAUnixSocket) {
+  options_.target = server_.unix_target();
+  EXPECT_EQ(run_ok()[Rpc::kStep].latency.count(), 200);
+}
+
+TEST_F(LoadGeneratorTest, OpenLoopLatencyCountsFromTheArrivalNotFromTheSending) {
+  // arrange: one client, and far more arrivals than it can serve; the queue builds up here, where a
+  // generator that started its watch on sending would not see it
+  options_.sessions = 1;
+  options_.rate = 1e6;
+  const LoadResult result = run_ok();
+
+  // observe: the last operation, due when all were, has waited for all the others
+  EXPECT_EQ(result[Rpc::kStep].latency.count(), 200);
+  EXPECT_GT(result[Rpc::kStep].latency.max(), result.elapsed * 9 / 10);
+  EXPECT_GT(result[Rpc::kStep].latency.quantile(0.5), result.elapsed / 4);
+}
+
+TEST_F(LoadGeneratorTest, OpenLoopWaitsForTheArrivals) {
+  options_.rate = 2000;
+  options_.operations = 100;
+  const LoadResult result = run_ok();
+  EXPECT_EQ(result[Rpc::kStep].latency.count(), 100);
+  EXPECT_GT(result.elapsed, 25ms);  // 100 arrivals at 2000/s take 50 ms on average
+}
+
+TEST_F(LoadGeneratorTest, SendsActionsAndObservationsAndPrograms) {
+  const auto path = boost::filesystem::temp_directory_path() / boost::filesystem::unique_path();
+  std::ofstream(path.string()) << "a program";
+  options_.benchmark_files = {path};
+  options_.actions_per_step = 3;
+  options_.observation_spaces = {"count", "uri"};
+  const LoadResult result = run_ok();
+  boost::filesystem::remove(path);
+  EXPECT_EQ(result[Rpc::kStep].error_count(), 0) << result[Rpc::kStep].first_error;
+  EXPECT_EQ(server_.service().calls("AddBenchmark"), 1);
+  EXPECT_EQ(server_.service().actions_applied(), 600);
+}
+
+TEST_F(LoadGeneratorTest, CountsErrorsByCodeAndReplacesTheSessionsThatAreLost) {
+  server_.service().lose_session_every(50);
+  const LoadResult result = run_ok();
+  const RpcResult& step = result[Rpc::kStep];
+  EXPECT_EQ(step.errors.at(grpc::StatusCode::NOT_FOUND), 4);
+  EXPECT_EQ(step.latency.count(), 196);
+  EXPECT_THAT(step.first_error, HasSubstr("NOT_FOUND: Session not found: "));
+  EXPECT_GE(result[Rpc::kStartSession].latency.count(), 3);
+}
+
+TEST_F(LoadGeneratorTest, RefusesAnObservationTheServiceDoesNotHave) {
+  options_.observation_spaces = {"runtime"};
+  const auto result = run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(to_string(result.error()),
+            "NOT_FOUND: the service has no observation space 'runtime'; it has count, uri");
+}
+
+TEST_F(LoadGeneratorTest, RefusesAnActionSpaceTheServiceDoesNotHave) {
+  options_.action_space = "PassesAll";
+  const auto result = run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(to_string(result.error()),
+            "NOT_FOUND: the service has no action space 'PassesAll'; it has counting");
+}
+
+TEST_F(LoadGeneratorTest, ReportsAFileThatCannotBeRead) {
+  options_.benchmark_files = {"/no/such/file.bc"};
+  const auto result = run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(to_string(result.error()), "NOT_FOUND: cannot read '/no/such/file.bc'");
+}
+
+TEST_F(LoadGeneratorTest, ReportsAServiceThatDoesNotKnowTheBenchmarkAndLeavesNoSession) {
+  options_.benchmark_uris = {"benchmark://unknown/one"};
+  const auto result = run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(to_string(result.error()), "NOT_FOUND: StartSession: Benchmark not found");
+  EXPECT_EQ(server_.service().session_count(), 0);
+}
+
+TEST_F(LoadGeneratorTest, ReportsAServiceThatIsNotThere) {
+  options_.target = server_.unix_target() + ".nobody";
+  options_.timeout = 100ms;
+  const auto result = run();
+  ASSERT_FALSE(result);
+  EXPECT_THAT(to_string(result.error()), HasSubstr("cannot use the service at 'unix:"));
+}
+
+TEST_F(LoadGeneratorTest, CanBeInterrupted) {
+  options_.operations.reset();
+  options_.duration = 24h;
+  LoadGenerator generator(loop_.pump(), options_);
+  generator.on_progress([&](const LoadProgress& progress) {
+    if (progress.operations > 0) {
+      generator.interrupt();
+    }
+  });
+  const auto result = loop_.run(generator.async_run());
+  ASSERT_TRUE(result) << to_string(result.error());
+  EXPECT_TRUE(result->interrupted);
+  EXPECT_EQ(server_.service().session_count(), 0);
+}
+
+TEST_F(LoadGeneratorTest, TheJsonResultHasWhatAProgramNeeds) {
+  set_mix("step=3,fork=1");
+  server_.service().lose_session_every(50);
+  options_.server_pid = getpid();
+  const LoadResult result = run_ok();
+
+  const boost::json::value json = boost::json::parse(to_json(options_, result));
+  EXPECT_EQ(json.at("operations").as_int64(), 200);
+  EXPECT_GT(json.at("operations_per_second").as_double(), 0);
+  EXPECT_EQ(json.at("load").at("loop").as_string(), "closed");
+  EXPECT_EQ(json.at("load").at("sessions").as_int64(), 4);
+  EXPECT_EQ(json.at("load").at("mix").as_string(), "step=3,fork=1");
+  const boost::json::value& step = json.at("rpcs").at("Step");
+  EXPECT_EQ(step.at("ok").to_number<std::uint64_t>(), result[Rpc::kStep].latency.count());
+  EXPECT_GT(step.at("ok_per_second").as_double(), 0);
+  EXPECT_EQ(step.at("errors").at("NOT_FOUND").to_number<std::uint64_t>(),
+            result[Rpc::kStep].error_count());
+  double before = 0;
+  for (const char* quantile : {"min", "p50", "p90", "p99", "p99.9", "max"}) {
+    const double latency = step.at("latency_us").at(quantile).as_double();
+    EXPECT_GE(latency, before) << quantile;
+    before = latency;
+  }
+  EXPECT_TRUE(json.at("rpcs").as_object().contains("ForkSession"));
+  EXPECT_FALSE(json.at("rpcs").as_object().contains("GetVersion"));
+  EXPECT_EQ(json.at("server").at("pid").as_int64(), getpid());
+  EXPECT_GT(json.at("server").at("peak_rss_bytes").to_number<std::uint64_t>(), 0);
+  EXPECT_GE(json.at("server").at("cpu_seconds").as_double(), 0);
+}
+
+TEST_F(LoadGeneratorTest, TheTextFitsAHundredColumnsAndShowsErrors) {
+  server_.service().lose_session_every(50);
+  const std::string text = to_text(options_, run_ok());
+  EXPECT_THAT(text, HasSubstr("Step"));
+  EXPECT_THAT(text, HasSubstr("Step NOT_FOUND: 4"));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 100) << line;
+  }
+}
+
+}  // namespace
+}  // namespace compiler_gym
