@@ -14,15 +14,15 @@
 #include <thread>
 
 #include "tests/llvm/value_of.h"
+#include "tests/support/poll.h"
 
 namespace compiler_gym {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::StartsWith;
 
-class ChildProcessTest : public testing::Test {
+class ChildProcessTest : public ::testing::Test {
  protected:
   ChildProcessTest() {
     boost::filesystem::create_directories(directory_);
@@ -90,9 +90,7 @@ TEST_F(ChildProcessTest, TimeoutKillsTheWholeGroup) {
   EXPECT_GE(result.elapsed, 200ms);
   EXPECT_LT(result.elapsed, 60s);
   const pid_t background = std::stoi(result.standard_output);
-  while (!has_ended(background)) {
-    std::this_thread::yield();
-  }
+  testing::poll_until([&] { return has_ended(background); });
 }
 
 TEST_F(ChildProcessTest, WhatTheCommandLeavesBehindIsKilled) {
@@ -100,17 +98,13 @@ TEST_F(ChildProcessTest, WhatTheCommandLeavesBehindIsKilled) {
   EXPECT_TRUE(result.succeeded());
   EXPECT_LT(result.elapsed, 60s) << "waited for the one left behind, which holds the pipe";
   const pid_t background = std::stoi(result.standard_output);
-  while (!has_ended(background)) {
-    std::this_thread::yield();
-  }
+  testing::poll_until([&] { return has_ended(background); });
 }
 
 TEST_F(ChildProcessTest, StopRequestKillsTheCommand) {
   const boost::filesystem::path started = directory_ / "started";
   std::jthread stopper([&] {
-    while (!boost::filesystem::exists(started)) {
-      std::this_thread::yield();
-    }
+    testing::poll_until([&] { return boost::filesystem::exists(started); });
     stop_.request_stop();
   });
   const ProcessResult result = run("echo >started; sleep 600");
