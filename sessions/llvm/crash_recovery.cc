@@ -20,7 +20,7 @@ constexpr std::array kCrashSignals{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIG
 // middle of one.
 thread_local std::array<char, 1024> fatal_error_reason{};
 
-// Called by llvm::report_fatal_error(), which ends the process if this returns.
+// Called where LLVM gives up, for want of memory too. If this returns, the process ends.
 void on_fatal_error(void* /*user_data*/, const char* reason, bool /*gen_crash_diagnostics*/) {
   llvm::CrashRecoveryContext* recovery = llvm::CrashRecoveryContext::GetCurrent();
   if (recovery == nullptr) {
@@ -80,6 +80,7 @@ void enable_crash_recovery() {
       sigaction(signal, &action, nullptr);
     }
     llvm::install_fatal_error_handler(on_fatal_error);
+    llvm::install_bad_alloc_error_handler(on_fatal_error);
     return true;
   }();
 }

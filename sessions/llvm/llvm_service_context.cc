@@ -1,0 +1,60 @@
+#include "sessions/llvm/llvm_service_context.h"
+
+#include <stop_token>
+#include <utility>
+
+#include "sessions/llvm/benchmark_commands.h"
+#include "sessions/llvm/benchmark_loader.h"
+#include "sessions/llvm/cpu_info.h"
+#include "sessions/llvm/crash_recovery.h"
+
+namespace compiler_gym {
+
+LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
+                                       LlvmServiceOptions options)
+    : CompilerGymServiceContext(std::move(workingDirectory)),
+      bitcode_cache_([this](const Benchmark& benchmark,
+                            std::string_view program) { return load(benchmark, program); },
+                     options.max_bitcode_cache_size_in_bytes) {}
+
+LlvmServiceContext::~LlvmServiceContext() = default;
+
+grpc::Status LlvmServiceContext::init() {
+  enable_crash_recovery();
+  Result<std::unique_ptr<TargetMachines>> machines = TargetMachines::create();
+  if (!machines) {
+    return machines.error();
+  }
+  target_machines_ = *std::move(machines);
+  cost_model_ = std::make_unique<CostModel>(*target_machines_, clang_, scratch_parent());
+  cpu_info_json_ = to_json(read_cpu_info());
+  return grpc::Status::OK;
+}
+
+boost::filesystem::path LlvmServiceContext::scratch_parent() const {
+  return workingDirectory() / "disk" / "llvm";
+}
+
+Result<std::shared_ptr<const LoadedBenchmark>> LlvmServiceContext::load(
+    const Benchmark& benchmark, std::string_view program) const {
+  Result<std::string> bitcode = normalise_bitcode(program, benchmark.uri());
+  if (!bitcode) {
+    return bitcode.error();
+  }
+  auto loaded =
+      std::make_shared<const LoadedBenchmark>(*std::move(bitcode), benchmark.dynamic_config());
+  if (is_buildable(benchmark.dynamic_config())) {
+    // A build command that does not work is to be found out now, when the session starts, and
+    // clients expect to find what it makes.
+    for (const Cost cost : {Cost::kObjectTextSize, Cost::kTextSize}) {
+      const Result<std::int64_t> built =
+          loaded->baseline_cost(Baseline::kO0, cost, *cost_model_, std::stop_token());
+      if (!built) {
+        return built.error();
+      }
+    }
+  }
+  return loaded;
+}
+
+}  // namespace compiler_gym

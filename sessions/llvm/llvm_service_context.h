@@ -1,0 +1,55 @@
+// What the sessions of the LLVM service share.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "context/compiler_gym_service_context.h"
+#include "sessions/llvm/bitcode_cache.h"
+#include "sessions/llvm/clang_path.h"
+#include "sessions/llvm/cost_model.h"
+#include "sessions/llvm/target_machines.h"
+
+namespace compiler_gym {
+
+struct LlvmServiceOptions {
+  /// Of bitcode that is kept for further sessions.
+  std::size_t max_bitcode_cache_size_in_bytes = BitcodeCache::kDefaultMaxSizeInBytes;
+};
+
+/// The benchmarks' bitcode with their baselines, the target machines, and where to find clang.
+/// Threads: after init(), every member may be called from any thread; none uses the strand.
+class LlvmServiceContext : public CompilerGymServiceContext {
+ public:
+  explicit LlvmServiceContext(boost::filesystem::path workingDirectory,
+                              LlvmServiceOptions options = {});
+  ~LlvmServiceContext() override;
+
+  /// Sets up LLVM's targets and the recovery from crashes, which are of the process.
+  [[nodiscard]] grpc::Status init() override;
+
+  [[nodiscard]] BitcodeCache& bitcode_cache() { return bitcode_cache_; }
+  [[nodiscard]] TargetMachines& target_machines() { return *target_machines_; }
+  [[nodiscard]] const CostModel& cost_model() const { return *cost_model_; }
+  [[nodiscard]] ClangPath& clang() { return clang_; }
+
+  /// The observation `CpuInfo`.
+  [[nodiscard]] const std::string& cpu_info_json() const { return cpu_info_json_; }
+
+  /// The directory for directories of sessions and builds: below `disk/`, as clients may put the
+  /// working directory where nothing can be executed.
+  [[nodiscard]] boost::filesystem::path scratch_parent() const;
+
+ private:
+  [[nodiscard]] Result<std::shared_ptr<const LoadedBenchmark>> load(const Benchmark& benchmark,
+                                                                    std::string_view program) const;
+
+  ClangPath clang_;
+  std::unique_ptr<TargetMachines> target_machines_;
+  std::unique_ptr<CostModel> cost_model_;
+  std::string cpu_info_json_;
+  BitcodeCache bitcode_cache_;
+};
+
+}  // namespace compiler_gym

@@ -1,0 +1,351 @@
+#include "sessions/llvm/llvm_session.h"
+
+#include <fmt/core.h>
+#include <llvm/Config/llvm-config.h>
+#include <llvm/TargetParser/Host.h>
+
+#include <algorithm>
+#include <boost/filesystem.hpp>
+#include <chrono>
+#include <fstream>
+#include <utility>
+
+#include "sessions/llvm/benchmark_commands.h"
+#include "sessions/llvm/benchmark_runner.h"
+#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/loaded_benchmark.h"
+#include "sessions/llvm/module_observations.h"
+#include "sessions/llvm/optimised_module.h"
+
+namespace compiler_gym {
+namespace {
+
+// What takes more is computed again: a session should not weigh more than its module.
+constexpr std::size_t kMaxRememberedSizeInBytes = 64 * 1024;
+
+// For instance `kDoubleValue`, as CompilerGym's message names the field `double_value`.
+std::string value_case_name(const Event& event) {
+  const google::protobuf::FieldDescriptor* field = event.GetReflection()->GetOneofFieldDescriptor(
+      event, event.GetDescriptor()->FindOneofByName("value"));
+  if (field == nullptr) {
+    return "VALUE_NOT_SET";
+  }
+  std::string name = "k" + field->camelcase_name();
+  name[1] = static_cast<char>(name[1] - 'a' + 'A');
+  return name;
+}
+
+struct CostObservation {
+  Cost cost;
+  std::optional<Baseline> baseline;  // none: of the module as it is
+};
+
+// The enumerators of costs come in fours: of the module, O0, O3, Oz.
+std::optional<CostObservation> as_cost(LlvmObservation observation) {
+  if (observation < LlvmObservation::kIrInstructionCount ||
+      observation > LlvmObservation::kTextSizeOz) {
+    return std::nullopt;
+  }
+  const int position =
+      static_cast<int>(observation) - static_cast<int>(LlvmObservation::kIrInstructionCount);
+  CostObservation result{static_cast<Cost>(position / 4), std::nullopt};
+  if (position % 4 > 0) {
+    result.baseline = static_cast<Baseline>(position % 4 - 1);
+  }
+  return result;
+}
+
+bool is_deterministic(LlvmObservation observation) {
+  return observation != LlvmObservation::kBitcodeFile && observation != LlvmObservation::kRuntime &&
+         observation != LlvmObservation::kBuildtime;
+}
+
+void fill_seconds(const std::vector<std::chrono::nanoseconds>& times, Event& event) {
+  DoubleTensor& tensor = *event.mutable_double_tensor();
+  tensor.add_shape(times.size());
+  for (const std::chrono::nanoseconds time : times) {
+    tensor.add_value(std::chrono::duration<double>(time).count());
+  }
+}
+
+}  // namespace
+
+LlvmSession::LlvmSession(LlvmServiceContext& serviceContext)
+    : CompilationSession(serviceContext), context_(serviceContext) {}
+
+LlvmSession::~LlvmSession() = default;
+
+std::string LlvmSession::getCompilerVersion() const {
+  return std::string(LLVM_VERSION_STRING) + " " + llvm::sys::getDefaultTargetTriple();
+}
+
+std::vector<ActionSpace> LlvmSession::getActionSpaces() const {
+  std::vector<ActionSpace> spaces;
+  for (const LlvmActionSpace& space : llvm_action_spaces()) {
+    CommandlineSpace flags;
+    for (const LlvmAction& action : space.actions) {
+      flags.add_name(std::string(action.flag));
+    }
+    ActionSpace& message = spaces.emplace_back();
+    message.set_name(std::string(space.name));
+    message.mutable_space()->mutable_any_value()->PackFrom(flags);
+  }
+  return spaces;
+}
+
+std::vector<ObservationSpace> LlvmSession::getObservationSpaces() const {
+  return llvm_observation_spaces();
+}
+
+grpc::Status LlvmSession::init(const ActionSpace& actionSpace, const Benchmark& benchmark) {
+  return init(actionSpace, std::make_shared<const Benchmark>(benchmark));
+}
+
+grpc::Status LlvmSession::init(const ActionSpace& actionSpace,
+                               std::shared_ptr<const Benchmark> benchmark) {
+  action_space_ = find_llvm_action_space(actionSpace.name());
+  if (action_space_ == nullptr) {
+    return invalid_argument("Unknown action space: " + actionSpace.name());
+  }
+  Result<std::shared_ptr<const LoadedBenchmark>> loaded = context_.bitcode_cache().get(benchmark);
+  if (!loaded) {
+    return loaded.error();
+  }
+  Result<OptimisedModule> module =
+      OptimisedModule::start(*std::move(loaded), context_.target_machines());
+  if (!module) {
+    return module.error();
+  }
+  module_ = std::make_unique<OptimisedModule>(*std::move(module));
+  return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::init(CompilationSession* other) {
+  // The service makes all its sessions of one class.
+  const auto& parent = static_cast<const LlvmSession&>(*other);
+  Result<OptimisedModule> module = parent.module_->fork(stopToken());
+  if (!module) {
+    return module.error();
+  }
+  action_space_ = parent.action_space_;
+  counts_ = parent.counts_;
+  module_ = std::make_unique<OptimisedModule>(*std::move(module));
+  return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::applyAction(const Event& action, bool& /*endOfEpisode*/,
+                                      std::optional<ActionSpace>& /*newActionSpace*/,
+                                      bool& actionHadNoEffect) {
+  if (action.value_case() != Event::kInt64Value) {
+    return invalid_argument(
+        fmt::format("Invalid action. Expected kInt64Value, received {}.", value_case_name(action)));
+  }
+  const std::int64_t index = action.int64_value();
+  const auto size = static_cast<std::int64_t>(action_space_->actions.size());
+  if (index < 0 || index >= size) {
+    return invalid_argument(fmt::format("LlvmAction({}) is not in range [0, {})", index, size));
+  }
+  const LlvmAction& chosen = action_space_->actions[static_cast<std::size_t>(index)];
+  const Result<bool> changed = module_->apply(chosen.pipeline, chosen.change_detection);
+  if (!changed) {
+    return changed.error();
+  }
+  actionHadNoEffect = !*changed;
+  return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::endOfStep(bool /*actionHadNoEffect*/, bool& /*endOfEpisode*/,
+                                    std::optional<ActionSpace>& /*newActionSpace*/) {
+  return module_->check();
+}
+
+grpc::Status LlvmSession::computeObservation(const ObservationSpace& observationSpace,
+                                             Event& observation) {
+  const std::optional<LlvmObservation> which = find_llvm_observation(observationSpace.name());
+  if (!which.has_value()) {
+    return invalid_argument("Unknown observation space: " + observationSpace.name());
+  }
+  if (grpc::Status status = module_->check(); !status.ok()) {
+    return status;
+  }
+  if (const Event* known = recall(*which); known != nullptr) {
+    observation = *known;
+    return grpc::Status::OK;
+  }
+  grpc::Status status = compute(*which, observation);
+  if (status.ok()) {
+    remember(*which, observation);
+  }
+  return status;
+}
+
+const Event* LlvmSession::recall(LlvmObservation observation) {
+  if (remembered_generation_ != module_->generation()) {
+    remembered_.clear();
+    remembered_generation_ = module_->generation();
+  }
+  const auto found = std::ranges::find(remembered_, observation, &Remembered::observation);
+  return found == remembered_.end() ? nullptr : &found->event;
+}
+
+void LlvmSession::remember(LlvmObservation observation, const Event& event) {
+  if (is_deterministic(observation) && event.ByteSizeLong() <= kMaxRememberedSizeInBytes) {
+    remembered_.push_back({observation, event});
+  }
+}
+
+grpc::Status LlvmSession::compute(LlvmObservation observation, Event& event) {
+  if (is_module_observation(observation)) {
+    return module_->read(
+        [&](const llvm::Module& module) { fill_module_observation(observation, module, event); });
+  }
+  switch (observation) {
+    case LlvmObservation::kBitcodeFile:
+      return write_bitcode_file(event);
+    case LlvmObservation::kCpuInfo: {
+      Opaque opaque;
+      opaque.set_format("json://");
+      opaque.set_data(context_.cpu_info_json());
+      event.mutable_any_value()->PackFrom(opaque);
+      return grpc::Status::OK;
+    }
+    case LlvmObservation::kIsBuildable:
+      event.set_boolean_value(is_buildable(dynamic_config()));
+      return grpc::Status::OK;
+    case LlvmObservation::kIsRunnable:
+      event.set_boolean_value(is_runnable(dynamic_config()));
+      return grpc::Status::OK;
+    case LlvmObservation::kRuntime:
+      return compute_runtime(event);
+    case LlvmObservation::kBuildtime:
+      return compute_buildtime(event);
+    default:
+      return compute_cost(observation, event);
+  }
+}
+
+grpc::Status LlvmSession::compute_cost(LlvmObservation observation, Event& event) {
+  const CostObservation wanted = as_cost(observation).value();
+  const LoadedBenchmark& benchmark = module_->benchmark();
+  Result<std::int64_t> cost = 0;
+  if (wanted.baseline.has_value()) {
+    cost =
+        benchmark.baseline_cost(*wanted.baseline, wanted.cost, context_.cost_model(), stopToken());
+  } else {
+    grpc::Status status = module_->read([&](const llvm::Module& module) {
+      cost = context_.cost_model().compute(wanted.cost, module, dynamic_config(), stopToken());
+    });
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  if (!cost) {
+    return cost.error();
+  }
+  event.set_int64_value(*cost);
+  return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::write_bitcode_file(Event& event) {
+  const Result<std::string> bytes = bitcode();
+  if (!bytes) {
+    return bytes.error();
+  }
+  const boost::filesystem::path path = boost::filesystem::absolute(
+      workingDirectory() / boost::filesystem::unique_path("module-%%%%-%%%%-%%%%.bc"));
+  std::ofstream file(path.string(), std::ios::binary);
+  file << *bytes;
+  file.close();
+  if (!file) {
+    boost::system::error_code ignored;
+    boost::filesystem::remove(path, ignored);
+    return internal_error("Failed to write bitcode file: " + path.string());
+  }
+  event.set_string_value(path.string());
+  return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::compute_buildtime(Event& event) {
+  if (!is_buildable(dynamic_config())) {
+    return grpc::Status::OK;  // no value: does not apply
+  }
+  const auto times = build(counts_.buildtimes);
+  if (!times) {
+    return times.error();
+  }
+  fill_seconds(*times, event);
+  return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::compute_runtime(Event& event) {
+  if (!is_runnable(dynamic_config())) {
+    return grpc::Status::OK;  // no value: does not apply
+  }
+  if (built_generation_ != module_->generation()) {
+    if (const auto built = build(1); !built) {
+      return built.error();
+    }
+  }
+  const auto times = runner_->run(counts_.warmups, counts_.runtimes, stopToken());
+  if (!times) {
+    return times.error();
+  }
+  fill_seconds(*times, event);
+  return grpc::Status::OK;
+}
+
+Result<std::vector<std::chrono::nanoseconds>> LlvmSession::build(int count) {
+  const Result<std::string> bytes = bitcode();
+  if (!bytes) {
+    return bytes.error();
+  }
+  if (runner_ == nullptr) {
+    runner_ = std::make_unique<BenchmarkRunner>(dynamic_config(), context_.clang(),
+                                                context_.scratch_parent());
+  }
+  built_generation_.reset();
+  auto times = runner_->build(*bytes, count, stopToken());
+  if (times) {
+    built_generation_ = module_->generation();
+  }
+  return times;
+}
+
+Result<std::string> LlvmSession::bitcode() {
+  std::string bytes;
+  grpc::Status status =
+      module_->read([&](const llvm::Module& module) { bytes = write_bitcode(module); });
+  if (!status.ok()) {
+    return status;
+  }
+  return bytes;
+}
+
+const BenchmarkDynamicConfig& LlvmSession::dynamic_config() const {
+  return module_->benchmark().dynamic_config();
+}
+
+grpc::Status LlvmSession::handleSessionParameter(const std::string& key, const std::string& value,
+                                                 std::optional<std::string>& reply) {
+  if (key == "llvm.apply_baseline_optimizations") {
+    return apply_baseline(value, reply);
+  }
+  return handle_count_parameter(key, value, counts_, reply);
+}
+
+grpc::Status LlvmSession::apply_baseline(const std::string& level,
+                                         std::optional<std::string>& reply) {
+  if (level != "-O3" && level != "-Oz") {
+    return invalid_argument("llvm.apply_baseline_optimizations must be -O3 or -Oz. Received: \"" +
+                            level + "\"");
+  }
+  const Baseline baseline = level == "-O3" ? Baseline::kO3 : Baseline::kOz;
+  const Result<bool> changed = module_->apply(baseline_pipeline(baseline), ChangeDetection::kHash);
+  if (!changed) {
+    return changed.error();
+  }
+  reply = *changed ? "1" : "0";
+  return module_->check();
+}
+
+}  // namespace compiler_gym

@@ -1,0 +1,88 @@
+// The LLVM plug-in: passes as actions, the module and what it compiles to as observations.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sessions/compilation_session.h"
+#include "sessions/llvm/actions.h"
+#include "sessions/llvm/llvm_service_context.h"
+#include "sessions/llvm/observation_spaces.h"
+#include "sessions/llvm/run_counts.h"
+
+namespace compiler_gym {
+
+class BenchmarkRunner;
+class OptimisedModule;
+
+/// One benchmark under optimisation. See actions.h for what a client may do to it,
+/// observation_spaces.h for what it may see, and OptimisedModule for what happens when LLVM crashes.
+///
+/// Parameters, each per session and its default again in the next one (a fork has its parent's):
+///   llvm.{get,set}_runtimes_per_observation_count             1   numbers in `Runtime`
+///   llvm.{get,set}_warmup_runs_count_per_runtime_observation  0   runs before those that count
+///   llvm.{get,set}_buildtimes_per_observation_count           1   numbers in `Buildtime`
+///   llvm.apply_baseline_optimizations   `-O3` or `-Oz`: runs the whole pipeline; `1` if the module
+///                                       changed, else `0`
+class LlvmSession final : public CompilationSession {
+ public:
+  explicit LlvmSession(LlvmServiceContext& serviceContext);
+  ~LlvmSession() override;
+
+  [[nodiscard]] std::string getCompilerVersion() const override;
+  [[nodiscard]] std::vector<ActionSpace> getActionSpaces() const override;
+  [[nodiscard]] std::vector<ObservationSpace> getObservationSpaces() const override;
+
+  [[nodiscard]] grpc::Status init(const ActionSpace& actionSpace,
+                                  const Benchmark& benchmark) override;
+  [[nodiscard]] grpc::Status init(const ActionSpace& actionSpace,
+                                  std::shared_ptr<const Benchmark> benchmark) override;
+  [[nodiscard]] grpc::Status init(CompilationSession* other) override;
+
+  [[nodiscard]] grpc::Status applyAction(const Event& action, bool& endOfEpisode,
+                                         std::optional<ActionSpace>& newActionSpace,
+                                         bool& actionHadNoEffect) override;
+  [[nodiscard]] grpc::Status computeObservation(const ObservationSpace& observationSpace,
+                                                Event& observation) override;
+  [[nodiscard]] grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
+                                       std::optional<ActionSpace>& newActionSpace) override;
+  [[nodiscard]] grpc::Status handleSessionParameter(const std::string& key,
+                                                    const std::string& value,
+                                                    std::optional<std::string>& reply) override;
+
+ private:
+  /// An observation of the module as it is, in case it is asked for again.
+  struct Remembered {
+    LlvmObservation observation;
+    Event event;
+  };
+
+  [[nodiscard]] const Event* recall(LlvmObservation observation);
+  void remember(LlvmObservation observation, const Event& event);
+
+  [[nodiscard]] grpc::Status compute(LlvmObservation observation, Event& event);
+  [[nodiscard]] grpc::Status compute_cost(LlvmObservation observation, Event& event);
+  [[nodiscard]] grpc::Status compute_runtime(Event& event);
+  [[nodiscard]] grpc::Status compute_buildtime(Event& event);
+  [[nodiscard]] grpc::Status write_bitcode_file(Event& event);
+  [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> build(int count);
+  [[nodiscard]] Result<std::string> bitcode();
+  [[nodiscard]] grpc::Status apply_baseline(const std::string& level,
+                                            std::optional<std::string>& reply);
+  [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const;
+
+  LlvmServiceContext& context_;
+  const LlvmActionSpace* action_space_ = nullptr;
+  std::unique_ptr<OptimisedModule> module_;  // after init()
+  std::unique_ptr<BenchmarkRunner> runner_;  // after the first build
+  std::optional<std::size_t> built_generation_;
+  std::vector<Remembered> remembered_;
+  std::size_t remembered_generation_ = 0;
+  RunCounts counts_;
+};
+
+}  // namespace compiler_gym

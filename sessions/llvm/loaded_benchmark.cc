@@ -1,0 +1,75 @@
+#include "sessions/llvm/loaded_benchmark.h"
+
+#include <utility>
+
+#include "sessions/llvm/crash_recovery.h"
+#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/pipeline.h"
+#include "sessions/llvm/target_machines.h"
+
+namespace compiler_gym {
+namespace {
+
+Result<IrModule> optimised(const std::string& bitcode, Baseline baseline,
+                           TargetMachines& machines) {
+  Result<IrModule> module = IrModule::parse(bitcode);
+  if (!module || baseline == Baseline::kO0) {
+    return module;
+  }
+  TargetMachines::Lease machine = machines.borrow();
+  grpc::Status status;
+  const std::optional<std::string> crash = run_recovering([&] {
+    const Result<bool> changed =
+        run_pipeline(**module, machine.for_module(**module), baseline_pipeline(baseline));
+    status = changed ? grpc::Status::OK : changed.error();
+  });
+  if (crash.has_value()) {
+    machine.abandon();
+    module->abandon();
+    return internal_error("The optimiser crashed on the benchmark's baseline " +
+                          std::string(baseline_pipeline(baseline)) + ": " + *crash);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  return module;
+}
+
+}  // namespace
+
+std::string_view baseline_pipeline(Baseline baseline) {
+  switch (baseline) {
+    case Baseline::kO0:
+      return "no-op-module";
+    case Baseline::kO3:
+      return "default<O3>";
+    case Baseline::kOz:
+      return "default<Oz>";
+  }
+  return "";
+}
+
+LoadedBenchmark::LoadedBenchmark(std::string bitcode, BenchmarkDynamicConfig dynamic_config)
+    : bitcode_(std::move(bitcode)), dynamic_config_(std::move(dynamic_config)) {}
+
+Result<std::int64_t> LoadedBenchmark::baseline_cost(Baseline baseline, Cost cost,
+                                                    const CostModel& cost_model,
+                                                    const std::stop_token& stop_token) const {
+  Slot& slot = baseline_costs_[static_cast<std::size_t>(baseline)][static_cast<std::size_t>(cost)];
+  const std::lock_guard lock(slot.mutex);
+  if (slot.value.has_value()) {
+    return *slot.value;
+  }
+  const Result<IrModule> module = optimised(bitcode_, baseline, cost_model.machines());
+  if (!module) {
+    return module.error();
+  }
+  const Result<std::int64_t> value =
+      cost_model.compute(cost, **module, dynamic_config_, stop_token);
+  if (value) {
+    slot.value = *value;
+  }
+  return value;
+}
+
+}  // namespace compiler_gym

@@ -1,0 +1,55 @@
+// A benchmark as the sessions on it share it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "core/status.h"
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/llvm/cost_model.h"
+
+namespace compiler_gym {
+
+/// The compiler's own optimisation levels, which clients measure themselves against.
+enum class Baseline { kO0, kO3, kOz };
+
+/// The pipeline of a level, for run_pipeline().
+[[nodiscard]] std::string_view baseline_pipeline(Baseline baseline);
+
+/// A benchmark's bitcode, ready for sessions to parse, how it is built and run, and its baselines.
+/// Threads: every member may be called from any thread.
+class LoadedBenchmark {
+ public:
+  /// The bitcode is what normalise_bitcode() makes.
+  LoadedBenchmark(std::string bitcode, BenchmarkDynamicConfig dynamic_config);
+  LoadedBenchmark(const LoadedBenchmark&) = delete;
+  LoadedBenchmark& operator=(const LoadedBenchmark&) = delete;
+
+  [[nodiscard]] const std::string& bitcode() const { return bitcode_; }
+  [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const { return dynamic_config_; }
+
+  /// What the benchmark costs at a level. Computed when first asked for, by one caller, while those
+  /// who ask for the same wait; a failure is not kept.
+  /// Errors: those of CostModel::compute(); INTERNAL if the optimiser crashes on this benchmark.
+  [[nodiscard]] Result<std::int64_t> baseline_cost(Baseline baseline, Cost cost,
+                                                   const CostModel& cost_model,
+                                                   const std::stop_token& stop_token) const;
+
+ private:
+  struct Slot {
+    std::mutex mutex;
+    std::optional<std::int64_t> value;
+  };
+
+  const std::string bitcode_;
+  const BenchmarkDynamicConfig dynamic_config_;
+  mutable std::array<std::array<Slot, 3>, 3> baseline_costs_;  // by baseline, by cost
+};
+
+}  // namespace compiler_gym

@@ -1,0 +1,116 @@
+#include "sessions/llvm/optimised_module.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <llvm/IR/Module.h>
+
+#include <csignal>
+#include <memory>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "sessions/llvm/actions.h"
+#include "sessions/llvm/crash_recovery.h"
+#include "sessions/llvm/loaded_benchmark.h"
+#include "sessions/llvm/target_machines.h"
+#include "tests/llvm/test_modules.h"
+#include "tests/llvm/value_of.h"
+
+namespace compiler_gym {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class OptimisedModuleTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { enable_crash_recovery(); }
+
+  OptimisedModule start(const std::string& bitcode) {
+    return value_of(OptimisedModule::start(
+        std::make_shared<const LoadedBenchmark>(bitcode, BenchmarkDynamicConfig()), *machines_));
+  }
+
+  static grpc::Status apply(OptimisedModule& module, std::string_view pipeline) {
+    const Result<bool> changed = module.apply(pipeline, ChangeDetection::kPassManager);
+    return changed ? grpc::Status::OK : changed.error();
+  }
+
+  static std::string sha1(OptimisedModule& module) {
+    std::string sum;
+    EXPECT_TRUE(module.read([&](const llvm::Module& ir) { sum = ir_sha1(ir); }).ok());
+    return sum;
+  }
+
+  const std::unique_ptr<TargetMachines> machines_ = value_of(TargetMachines::create());
+};
+
+TEST_F(OptimisedModuleTest, GenerationCountsChanges) {
+  OptimisedModule module = start(crc32_start_bitcode());
+  EXPECT_EQ(module.generation(), 0U);
+  EXPECT_TRUE(apply(module, "function(mem2reg)").ok());
+  EXPECT_EQ(module.generation(), 1U);
+  EXPECT_TRUE(apply(module, "function(mem2reg)").ok());
+  EXPECT_EQ(module.generation(), 1U);
+}
+
+TEST_F(OptimisedModuleTest, ACrashBreaksItAndNothingElse) {
+  OptimisedModule module = start(crc32_start_bitcode());
+  OptimisedModule other = start(crc32_start_bitcode());
+  const grpc::Status crash = module.read([](const llvm::Module&) { std::raise(SIGSEGV); });
+  EXPECT_EQ(crash.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_THAT(crash.error_message(), HasSubstr("signal 11"));
+
+  EXPECT_EQ(apply(module, "function(mem2reg)").error_message(), crash.error_message());
+  EXPECT_EQ(module.check().error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(module.fork(std::stop_token()).error().error_message(), crash.error_message());
+  EXPECT_TRUE(apply(other, "function(mem2reg)").ok());
+  EXPECT_TRUE(other.check().ok());
+}
+
+// LLVM has passes for this purpose.
+TEST_F(OptimisedModuleTest, APassThatCrashesBreaksIt) {
+  for (const char* pipeline : {"trigger-crash-module", "function(trigger-crash-function)"}) {
+    OptimisedModule module = start(crc32_start_bitcode());
+    const grpc::Status status = apply(module, pipeline);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
+    EXPECT_THAT(status.error_message(),
+                StartsWith("LLVM crashed while running " + std::string(pipeline) + ": signal "));
+    EXPECT_EQ(module.check().error_message(), status.error_message());
+  }
+}
+
+TEST_F(OptimisedModuleTest, APassThatMakesABadModuleBreaksItWhenItIsLookedAt) {
+  OptimisedModule module = start(crc32_start_bitcode());
+  EXPECT_TRUE(apply(module, "function(trigger-verifier-error)").ok());
+  const grpc::Status status = module.check();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_THAT(status.error_message(), StartsWith("Failed to verify module: "));
+  EXPECT_EQ(apply(module, "function(mem2reg)").error_message(), status.error_message());
+  bool read = false;
+  EXPECT_EQ(module.read([&](const llvm::Module&) { read = true; }).error_message(),
+            status.error_message());
+  EXPECT_FALSE(read);
+}
+
+TEST_F(OptimisedModuleTest, AFatalErrorInAPassBreaksIt) {
+  OptimisedModule module = start(crc32_start_bitcode());
+  EXPECT_TRUE(apply(module, "function(trigger-verifier-error)").ok());
+  const grpc::Status status = apply(module, "verify");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_THAT(status.error_message(),
+              StartsWith("LLVM crashed while running verify: LLVM ERROR: Broken module found"));
+}
+
+TEST_F(OptimisedModuleTest, ForkStopsWhenAsked) {
+  OptimisedModule module = start(crc32_start_bitcode());
+  EXPECT_TRUE(apply(module, "function(mem2reg)").ok());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(module.fork(stop.get_token()).error().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+}  // namespace
+}  // namespace compiler_gym
