@@ -45,8 +45,10 @@ constexpr std::uint16_t kNoNumber = 0xffff;
 constexpr auto kNumbers = [] {
   std::array<std::uint16_t, llvm::lltok::APSInt + 1> numbers{};
   numbers.fill(kNoNumber);
-  for (std::uint16_t number = 0; number < std::size(kTokenKinds); ++number) {
-    if (kTokenKinds[number].kind != kNoKind) numbers[kTokenKinds[number].kind] = number;
+  std::uint16_t number = 0;
+  for (const TokenKind& token : kTokenKinds) {
+    if (token.kind != kNoKind) numbers[token.kind] = number;
+    ++number;
   }
   return numbers;
 }();

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = boost::filesystem;
 
+constexpr std::int64_t kKibibyte = 1024;
+
 // A machine made of files.
 class CpuInfoTest : public testing::Test {
  protected:
@@ -77,10 +79,10 @@ TEST_F(CpuInfoTest, CountsCoresAndCachesOnceThoughTheirProcessorsAllListThem) {
 
   EXPECT_EQ(cpu_info.name, "Example CPU @ 2GHz");
   EXPECT_EQ(cpu_info.cores_count, 2);
-  expect_cache(cpu_info.l1d, 48 * 1024, 2);
-  expect_cache(cpu_info.l1i, 32 * 1024, 2);
-  expect_cache(cpu_info.l2, 1280 * 1024, 2);
-  expect_cache(cpu_info.l3, 55296 * 1024, 1);
+  expect_cache(cpu_info.l1d, 48 * kKibibyte, 2);
+  expect_cache(cpu_info.l1i, 32 * kKibibyte, 2);
+  expect_cache(cpu_info.l2, 1280 * kKibibyte, 2);
+  expect_cache(cpu_info.l3, 55296 * kKibibyte, 1);
   expect_cache(cpu_info.l4, -1, 0);
 }
 
@@ -88,14 +90,14 @@ TEST_F(CpuInfoTest, TakesTheSizeOfTheFirstProcessorsCache) {
   add_cache({"cpu10", "index0", "2", "Unified", "512K", "10"});
   add_cache({"cpu2", "index0", "2", "Unified", "2048K", "2"});
 
-  expect_cache(read().l2, 2048 * 1024, 2);
+  expect_cache(read().l2, 2048 * kKibibyte, 2);
 }
 
 TEST_F(CpuInfoTest, CountsAUnifiedFirstLevelAsBothOfItsKinds) {
   add_cache({"cpu0", "index0", "1", "Unified", "16K", "0"});
 
-  expect_cache(read().l1i, 16 * 1024, 1);
-  expect_cache(read().l1d, 16 * 1024, 1);
+  expect_cache(read().l1i, 16 * kKibibyte, 1);
+  expect_cache(read().l1d, 16 * kKibibyte, 1);
 }
 
 TEST_F(CpuInfoTest, PassesOverProcessorsThatAreOfflineAndWhatIsNoProcessor) {

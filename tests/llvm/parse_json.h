@@ -4,7 +4,9 @@
 #include <llvm/Support/Error.h>
 #include <llvm/Support/JSON.h>
 
+#include <boost/filesystem/path.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/llvm/test_modules.h"
 
@@ -20,7 +22,8 @@ namespace compiler_gym {
 
 /// What CompilerGym 0.2.5, on LLVM 10, answered for crc32.
 [[nodiscard]] inline llvm::json::Object expected_of_crc32() {
-  return parse_json(read_file(COMPILER_GYM_TEST_DATA "/crc32_expected.json"));
+  const auto directory = boost::filesystem::path(crc32_path()).parent_path();
+  return parse_json(read_file((directory / "crc32_expected.json").string()));
 }
 
 }  // namespace compiler_gym
