@@ -1,0 +1,209 @@
+// Benchmarks that say how they are built and run, from the session's start to `Runtime`.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/filesystem.hpp>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "sessions/llvm/object_size.h"
+#include "tests/llvm/llvm_fixture.h"
+#include "tests/llvm/test_modules.h"
+#include "tests/llvm/value_of.h"
+
+namespace compiler_gym {
+namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+using testing::Gt;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class BuildAndRunTest : public LlvmFixture {
+ protected:
+  static const std::string& program() {
+    for (const StartBitcode& start : start_bitcodes()) {
+      if (start.name == "sorting") {
+        return start.bitcode;
+      }
+    }
+    throw std::runtime_error("no module `sorting`");
+  }
+
+  static std::shared_ptr<Benchmark> buildable() {
+    auto benchmark =
+        std::make_shared<Benchmark>(*make_benchmark("benchmark://user-v0/sorting", program()));
+    Command& build = *benchmark->mutable_dynamic_config()->mutable_build_cmd();
+    for (const char* argument : {"$CC", "$IN", "-o", "program", "-lm"}) {
+      build.add_argument(argument);
+    }
+    build.add_outfile("program");
+    build.set_timeout_seconds(60);
+    return benchmark;
+  }
+
+  static std::shared_ptr<Benchmark> runnable(const std::string& command_line) {
+    std::shared_ptr<Benchmark> benchmark = buildable();
+    Command& run = *benchmark->mutable_dynamic_config()->mutable_run_cmd();
+    run.add_argument(command_line);
+    run.set_timeout_seconds(60);
+    return benchmark;
+  }
+
+  static std::int64_t number(LlvmSession& session, const std::string& name) {
+    return observe(session, name).int64_value();
+  }
+
+  // Directories that sessions or builds have made and not removed.
+  std::ptrdiff_t scratch_directories() const {
+    const boost::filesystem::path parent = context_.scratch_parent();
+    return boost::filesystem::exists(parent)
+               ? std::distance(boost::filesystem::directory_iterator(parent), {})
+               : 0;
+  }
+};
+
+TEST_F(BuildAndRunTest, SizesAreOfWhatTheBuildCommandMakes) {
+  const auto session = start(buildable());
+  EXPECT_TRUE(observe(*session, "IsBuildable").boolean_value());
+  EXPECT_FALSE(observe(*session, "IsRunnable").boolean_value());
+
+  // -c of this build command is what is generated without one.
+  const std::int64_t object = value_of(object_text_size(program(), context_.target_machines()));
+  EXPECT_EQ(number(*session, "ObjectTextSizeBytes"), object);
+  EXPECT_EQ(number(*session, "ObjectTextSizeO0"), object);
+  EXPECT_THAT(number(*session, "TextSizeBytes"), Gt(object)) << "an executable has more to it";
+  EXPECT_EQ(number(*session, "TextSizeBytes"), number(*session, "TextSizeO0"));
+  EXPECT_NE(number(*session, "TextSizeO0"), number(*session, "TextSizeOz"));
+  EXPECT_EQ(scratch_directories(), 0);
+}
+
+TEST_F(BuildAndRunTest, AFileOutsideIsMadeWhenTheSessionStarts) {
+  const std::string outside = (directory_ / "made_by_start").string();
+  std::shared_ptr<Benchmark> benchmark = buildable();
+  Command& build = *benchmark->mutable_dynamic_config()->mutable_build_cmd();
+  build.set_argument(3, outside);
+  build.set_outfile(0, outside);
+  const auto session = start(benchmark);
+  EXPECT_TRUE(boost::filesystem::exists(outside));
+}
+
+TEST_F(BuildAndRunTest, ABuildCommandThatFailsKeepsTheSessionFromStarting) {
+  std::shared_ptr<Benchmark> benchmark = buildable();
+  Command& build = *benchmark->mutable_dynamic_config()->mutable_build_cmd();
+  build.clear_argument();
+  build.clear_outfile();
+  for (const char* argument : {"$CC", "$IN", "-invalid-cc-argument"}) {
+    build.add_argument(argument);
+  }
+  const grpc::Status status = start_error(benchmark);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), StartsWith("Failed to compute .text size cost"));
+  EXPECT_THAT(status.error_message(),
+              HasSubstr("clang: error: unknown argument: '-invalid-cc-argument'"));
+  EXPECT_EQ(scratch_directories(), 0);
+}
+
+TEST_F(BuildAndRunTest, ABuildHasToHaveOneOutputFile) {
+  std::shared_ptr<Benchmark> benchmark = buildable();
+  benchmark->mutable_dynamic_config()->mutable_build_cmd()->add_outfile("another");
+  const grpc::Status status = start_error(benchmark);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              StartsWith("Failed to compute .text size cost: Expected a single output from build "
+                         "job, actual: 2. Command: $CC $IN -o program -lm"));
+}
+
+TEST_F(BuildAndRunTest, ABuildThatTakesTooLongKeepsTheSessionFromStarting) {
+  std::shared_ptr<Benchmark> benchmark = buildable();
+  Command& build = *benchmark->mutable_dynamic_config()->mutable_build_cmd();
+  build.set_argument(0, "sleep 600; $CC");
+  build.set_timeout_seconds(1);
+  const grpc::Status status = start_error(benchmark);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("failed to complete within 1 seconds"));
+}
+
+TEST_F(BuildAndRunTest, RuntimeAndBuildtimeHaveAsManyNumbersAsAskedFor) {
+  const auto session = start(runnable("./program"));
+  EXPECT_TRUE(observe(*session, "IsRunnable").boolean_value());
+  parameter(*session, "llvm.set_runtimes_per_observation_count", "3");
+  parameter(*session, "llvm.set_buildtimes_per_observation_count", "2");
+  const Event runtime = observe(*session, "Runtime");
+  EXPECT_THAT(runtime.double_tensor().shape(), ElementsAre(3));
+  EXPECT_THAT(runtime.double_tensor().value(), testing::SizeIs(3));
+  EXPECT_THAT(runtime.double_tensor().value(), Each(Gt(0.0)));
+  const Event buildtime = observe(*session, "Buildtime");
+  EXPECT_THAT(buildtime.double_tensor().shape(), ElementsAre(2));
+  EXPECT_THAT(buildtime.double_tensor().value(), Each(Gt(0.0)));
+}
+
+TEST_F(BuildAndRunTest, WarmupsRunAndAreNotReported) {
+  const auto session = start(runnable("./program && echo >>runs"));
+  parameter(*session, "llvm.set_runtimes_per_observation_count", "2");
+  parameter(*session, "llvm.set_warmup_runs_count_per_runtime_observation", "3");
+  EXPECT_THAT(observe(*session, "Runtime").double_tensor().value(), testing::SizeIs(2));
+  const boost::filesystem::path directory =
+      boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+  EXPECT_EQ(read_file((directory / "runs").string()), "\n\n\n\n\n");
+}
+
+TEST_F(BuildAndRunTest, RunsWhatTheModuleIsNow) {
+  const auto session =
+      start(runnable("./program && echo >>runs && cp program copy_$(wc -l <runs)"));
+  static_cast<void>(observe(*session, "Runtime"));
+  static_cast<void>(observe(*session, "Runtime"));
+  EXPECT_TRUE(apply(*session, "-mem2reg"));
+  static_cast<void>(observe(*session, "Runtime"));
+  const boost::filesystem::path directory =
+      boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+  const std::string first = read_file((directory / "copy_1").string());
+  EXPECT_EQ(read_file((directory / "copy_2").string()), first);
+  EXPECT_NE(read_file((directory / "copy_3").string()), first);
+}
+
+TEST_F(BuildAndRunTest, CommandsBeforeAndAfterRunOnce) {
+  std::shared_ptr<Benchmark> benchmark = runnable("./program >output && grep -q before log");
+  BenchmarkDynamicConfig& config = *benchmark->mutable_dynamic_config();
+  config.add_pre_run_cmd()->add_argument("echo before >>log");
+  config.add_post_run_cmd()->add_argument("echo after >>log");
+  config.mutable_post_run_cmd(0)->add_infile("output");
+  const auto session = start(benchmark);
+  parameter(*session, "llvm.set_runtimes_per_observation_count", "2");
+  EXPECT_EQ(observe(*session, "Runtime").double_tensor().value_size(), 2);
+  const boost::filesystem::path directory =
+      boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+  EXPECT_EQ(read_file((directory / "log").string()), "before\nafter\n");
+}
+
+TEST_F(BuildAndRunTest, AProgramThatFailsIsNotTheClientsMistake) {
+  const auto session = start(runnable("./program && echo boom >&2 && exit 9"));
+  Event event;
+  const grpc::Status status = try_observe(*session, "Runtime", event);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_THAT(status.error_message(), HasSubstr("failed with exit code 9: boom"));
+  EXPECT_TRUE(apply(*session, "-mem2reg")) << "the session lives on";
+}
+
+TEST_F(BuildAndRunTest, AStopEndsARun) {
+  const auto session = start(runnable("sleep 600"));
+  std::stop_source stop;
+  stop.request_stop();
+  session->setStopToken(stop.get_token());
+  Event event;
+  EXPECT_EQ(try_observe(*session, "Runtime", event).error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(BuildAndRunTest, TheSessionsDirectoryGoesWithIt) {
+  auto session = start(runnable("./program"));
+  static_cast<void>(observe(*session, "Runtime"));
+  EXPECT_EQ(scratch_directories(), 1);
+  session.reset();
+  EXPECT_EQ(scratch_directories(), 0);
+}
+
+}  // namespace
+}  // namespace compiler_gym
