@@ -190,8 +190,11 @@ Result<std::variant<ServiceCommand, PrintAndExit>> parse_command_line(int argc,
   }
 
   if (given.count(kStray) > 0) {
+    const std::string& stray = given[kStray].as<Text>().front();
     return invalid_argument(
-        fmt::format("unexpected command line argument '{}'", given[kStray].as<Text>().front()));
+        stray.starts_with('-')
+            ? fmt::format("unknown command line flag '{}'", without_dashes(stray))
+            : fmt::format("unexpected command line argument '{}'", stray));
   }
   if (given.count("help") > 0) {
     std::ostringstream text;

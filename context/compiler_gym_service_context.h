@@ -57,9 +57,8 @@ class CompilerGymServiceContext {
   /// result (see run_on()). It should be short, and must not block: the strand's thread is one of
   /// those that serve requests.
   ///
-  ///     int seen = co_await context.run([&] { return ++seen_; });                              //
-  ///     in a coroutine int seen = context.run([&] { return ++seen_; },
-  ///     boost::asio::use_future).get();        // in a session
+  ///     int seen = co_await context.run([&] { return ++seen_; });      // in a coroutine
+  ///     int seen = context.run([&] { return ++seen_; }, use_future).get();  // in a session
   ///
   /// The second form blocks the caller's worker thread; never use it on the io_context.
   template <typename Function, typename Token = boost::asio::use_awaitable_t<>>

@@ -49,8 +49,11 @@ struct RunOnSignature<std::tuple<Args...>> {
 
 /// Posts `function()` to `executor` and completes with its result, or with the exception it threw.
 ///
-///     Module module = co_await run_on(workers.executor(), [path] { return parse(path); });
+///     auto read = [path] { return parse(path); };
+///     Module module = co_await run_on(workers.executor(), std::move(read));
 ///
+/// Name a lambda that captures more than pointers and references, as above: GCC 12 destroys one
+/// that is written inside the co_await expression twice.
 /// Signature: void(std::exception_ptr, R), or void(std::exception_ptr) if the function returns
 ///            void; R is default constructible and move-assignable.
 /// Executor:  the handler runs on its associated executor; one without runs on `executor`, where

@@ -17,6 +17,21 @@ google::protobuf::ArenaOptions starting_in(std::array<char, 1024>& block) {
   return options;
 }
 
+// The text of an error travels in metadata, which clients take up to 512 kB of; over that they see
+// another error instead. Bytes that are not printable ASCII take three.
+std::string fit_into_metadata(const std::string& text) {
+  constexpr std::size_t kMaxEncodedBytes = 384 * 1024;
+  std::size_t encoded = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool plain = text[i] >= ' ' && text[i] <= '~' && text[i] != '%';
+    encoded += plain ? 1 : 3;
+    if (encoded > kMaxEncodedBytes) {
+      return fmt::format("{}... ({} more bytes)", text.substr(0, i), text.size() - i);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 void UnaryCall::LetGo::operator()(UnaryCall* call) const {
@@ -76,8 +91,9 @@ void UnaryCall::finish(CallPtr call, const google::protobuf::MessageLite& reply)
 }
 
 void UnaryCall::finish(CallPtr call, const grpc::Status& error) {
+  const grpc::Status sent(error.error_code(), fit_into_metadata(error.error_message()));
   UnaryCall& released = *call.release();  // after the next line it may be gone
-  released.responder_.FinishWithError(error, released.sent_event_.armed());
+  released.responder_.FinishWithError(sent, released.sent_event_.armed());
 }
 
 void UnaryCall::on_over() {

@@ -58,8 +58,12 @@ class UnaryCall {
         std::forward<Token>(token));
   }
 
-  /// To be called when async_accept() has completed with true.
-  void accepted() { accepted_ = true; }
+  /// To be called when async_accept() has completed with true. `running` is given back when the
+  /// call is over.
+  void accepted(Gate::Pass running) {
+    accepted_ = true;
+    running_ = std::move(running);
+  }
 
   /// A message in the call's arena.
   template <typename Message>
@@ -96,6 +100,7 @@ class UnaryCall {
   void release();  // one of the pending events came; the last one destroys the call
 
   Gate::Pass pass_;                     // first, so that it is given back last
+  Gate::Pass running_;                  // once accepted
   std::array<char, 1024> first_block_;  // before the arena that starts in it
   google::protobuf::Arena arena_;
   grpc::ServerContext rpc_context_;

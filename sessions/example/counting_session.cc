@@ -30,9 +30,8 @@ grpc::Status write_total(const boost::filesystem::path& path, std::int64_t total
 }  // namespace
 
 boost::asio::awaitable<grpc::Status> CountingContext::async_init(WorkerPool& workers) {
-  const auto path = workingDirectory() / kFileName;
-  Result<std::int64_t> total =
-      co_await run_on(workers.executor(), [path] { return read_total(path); });
+  auto read = [path = workingDirectory() / kFileName] { return read_total(path); };
+  const Result<std::int64_t> total = co_await run_on(workers.executor(), std::move(read));
   if (!total) {
     co_return total.error();
   }
@@ -41,9 +40,10 @@ boost::asio::awaitable<grpc::Status> CountingContext::async_init(WorkerPool& wor
 }
 
 boost::asio::awaitable<grpc::Status> CountingContext::async_shutdown(WorkerPool& workers) {
-  const auto path = workingDirectory() / kFileName;
-  const std::int64_t total = total_;
-  co_return co_await run_on(workers.executor(), [path, total] { return write_total(path, total); });
+  auto write = [path = workingDirectory() / kFileName, total = total_] {
+    return write_total(path, total);
+  };
+  co_return co_await run_on(workers.executor(), std::move(write));
 }
 
 std::int64_t CountingContext::add(std::int64_t actions) {

@@ -82,6 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         BadArguments{"UnknownFlag", {"--foobar"}, "unknown command line flag 'foobar'"},
         BadArguments{"UnknownFlagWithValue", {"--foobar=3"}, "unknown command line flag 'foobar'"},
+        BadArguments{"UnknownFlagWithOneDash", {"-foobar"}, "unknown command line flag 'foobar'"},
         BadArguments{"StrayArgument", {"foobar"}, "unexpected command line argument 'foobar'"},
         BadArguments{"MissingValue", {"--port"}, "flag 'port': a value is missing"},
         BadArguments{"PortTooLarge",

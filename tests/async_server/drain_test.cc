@@ -1,6 +1,10 @@
 // What a drain does to requests that are running, waiting and arriving.
 #include <gmock/gmock.h>
 
+#include <array>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 #include <latch>
 #include <semaphore>
 
@@ -127,6 +131,22 @@ TEST_F(DrainTest, ASecondRequestShortensTheGracePeriod) {
   EXPECT_TRUE(get_within_watchdog(std::move(second)).ok());
   EXPECT_TRUE(join().ok());
   EXPECT_FALSE(get_within_watchdog(std::move(running)));
+}
+
+// A peer that keeps its connection and answers nothing: gRPC alone would wait for its goodbye.
+TEST_F(DrainTest, DoesNotWaitForConnectionsWithoutACall) {
+  serve();
+  started_session();
+  boost::asio::ip::tcp::socket silent(io_context);
+  silent.connect(
+      {boost::asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(server->port())});
+  const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  boost::asio::write(silent, boost::asio::buffer(preface));
+  std::array<char, 1> settings{};
+  boost::asio::read(silent, boost::asio::buffer(settings));  // gRPC has taken it
+
+  // The clock stands still, so the grace period never ends.
+  EXPECT_TRUE(drain_and_join(1h).ok());
 }
 
 TEST_F(DrainTest, CancelsStepsThatWaitBehindARunningOne) {
