@@ -33,7 +33,8 @@ struct ProgramEdge {
   std::uint32_t position;  ///< control: which successor; data: which operand; call: 0
   std::uint32_t source;
   std::uint32_t target;
-  /// Tells edges with the same two ends apart, as networkx wants it: the first is 0.
+  /// Tells edges with the same two ends apart: the first is 0. CompilerGym gave 0 to all, and
+  /// networkx then keeps only the last of them.
   std::uint32_t key = 0;
 };
 

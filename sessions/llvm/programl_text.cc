@@ -4,10 +4,11 @@
 #include <llvm/IR/Argument.h>
 #include <llvm/IR/AssemblyAnnotationWriter.h>
 #include <llvm/IR/Constant.h>
+#include <llvm/IR/DerivedTypes.h>
 #include <llvm/IR/Function.h>
 #include <llvm/IR/Instruction.h>
 #include <llvm/IR/Module.h>
-#include <llvm/IR/Type.h>
+#include <llvm/IR/TypeFinder.h>
 #include <llvm/Support/FormattedStream.h>
 #include <llvm/Support/raw_ostream.h>
 
@@ -20,15 +21,8 @@ namespace {
 constexpr std::string_view kStruct = "struct";
 constexpr std::size_t kTypicalInstructionText = 64;
 
-// A struct without a name prints as its address where no module is at hand to number it: [2 x %"type 0x5581"].
-std::string without_addresses(std::string text) {
-  constexpr std::string_view kAddress = "%\"type 0x";
-  for (std::size_t at = 0; (at = text.find(kAddress, at)) != std::string::npos;) {
-    const std::size_t quote = text.find('"', at + kAddress.size());
-    text.replace(at, quote + 1 - at, kStruct);
-  }
-  return text;
-}
+// How a struct type without a name prints where no module is at hand to number it: %"type 0x5581f0"
+constexpr std::string_view kTypeAddress = "%\"type 0x";
 
 }  // namespace
 
@@ -85,10 +79,10 @@ std::string_view ModuleText::constant(const llvm::Constant& constant) {
   const auto global = globals_.find(&constant);
   if (global != globals_.end()) return cut(global->second);
 
-  llvm::SmallString<128> printed;
-  llvm::raw_svector_ostream out(printed);
-  constant.printAsOperand(out, /*PrintType=*/true, slots_);
-  return save(printed.str());
+  std::string printed;
+  llvm::raw_string_ostream out(printed);
+  constant.print(out, slots_);
+  return save(with_numbered_types(std::move(printed)));
 }
 
 std::string_view ModuleText::type(llvm::Type& type) {
@@ -99,7 +93,7 @@ std::string_view ModuleText::type(llvm::Type& type) {
   std::string printed;
   llvm::raw_string_ostream out(printed);
   type.print(out);
-  return entry->second = save(without_addresses(std::move(printed)));
+  return entry->second = save(with_numbered_types(std::move(printed)));
 }
 
 std::string_view ModuleText::variable(std::string_view type, std::string_view name) {
@@ -128,6 +122,28 @@ std::string_view ModuleText::argument(const llvm::Argument& argument) {
 
 std::string_view ModuleText::cut(Extent extent) const {
   return std::string_view(text_).substr(extent.begin, extent.end - extent.begin);
+}
+
+// LLVM would number them itself, given the module, but anew for each value, which takes as long as printing the module.
+std::string ModuleText::with_numbered_types(std::string text) {
+  for (std::size_t at = 0; (at = text.find(kTypeAddress, at)) != std::string::npos;) {
+    if (type_numbers_.empty()) number_types();
+    const std::size_t end = text.find('"', at + kTypeAddress.size()) + 1;
+    text.replace(at, end - at, type_numbers_.lookup(std::string_view(text).substr(at, end - at)));
+  }
+  return text;
+}
+
+void ModuleText::number_types() {
+  llvm::TypeFinder types;
+  types.run(*slots_.getModule(), /*onlyNamed=*/false);
+  for (const llvm::StructType* type : types) {
+    if (type->isLiteral() || type->hasName()) continue;
+    std::string address;
+    llvm::raw_string_ostream out(address);
+    type->print(out, /*IsForDebug=*/false, /*NoDetails=*/true);
+    type_numbers_.try_emplace(address, "%" + std::to_string(type_numbers_.size()));
+  }
 }
 
 std::string_view ModuleText::save(std::string_view text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <llvm/ADT/DenseMap.h>
+#include <llvm/ADT/StringMap.h>
 #include <llvm/IR/ModuleSlotTracker.h>
 #include <llvm/Support/Allocator.h>
 
@@ -59,6 +60,8 @@ class ModuleText {
 
   [[nodiscard]] std::string_view cut(Extent extent) const;
   [[nodiscard]] std::string_view save(std::string_view text);
+  [[nodiscard]] std::string with_numbered_types(std::string text);
+  void number_types();
 
   const std::string& text_;
   llvm::BumpPtrAllocator& arena_;
@@ -66,6 +69,7 @@ class ModuleText {
   llvm::DenseMap<const llvm::Value*, Extent> globals_;
   llvm::DenseMap<llvm::Type*, std::string_view> types_;
   llvm::ModuleSlotTracker slots_;
+  llvm::StringMap<std::string> type_numbers_;  // `%0`, by address as printed; filled when needed
 };
 
 }  // namespace compiler_gym

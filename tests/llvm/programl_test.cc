@@ -355,8 +355,28 @@ TEST(ProgramlTest, NamesVariablesAsTheTextDoes) {
       ElementsAre(R"(i32 %"a = b")", "i32 %3", "i32 %0", "i32 %named", "i32 %1", "struct %pair"));
 }
 
+TEST(ProgramlTest, NumbersTypesWithoutANameAsTheTextDoes) {
+  const IrModule module = module_of(R"(
+    %0 = type { i32 }
+    %1 = type { %0, ptr }
+    @first = global %0 zeroinitializer
+    @second = global %1 zeroinitializer
+    define void @f([2 x %1] %pairs) {
+      %pair = extractvalue [2 x %1] %pairs, 1
+      store %1 zeroinitializer, ptr getelementptr (%1, ptr @second, i32 0, i32 1)
+      ret void
+    })");
+
+  const ProgramGraph graph(*module);
+
+  EXPECT_THAT(full_texts(graph, ProgramNodeType::kVariable), ElementsAre("[2 x %1] %pairs"));
+  EXPECT_THAT(
+      full_texts(graph, ProgramNodeType::kConstant),
+      ElementsAre("%1 zeroinitializer", "ptr getelementptr (%1, ptr @second, i32 0, i32 1)"));
+}
+
 TEST(ProgramlTest, IsEqualForEqualModulesAtOtherAddresses) {
-  // Types without a name are what LLVM prints as an address when it can't number them.
+  // LLVM prints the address of a type without a name where it can't number it.
   const std::string assembly = R"(
     %0 = type { i32, ptr }
     @table = global [2 x %0] zeroinitializer
