@@ -129,7 +129,8 @@ std::string ModuleText::with_numbered_types(std::string text) {
   for (std::size_t at = 0; (at = text.find(kTypeAddress, at)) != std::string::npos;) {
     if (type_numbers_.empty()) number_types();
     const std::size_t end = text.find('"', at + kTypeAddress.size()) + 1;
-    text.replace(at, end - at, type_numbers_.lookup(std::string_view(text).substr(at, end - at)));
+    const std::size_t number = type_numbers_.lookup(std::string_view(text).substr(at, end - at));
+    text.replace(at + 1, end - at - 1, std::to_string(number));  // the % stays
   }
   return text;
 }
@@ -142,7 +143,7 @@ void ModuleText::number_types() {
     std::string address;
     llvm::raw_string_ostream out(address);
     type->print(out, /*IsForDebug=*/false, /*NoDetails=*/true);
-    type_numbers_.try_emplace(address, "%" + std::to_string(type_numbers_.size()));
+    type_numbers_.try_emplace(address, type_numbers_.size());
   }
 }
 

@@ -69,7 +69,7 @@ class ModuleText {
   llvm::DenseMap<const llvm::Value*, Extent> globals_;
   llvm::DenseMap<llvm::Type*, std::string_view> types_;
   llvm::ModuleSlotTracker slots_;
-  llvm::StringMap<std::string> type_numbers_;  // `%0`, by address as printed; filled when needed
+  llvm::StringMap<std::size_t> type_numbers_;  // by address as printed; filled when needed
 };
 
 }  // namespace compiler_gym
