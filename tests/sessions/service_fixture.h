@@ -21,9 +21,19 @@
 
 namespace compiler_gym::testing {
 
-/// A request that is under way. Its client leaves by `stop.request_stop()`.
+/// A request that is under way. Its client leaves by `stop.request_stop()`. Goes only when it has been answered, since the
+/// service uses its messages until then.
 template <typename Request, typename Reply>
 struct Call {
+  Call() = default;
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  ~Call() {
+    if (status.valid()) {
+      status.wait_for(kWatchdog);
+    }
+  }
+
   Request request;
   Reply reply;
   std::stop_source stop;
