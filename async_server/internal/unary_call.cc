@@ -17,6 +17,10 @@ google::protobuf::ArenaOptions starting_in(std::array<char, 1024>& block) {
   return options;
 }
 
+bool is_utf8_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
 // The text of an error travels in metadata, which clients take up to 512 kB of; over that they see
 // another error instead. Bytes that are not printable ASCII take three.
 std::string fit_into_metadata(const std::string& text) {
@@ -26,7 +30,11 @@ std::string fit_into_metadata(const std::string& text) {
     const bool plain = text[i] >= ' ' && text[i] <= '~' && text[i] != '%';
     encoded += plain ? 1 : 3;
     if (encoded > kMaxEncodedBytes) {
-      return fmt::format("{}... ({} more bytes)", text.substr(0, i), text.size() - i);
+      std::size_t end = i;
+      while (end > 0 && is_utf8_continuation(text[end])) {
+        --end;  // half a letter would make clients misread all others
+      }
+      return fmt::format("{}... ({} more bytes)", text.substr(0, end), text.size() - end);
     }
   }
   return text;
