@@ -40,14 +40,17 @@ boost::asio::awaitable<grpc::Status> CountingContext::async_init(WorkerPool& wor
 }
 
 boost::asio::awaitable<grpc::Status> CountingContext::async_shutdown(WorkerPool& workers) {
-  auto write = [path = workingDirectory() / kFileName, total = total_] {
+  if (!total_) {
+    co_return grpc::Status::OK;  // what init could not read is not to be overwritten
+  }
+  auto write = [path = workingDirectory() / kFileName, total = *total_] {
     return write_total(path, total);
   };
   co_return co_await run_on(workers.executor(), std::move(write));
 }
 
 std::int64_t CountingContext::add(std::int64_t actions) {
-  return run([this, actions] { return total_ += actions; }, boost::asio::use_future).get();
+  return run([this, actions] { return *total_ += actions; }, boost::asio::use_future).get();
 }
 
 std::vector<ActionSpace> CountingSession::getActionSpaces() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "sessions/compilation_session.h"
 
@@ -22,7 +23,7 @@ class CountingContext final : public CompilerGymServiceContext {
   std::int64_t add(std::int64_t actions);
 
  private:
-  std::int64_t total_ = 0;  // touched on the strand only
+  std::optional<std::int64_t> total_;  // touched on the strand only; none if init failed
 };
 
 /// Its one action, `count`, adds to the total; its one observation, `total`, is the total of all
