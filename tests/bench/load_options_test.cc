@@ -152,8 +152,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{"ArgumentsForNothing",
                        {"--target=a:1", "--serve_argument=x"},
                        "flag 'serve_argument' is for --serve"},
-        BadCommandLine{
-            "EmptyFileName", {"--target=a:1", "--json="}, "flag 'json': its value is missing, or it takes none"}),
+        BadCommandLine{"EmptyFileName",
+                       {"--target=a:1", "--json="},
+                       "flag 'json': its value is missing, or it takes none"}),
     [](const auto& parameter) { return parameter.param.name; });
 
 TEST(OperationMixTest, DrawsByWeight) {
