@@ -8,9 +8,10 @@ namespace compiler_gym {
 
 /// How to learn whether a pipeline changed the module.
 enum class ChangeDetection {
-  kPassManager,  ///< from what the pass manager answers: nothing changed if all analyses are
-                 ///< preserved
-  kHash,  ///< by comparing hashes: a pass of this pipeline changes modules and says it did not
+  /// From what the pass manager answers: nothing has changed if all analyses are preserved.
+  kPassManager,
+  /// By comparing hashes: a pass of this pipeline changes modules and says it did not.
+  kHash,
 };
 
 /// One action.
@@ -29,13 +30,17 @@ struct LlvmActionSpace {
   std::span<const LlvmAction> actions;
 };
 
-/// The spaces in the order in which the service lists them: `PassesAll`, CompilerGym's 124 actions.
+/// The spaces in the order in which the service lists them:
+///   PassesAll  CompilerGym's 124 actions, in its order and under its names: LLVM 10's flags
+///   NewPM      more of LLVM 19's passes, some with parameters, as `opt -passes=` calls them
+///   Pipelines  whole optimisation levels
 [[nodiscard]] std::span<const LlvmActionSpace> llvm_action_spaces();
 
 /// Null if there is no space of that name.
 [[nodiscard]] const LlvmActionSpace* find_llvm_action_space(std::string_view name);
 
-/// CompilerGym's actions, in its order and under its names: LLVM 10's command line flags.
 [[nodiscard]] std::span<const LlvmAction> passes_all_actions();
+[[nodiscard]] std::span<const LlvmAction> new_pm_actions();
+[[nodiscard]] std::span<const LlvmAction> pipeline_actions();
 
 }  // namespace compiler_gym

@@ -1,13 +1,12 @@
 #include "sessions/llvm/cost_model.h"
 
-#include <llvm/IR/Module.h>
-
 #include <utility>
 
 #include "sessions/llvm/benchmark_commands.h"
 #include "sessions/llvm/benchmark_loader.h"
 #include "sessions/llvm/clang_path.h"
 #include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/module_features.h"
 #include "sessions/llvm/object_size.h"
 #include "sessions/llvm/scratch_directory.h"
 
@@ -33,7 +32,7 @@ Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
                                         const BenchmarkDynamicConfig& config,
                                         const std::stop_token& stop_token) const {
   if (cost == Cost::kIrInstructionCount) {
-    return std::int64_t{module.getInstructionCount()};
+    return inst_count(module)[0];
   }
   const std::string bitcode = write_bitcode(module);
   if (!is_buildable(config)) {

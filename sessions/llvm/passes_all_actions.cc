@@ -23,7 +23,7 @@ constexpr LlvmAction kPassesAll[] = {
     // 10
     {"-simplifycfg", "function(simplifycfg)"},
     {"-callsite-splitting", "function(callsite-splitting)"},
-    {"-called-value-propagation", "called-value-propagation"},
+    {"-called-value-propagation", "called-value-propagation", kHash},
     {"-canonicalize-aliases", "canonicalize-aliases"},
     {"-consthoist", "function(consthoist)"},
     {"-constmerge", "constmerge"},
@@ -101,7 +101,7 @@ constexpr LlvmAction kPassesAll[] = {
     // 80
     {"-loop-versioning-licm", "function(loop(loop-versioning-licm))"},
     {"-loop-versioning", "function(loop-versioning)"},
-    {"-loweratomic", "function(lower-atomic)"},  // renamed
+    {"-loweratomic", "function(lower-atomic)", kHash},  // renamed
     {"-lower-constant-intrinsics", "function(lower-constant-intrinsics)"},
     {"-lower-expect", "function(lower-expect)"},
     {"-lower-guard-intrinsic", "function(lower-guard-intrinsic)"},

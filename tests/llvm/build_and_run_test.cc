@@ -5,9 +5,12 @@
 #include <boost/filesystem.hpp>
 #include <memory>
 #include <optional>
+#include <random>
+#include <span>
 #include <stop_token>
 #include <string>
 
+#include "sessions/llvm/actions.h"
 #include "sessions/llvm/object_size.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
@@ -24,14 +27,7 @@ using testing::StartsWith;
 
 class BuildAndRunTest : public LlvmFixture {
  protected:
-  static const std::string& program() {
-    for (const StartBitcode& start : start_bitcodes()) {
-      if (start.name == "sorting") {
-        return start.bitcode;
-      }
-    }
-    throw std::runtime_error("no module `sorting`");
-  }
+  static const std::string& program() { return start_bitcode("sorting"); }
 
   static std::shared_ptr<Benchmark> buildable() {
     auto benchmark =
@@ -203,6 +199,35 @@ TEST_F(BuildAndRunTest, TheSessionsDirectoryGoesWithIt) {
   EXPECT_EQ(scratch_directories(), 1);
   session.reset();
   EXPECT_EQ(scratch_directories(), 0);
+}
+
+// Programs do the same after any sequence of these actions as before: what they print is compared.
+TEST_F(BuildAndRunTest, ActionsOfNewPmKeepWhatProgramsDo) {
+  const std::span<const LlvmAction> actions = new_pm_actions();
+  std::uniform_int_distribution<std::int64_t> any(0, std::ssize(actions) - 1);
+  for (const char* name : {"sorting", "matrix", "parsing", "shapes"}) {
+    const std::shared_ptr<Benchmark> benchmark = runnable("./program >output");
+    benchmark->mutable_program()->set_contents(start_bitcode(name));
+    benchmark->mutable_dynamic_config()->mutable_build_cmd()->add_argument("-lstdc++");
+    std::mt19937 random(7);
+    std::string expected;
+    for (int round = 0; round < 4; ++round) {
+      const auto session = start(benchmark, "NewPM");
+      std::string sequence;
+      for (int i = 0; i < 12 * round; ++i) {  // none in the first round
+        const std::int64_t action = any(random);
+        bool had_effect = false;
+        ASSERT_TRUE(try_apply(*session, action_event(action), had_effect).ok());
+        sequence += std::string(actions[action].flag) + " ";
+      }
+      static_cast<void>(observe(*session, "Runtime"));
+      const boost::filesystem::path directory =
+          boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+      const std::string output = read_file((directory / "output").string());
+      expected = round == 0 ? output : expected;
+      EXPECT_EQ(output, expected) << name << " after " << sequence;
+    }
+  }
 }
 
 }  // namespace

@@ -54,6 +54,17 @@ TEST_F(LlvmSessionTest, ActionSpacesAreCommandLines) {
   EXPECT_EQ(flags.name(103), "-mem2reg");
 }
 
+TEST_F(LlvmSessionTest, EachActionSpaceHasItsOwnActions) {
+  bool had_effect = false;
+  const auto pipelines = start(crc32_benchmark(), "Pipelines");
+  EXPECT_TRUE(try_apply(*pipelines, action_event(4), had_effect).ok());
+  EXPECT_EQ(number(*pipelines, "IrInstructionCount"), number(*pipelines, "IrInstructionCountOz"));
+  EXPECT_EQ(try_apply(*pipelines, action_event(5), had_effect).error_message(),
+            "LlvmAction(5) is not in range [0, 5)");
+  const auto new_pm = start(crc32_benchmark(), "NewPM");
+  EXPECT_TRUE(try_apply(*fork(*new_pm), action_event(124), had_effect).ok());
+}
+
 TEST_F(LlvmSessionTest, StartsFromAFile) {
   auto benchmark = std::make_shared<Benchmark>();
   benchmark->set_uri("benchmark://file");

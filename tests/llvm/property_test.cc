@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 #include <llvm/IR/Module.h>
 
-#include <algorithm>
 #include <memory>
 #include <random>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -20,6 +20,8 @@
 
 namespace compiler_gym {
 namespace {
+
+using testing::HasSubstr;
 
 using Sequence = std::vector<const LlvmAction*>;
 
@@ -45,13 +47,13 @@ class LlvmPropertyTest : public testing::TestWithParam<StartBitcode> {
     return outcome(module);
   }
 
-  static Sequence random_sequence(std::mt19937& random, std::size_t length) {
-    const auto actions = passes_all_actions();
+  static Sequence random_sequence(std::span<const LlvmAction> actions, std::mt19937& random,
+                                  std::size_t length) {
     std::uniform_int_distribution<std::size_t> any(0, actions.size() - 1);
     Sequence sequence;
     while (sequence.size() < length) {
       const LlvmAction& action = actions[any(random)];
-      if (action.flag != "-attributor") {  // takes seconds on its own
+      if (action.flag != "-attributor") {  // can take seconds
         sequence.push_back(&action);
       }
     }
@@ -63,30 +65,42 @@ class LlvmPropertyTest : public testing::TestWithParam<StartBitcode> {
   const std::unique_ptr<TargetMachines> machines_ = value_of(TargetMachines::create());
 };
 
+// From the benchmark as it is, and from a state that a few other actions have made.
 TEST_P(LlvmPropertyTest, EveryActionLeavesAModuleInOrderOrASpecificError) {
-  for (const LlvmAction& action : passes_all_actions()) {
-    OptimisedModule module = start();
-    const std::string before = outcome(module);
-    const Result<bool> changed = module.apply(action.pipeline, action.change_detection);
-    const std::string after = outcome(module);
-    if (!changed) {
-      EXPECT_EQ(changed.error().error_code(), grpc::StatusCode::DATA_LOSS) << action.flag;
-      EXPECT_FALSE(changed.error().error_message().empty()) << action.flag;
-      RecordProperty(std::string(action.flag), changed.error().error_message());
-      continue;
-    }
-    // "No effect" has to be true; "effect" may be an overstatement.
-    if (!*changed) {
-      EXPECT_EQ(after, before) << action.flag << " changed the module and said it did not";
+  std::mt19937 random(1);
+  for (const LlvmActionSpace& space : llvm_action_spaces()) {
+    for (const LlvmAction& action : space.actions) {
+      for (const std::size_t others : {0, 4}) {
+        OptimisedModule module = start();
+        const std::string before = run(module, random_sequence(new_pm_actions(), random, others));
+        const Result<bool> changed = module.apply(action.pipeline, action.change_detection);
+        const std::string after = outcome(module);
+        if (!changed) {
+          EXPECT_EQ(changed.error().error_code(), grpc::StatusCode::DATA_LOSS) << action.flag;
+          EXPECT_THAT(changed.error().error_message(), HasSubstr(action.pipeline));
+        } else if (!*changed) {
+          // "Effect" may be an overstatement, "no effect" is none.
+          EXPECT_EQ(after, before) << action.flag << " changed the module and said it did not";
+        }
+      }
     }
   }
 }
 
+TEST_P(LlvmPropertyTest, NoActionOfNewPmFails) {
+  for (const LlvmAction& action : new_pm_actions()) {
+    OptimisedModule module = start();
+    EXPECT_TRUE(module.apply(action.pipeline, action.change_detection).has_value()) << action.flag;
+    EXPECT_TRUE(module.check().ok()) << action.flag;
+  }
+}
+
 TEST_P(LlvmPropertyTest, ForkReplayAndOriginalAreEqual) {
-  for (unsigned seed = 1; seed <= 12; ++seed) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    const auto actions = seed % 2 == 0 ? passes_all_actions() : new_pm_actions();
     std::mt19937 random(seed);
-    const Sequence before = random_sequence(random, 8);
-    const Sequence after = random_sequence(random, 8);
+    const Sequence before = random_sequence(actions, random, 8);
+    const Sequence after = random_sequence(actions, random, 8);
     OptimisedModule original = start();
     OptimisedModule replay = start();
     const std::string at_fork = run(original, before);

@@ -62,8 +62,17 @@ const std::vector<StartBitcode>& start_bitcodes() {
   return bitcodes;
 }
 
+const std::string& start_bitcode(std::string_view name) {
+  for (const StartBitcode& start : start_bitcodes()) {
+    if (start.name == name) {
+      return start.bitcode;
+    }
+  }
+  throw std::runtime_error("no test module " + std::string(name));
+}
+
 const std::string& crc32_start_bitcode() {
-  return start_bitcodes().front().bitcode;
+  return start_bitcode("crc32");
 }
 
 IrModule parse_module(std::string_view bitcode) {

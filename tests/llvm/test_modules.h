@@ -30,6 +30,7 @@ struct StartBitcode {
   std::string bitcode;
 };
 [[nodiscard]] const std::vector<StartBitcode>& start_bitcodes();
+[[nodiscard]] const std::string& start_bitcode(std::string_view name);
 [[nodiscard]] const std::string& crc32_start_bitcode();
 
 /// Parses what is known to be fine.
