@@ -171,10 +171,12 @@ Result<std::variant<ServiceCommand, PrintAndExit>> parse_command_line(int argc,
   constexpr const char* kStray = "stray";
   po::options_description all;
   all.add(flags).add_options()(kStray, po::value<Text>());
+  po::positional_options_description stray_arguments;
+  stray_arguments.add(kStray, -1);
   po::variables_map given;
   try {
     po::command_line_parser parser(argc, argv);
-    parser.options(all).positional(po::positional_options_description().add(kStray, -1));
+    parser.options(all).positional(stray_arguments);  // keeps references to both
     parser.style(po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
                  po::command_line_style::long_allow_next |
                  po::command_line_style::allow_long_disguise);
