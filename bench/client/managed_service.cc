@@ -150,6 +150,7 @@ grpc::Status ManagedService::spawn() {
                                      "--working_dir=" + working_directory_.string()};
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) {
     argv.push_back(argument.data());
   }

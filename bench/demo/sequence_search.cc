@@ -1,8 +1,10 @@
 #include "bench/demo/sequence_search.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
 namespace compiler_gym {
@@ -17,17 +19,17 @@ constexpr double kPenalty = 0.5;
 
 // In the order of any optimiser: memory into registers, then simplify, then between functions, then
 // loops, then clean up. Loops are rotated, vectorised and unrolled nowhere: that makes code larger.
-const std::vector<std::vector<const char*>> kKnownSequences{
-    {"-sroa", "-simplifycfg", "-instcombine", "-gvn", "-simplifycfg", "-dse", "-adce"},
-    {"-mem2reg", "-instcombine", "-simplifycfg", "-reassociate", "-gvn", "-sccp", "-bdce",
-     "-simplifycfg", "-instcombine", "-globaldce"},
-    {"-globalopt", "-ipsccp", "-deadargelim", "-sroa", "-early-cse-memssa", "-simplifycfg",
-     "-instcombine", "-tailcallelim", "-newgvn", "-dse", "-simplifycfg", "-adce", "-globaldce"},
-    {"-inline", "-sroa", "-early-cse", "-jump-threading", "-correlated-propagation", "-simplifycfg",
-     "-instcombine", "-licm", "-indvars", "-loop-idiom", "-loop-deletion", "-gvn", "-memcpyopt",
-     "-dse", "-adce", "-simplifycfg", "-constmerge", "-globaldce"},
-    {"-sroa", "-functionattrs", "-instcombine", "-simplifycfg", "-loop-simplify", "-indvars",
-     "-loop-deletion", "-gvn-hoist", "-sink", "-mergereturn", "-simplifycfg", "-mergefunc"},
+constexpr std::array kKnownSequences{
+    "-sroa -simplifycfg -instcombine -gvn -simplifycfg -dse -adce",
+    "-mem2reg -instcombine -simplifycfg -reassociate -gvn -sccp -bdce -simplifycfg -instcombine "
+    "-globaldce",
+    "-globalopt -ipsccp -deadargelim -sroa -early-cse-memssa -simplifycfg -instcombine "
+    "-tailcallelim -newgvn -dse -simplifycfg -adce -globaldce",
+    "-inline -sroa -early-cse -jump-threading -correlated-propagation -simplifycfg -instcombine "
+    "-licm -indvars -loop-idiom -loop-deletion -gvn -memcpyopt -dse -adce -simplifycfg -constmerge "
+    "-globaldce",
+    "-sroa -functionattrs -instcombine -simplifycfg -loop-simplify -indvars -loop-deletion "
+    "-gvn-hoist -sink -mergereturn -simplifycfg -mergefunc",
 };
 
 }  // namespace
@@ -36,12 +38,13 @@ Result<SequenceSearch> SequenceSearch::create(const std::vector<std::string>& ac
                                               std::uint64_t seed) {
   std::vector<double> weights(action_names.size(), kUsualWeight);
   std::vector<ActionSequence> known;
-  for (const std::vector<const char*>& names : kKnownSequences) {
+  for (const char* text : kKnownSequences) {
     ActionSequence& sequence = known.emplace_back();
-    for (const char* name : names) {
+    std::istringstream names(text);
+    for (std::string name; names >> name;) {
       const auto found = std::find(action_names.begin(), action_names.end(), name);
       if (found == action_names.end()) {
-        return not_found("the service has no action '" + std::string(name) + "'");
+        return not_found("the service has no action '" + name + "'");
       }
       sequence.push_back(static_cast<int>(found - action_names.begin()));
       weights[static_cast<std::size_t>(sequence.back())] = kKnownWeight;

@@ -70,9 +70,9 @@ std::string FlagParser::text(const char* name, std::string otherwise) const {
   return has(name) ? texts(name).back() : std::move(otherwise);
 }
 
-void FlagParser::fail(std::string message) {
+void FlagParser::fail(const std::string& message) {
   if (status_.ok()) {
-    status_ = invalid_argument(std::move(message));
+    status_ = invalid_argument(message);
   }
 }
 

@@ -59,7 +59,7 @@ class FlagParser {
   }
 
   /// Records an error, unless there is one already.
-  void fail(std::string message);
+  void fail(const std::string& message);
   [[nodiscard]] const grpc::Status& status() const { return status_; }
 
   [[nodiscard]] std::string help() const;
