@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace compiler_gym {
@@ -15,7 +16,7 @@ namespace {
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
-const ObservationSpace& space(const std::string& name) {
+const ObservationSpace& space(std::string_view name) {
   static const std::vector<ObservationSpace> spaces = llvm_observation_spaces();
   return spaces.at(static_cast<std::size_t>(find_llvm_observation(name).value()));
 }
