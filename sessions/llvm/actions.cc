@@ -6,7 +6,8 @@
 namespace compiler_gym {
 namespace {
 
-// By hash, as a level is made of many passes and one of them always claims to have changed something.
+// By hash, as a level is made of many passes and one of them always claims to have changed
+// something.
 constexpr std::array kPipelines{
     LlvmAction{"default<O1>", "default<O1>", ChangeDetection::kHash},
     LlvmAction{"default<O2>", "default<O2>", ChangeDetection::kHash},

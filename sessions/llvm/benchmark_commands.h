@@ -33,14 +33,14 @@ struct CommandSetting {
 
 /// Runs a command, and checks that the files it needs are there before and those it makes after.
 /// Returns how long it ran. A timeout of 0 is one of a minute.
-/// Errors: DEADLINE_EXCEEDED at the timeout, CANCELLED at a stop request, INTERNAL with the command's
-///         stderr if it fails, as it does on a program that crashes.
+/// Errors: DEADLINE_EXCEEDED at the timeout, CANCELLED at a stop request, INTERNAL with the
+///         command's stderr if it fails, as it does on a program that crashes.
 [[nodiscard]] Result<std::chrono::nanoseconds> run_command(const Command& command,
                                                            const CommandSetting& setting,
                                                            const std::stop_token& stop_token);
 
-/// A build command's variant that compiles without linking: with `-c`, and with `-o a.out` if it does
-/// not say where to.
+/// A build command's variant that compiles without linking: with `-c`, and with `-o a.out` if it
+/// does not say where to.
 [[nodiscard]] Command compile_only(const Command& build_command);
 
 /// Writes the bitcode to `$IN` and runs the build command. Returns how long that ran.

@@ -20,9 +20,9 @@ namespace compiler_gym {
 [[nodiscard]] Result<std::string> read_program_file(const std::string& path);
 
 /// Parses a benchmark's bitcode, takes from it what tells where it came from, and writes it again:
-/// module identifier and source file become `-`; debug information and all named metadata go, so that
-/// a learning program can't tell benchmarks by their names. Older versions' bitcode is upgraded by
-/// the way. Survives bitcode on which LLVM crashes.
+/// module identifier and source file become `-`; debug information and all named metadata go, so
+/// that a learning program can't tell benchmarks by their names. Older versions' bitcode is
+/// upgraded by the way. Survives bitcode on which LLVM crashes.
 ///
 /// Errors: INVALID_ARGUMENT `Failed to parse LLVM bitcode: "<benchmark URI>"`; DATA_LOSS `Failed to
 ///         verify module: ...`.

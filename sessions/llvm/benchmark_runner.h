@@ -20,8 +20,8 @@ class ClangPath;
 /// removed with this object.
 /// Threads:  one at a time.
 /// Lifetime: refers to the configuration and to the path of clang.
-/// Errors:   those of run_command(): a program that the optimiser has broken fails when it runs, and
-///           that is not the client's mistake.
+/// Errors:   those of run_command(): a program that the optimiser has broken fails when it runs,
+///           and that is not the client's mistake.
 class BenchmarkRunner {
  public:
   BenchmarkRunner(const BenchmarkDynamicConfig& config, ClangPath& clang,

@@ -26,9 +26,9 @@ namespace compiler_gym {
 ///
 /// Entries go by a hash of what they are made from: program and dynamic configuration. So equal
 /// benchmarks share one whatever their URIs, and a benchmark that is replaced by another of its URI
-/// is loaded anew. The bytes are hashed once per Benchmark object: a session on one seen before finds
-/// its entry by the object itself, which the service keeps by URI. A program in a file is looked at
-/// again when the file's size or time of change are not what they were.
+/// is loaded anew. The bytes are hashed once per Benchmark object: a session on one seen before
+/// finds its entry by the object itself, which the service keeps by URI. A program in a file is
+/// looked at again when the file's size or time of change are not what they were.
 ///
 /// Bound:    in bytes. The least recently used entries go first, but not those a session holds: to
 ///           drop them would free nothing. They can therefore take the cache over its bound, until

@@ -18,8 +18,8 @@
 #include <vector>
 
 // posix_spawn rather than fork: a copy of this process's page tables takes milliseconds when
-// thousands of sessions are open, and nothing but the kernel runs between the two in the child. What
-// posix_spawn can't do, the limits, the shell does before it runs the command.
+// thousands of sessions are open, and nothing but the kernel runs between the two in the child.
+// What posix_spawn can't do, the limits, the shell does before it runs the command.
 
 namespace compiler_gym {
 namespace {
@@ -174,7 +174,8 @@ pid_t spawn(const ShellCommand& command, const OutputPipe& out, const OutputPipe
   return errno == 0 ? pid : -1;
 }
 
-// Reads what the command writes until it has ended or the deadline has passed; true if it has ended.
+// Reads what the command writes until it has ended or the deadline has passed; true if it has
+// ended.
 bool read_until_end(const FileDescriptor& process, OutputPipe& out, OutputPipe& err,
                     std::optional<Clock::time_point> deadline) {
   for (;;) {

@@ -51,8 +51,8 @@ struct ProcessResult {
 };
 
 /// Runs a command to its end. It has a process group of its own, and whatever is left in the group
-/// when the command has ended, timed out or been stopped is killed. Standard input is empty; no file
-/// descriptor of ours is inherited.
+/// when the command has ended, timed out or been stopped is killed. Standard input is empty; no
+/// file descriptor of ours is inherited.
 /// Threads:  any; blocks the calling one.
 /// Errors:   INTERNAL if the command can't be started. How it ended is the result, not an error.
 [[nodiscard]] Result<ProcessResult> run_shell_command(const ShellCommand& command,

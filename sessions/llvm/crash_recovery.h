@@ -7,8 +7,8 @@
 
 namespace compiler_gym {
 
-/// Makes run_recovering() work in this process, from then on: installs handlers for SIGSEGV, SIGBUS,
-/// SIGFPE, SIGILL, SIGABRT and SIGTRAP, and for LLVM's fatal errors. A crash outside of
+/// Makes run_recovering() work in this process, from then on: installs handlers for SIGSEGV,
+/// SIGBUS, SIGFPE, SIGILL, SIGABRT and SIGTRAP, and for LLVM's fatal errors. A crash outside of
 /// run_recovering() ends the process as before. Idempotent.
 /// Threads:  any, but not while another thread is installing handlers for these signals.
 void enable_crash_recovery();
@@ -20,10 +20,10 @@ std::optional<std::string> run_recovering(void (*function)(void*), void* argumen
 /// Runs `function()` and returns nothing if it came back. If it crashed: what with, for instance
 /// `LLVM ERROR: Cannot select: ...` or `signal 11 (Segmentation fault)`.
 ///
-/// After a crash nobody knows the state of what the function touched, so the caller must let go of it
-/// without destroying it: that leaks on purpose. No destructor between here and the crash has run. A
-/// function that throws counts as crashed as well: LLVM is built without exceptions, and is no
-/// better for one passing through.
+/// After a crash nobody knows the state of what the function touched, so the caller must let go of
+/// it without destroying it: that leaks on purpose. No destructor between here and the crash has
+/// run. A function that throws counts as crashed as well: LLVM is built without exceptions, and is
+/// no better for one passing through.
 ///
 /// Stack:    overflow is caught, as the handlers run on a stack of their own.
 /// Nesting:  the innermost call sees the crash.

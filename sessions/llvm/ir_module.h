@@ -49,8 +49,8 @@ class IrModule {
 
 [[nodiscard]] std::string write_bitcode(const llvm::Module& module);
 
-/// SHA-1 of the module's bitcode, in hexadecimal: 40 characters. Equal actions on equal bitcode give
-/// equal sums. It is cheaper than one of the text, by a factor of three.
+/// SHA-1 of the module's bitcode, in hexadecimal: 40 characters. Equal actions on equal bitcode
+/// give equal sums. It is cheaper than one of the text, by a factor of three.
 [[nodiscard]] std::string ir_sha1(const llvm::Module& module);
 
 }  // namespace compiler_gym

@@ -20,7 +20,8 @@ class BenchmarkRunner;
 class OptimisedModule;
 
 /// One benchmark under optimisation. See actions.h for what a client may do to it,
-/// observation_spaces.h for what it may see, and OptimisedModule for what happens when LLVM crashes.
+/// observation_spaces.h for what it may see, and OptimisedModule for what happens when LLVM
+/// crashes.
 ///
 /// Parameters, each per session and its default again in the next one (a fork has its parent's):
 ///   llvm.{get,set}_runtimes_per_observation_count             1   numbers in `Runtime`

@@ -10,8 +10,8 @@ class Module;
 
 namespace compiler_gym {
 
-/// Instructions, basic blocks and functions, then the instructions of each opcode in LLVM 10's order
-/// (which is LLVM 19's still). Functions include those that are only declared.
+/// Instructions, basic blocks and functions, then the instructions of each opcode in LLVM 10's
+/// order (which is LLVM 19's still). Functions include those that are only declared.
 inline constexpr std::size_t kInstCountSize = 70;
 using InstCount = std::array<std::int64_t, kInstCountSize>;
 [[nodiscard]] InstCount inst_count(const llvm::Module& module);

@@ -10,9 +10,9 @@ namespace compiler_gym {
 
 class TargetMachines;
 
-/// Compiles bitcode into memory as `clang -c -O0 -xir` does, and returns what elf_text_size() says of
-/// the object file. Works on a copy in a context of its own, so the caller's module is not touched,
-/// nor lost if the code generator crashes.
+/// Compiles bitcode into memory as `clang -c -O0 -xir` does, and returns what elf_text_size() says
+/// of the object file. Works on a copy in a context of its own, so the caller's module is not
+/// touched, nor lost if the code generator crashes.
 /// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...`; clients look for this text.
 [[nodiscard]] Result<std::int64_t> object_text_size(std::string_view bitcode,
                                                     TargetMachines& machines);

@@ -23,9 +23,10 @@ class TargetMachines;
 ///
 /// Broken:   once a pass has crashed or made a module that breaks the rules of the IR, every call
 ///           answers with the same DATA_LOSS. A crashed module is not destroyed but leaked.
-/// Fork:     by doing to a new module what was done to this one. To write the module out and read it
-///           in again would be quicker, but it changes what is not part of the IR, the order of uses
-///           and how names are made unique, and so in half of all cases the result of later passes.
+/// Fork:     by doing to a new module what was done to this one. To write the module out and read
+///           it in again would be quicker, but it changes what is not part of the IR, the order of
+///           uses and how names are made unique, and so in half of all cases the result of later
+///           passes.
 /// Threads:  one at a time. Different modules are independent of each other.
 /// Lifetime: refers to the target machines.
 class OptimisedModule {
@@ -34,7 +35,8 @@ class OptimisedModule {
   [[nodiscard]] static Result<OptimisedModule> start(
       std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines);
 
-  /// A module in the same state. Errors: CANCELLED at a stop request; whatever this one is broken by.
+  /// A module in the same state. Errors: CANCELLED at a stop request; whatever this one is broken
+  /// by.
   [[nodiscard]] Result<OptimisedModule> fork(const std::stop_token& stop_token) const;
 
   /// Runs a pipeline. Returns whether it changed the module. The text must outlive this object.

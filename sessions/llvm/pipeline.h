@@ -22,8 +22,8 @@ namespace compiler_gym {
 ///
 /// Machine:  tells the passes about the target; null for a module of another target or of none.
 /// Threads:  one thread at a time per LLVMContext and per TargetMachine.
-/// Errors:   INTERNAL for text that is not a pipeline; the module is untouched then. That a pass may
-///           crash is the caller's business: see crash_recovery.h.
+/// Errors:   INTERNAL for text that is not a pipeline; the module is untouched then. That a pass
+///           may crash is the caller's business: see crash_recovery.h.
 [[nodiscard]] Result<bool> run_pipeline(llvm::Module& module, llvm::TargetMachine* machine,
                                         std::string_view pipeline);
 

@@ -7,8 +7,8 @@
 
 namespace compiler_gym {
 
-/// Move-only; the directory and all that is in it are removed with the object. What can't be removed
-/// is left for whoever removes the working directory.
+/// Move-only; the directory and all that is in it are removed with the object. What can't be
+/// removed is left for whoever removes the working directory.
 class ScratchDirectory {
  public:
   /// Makes a directory of a new name in `parent`, which is made as well if need be.
