@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/file_descriptor.h"
 #include "sessions/llvm/crash_recovery.h"
 #include "sessions/llvm/ir_module.h"
 
@@ -18,22 +19,6 @@ namespace compiler_gym {
 namespace {
 
 constexpr std::string_view kFileScheme = "file:///";
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 grpc::Status reading_error(const std::string& path, const std::string& reason) {
   return invalid_argument("Error reading file: \"" + path + "\": " + reason);

@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/file_descriptor.h"
+
 // posix_spawn rather than fork: a copy of this process's page tables takes milliseconds when
 // thousands of sessions are open, and nothing but the kernel runs between the two in the child.
 // What posix_spawn can't do, the limits, the shell does before it runs the command.
@@ -25,29 +27,6 @@ namespace compiler_gym {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    reset();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
-  }
-  ~FileDescriptor() { reset(); }
-
-  void reset() {
-    if (fd_ >= 0) {
-      close(std::exchange(fd_, -1));
-    }
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
 
 // Our end of what the command writes to.
 class OutputPipe {
