@@ -6,6 +6,7 @@
 #include <grpcpp/support/status.h>
 
 #include <boost/filesystem/path.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -99,5 +100,9 @@ class CompilationSession {
   CompilerGymServiceContext& serviceContext_;
   std::stop_token stopToken_;
 };
+
+/// Makes a plug-in's session, not yet init()-ed. Called from several threads at once.
+using SessionFactory =
+    std::function<std::unique_ptr<CompilationSession>(CompilerGymServiceContext&)>;
 
 }  // namespace compiler_gym

@@ -2,23 +2,22 @@
 
 #include <fmt/core.h>
 
-#include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
 
 #include "core/status.h"
+#include "sessions/internal/session_rules.h"
 
 namespace compiler_gym {
 
 using internal::SessionTask;
 using internal::TaskQueue;
 
-Session::Session(Id id, std::unique_ptr<CompilationSession> plugin, Gate::Pass alive,
-                 WorkerPool& workers, std::size_t max_queued_tasks)
+Session::Session(Id id, std::unique_ptr<SessionExecutor> executor, Gate::Pass alive,
+                 std::size_t max_queued_tasks)
     : id_(id),
-      workers_(workers),
       alive_(std::move(alive)),
-      plugin_(std::move(plugin)),
+      executor_(std::move(executor)),
       tasks_(max_queued_tasks),
       last_used_(Clock::now()) {}
 
@@ -35,12 +34,12 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
     }
   }
   for (auto& abandoned : dropped) {
-    abandoned->drop(cancelled("Cancelled while waiting for its turn"));
+    abandoned->drop(internal::cancelled_before_its_turn());
     abandoned->complete();
   }
   switch (admission) {
     case TaskQueue::Admission::kRun:
-      post_to_worker(std::move(task));
+      run(std::move(task));
       return;
     case TaskQueue::Admission::kWait:
       return;
@@ -59,12 +58,12 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
 void Session::end(UniqueHandler<void()> on_ended) {
   std::vector<std::unique_ptr<SessionTask>> dropped;
   std::stop_source running_stop{std::nostopstate};
-  bool destroy_now = false;
+  bool end_now = false;
   {
     const std::lock_guard lock(mutex_);
     if (!tasks_.ended()) {
       dropped = tasks_.end();
-      destroy_now = !tasks_.running();
+      end_now = !tasks_.running();
       running_stop = running_stop_;
     }
   }
@@ -73,12 +72,8 @@ void Session::end(UniqueHandler<void()> on_ended) {
     task->drop(cancelled(fmt::format("Session {} was ended", id_)));
     task->complete();
   }
-  if (destroy_now) {
-    boost::asio::post(workers_.executor(),
-                      [self = shared_from_this(), on_ended = std::move(on_ended)]() mutable {
-                        self->destroy_plugin_on_worker();
-                        on_ended();
-                      });
+  if (end_now) {
+    end_executor(std::move(on_ended));
   } else {
     on_ended();
   }
@@ -92,25 +87,19 @@ bool Session::end_if_idle_since(Clock::time_point cutoff) {
     }
     static_cast<void>(tasks_.end());  // idle, so nothing waits
   }
-  boost::asio::post(workers_.executor(),
-                    [self = shared_from_this()] { self->destroy_plugin_on_worker(); });
+  end_executor(UniqueHandler<void()>([] {}));
   return true;
 }
 
-void Session::post_to_worker(std::unique_ptr<SessionTask> task) {
-  boost::asio::post(workers_.executor(),
-                    [self = shared_from_this(), task = std::move(task)]() mutable {
-                      self->run_on_worker(std::move(task));
-                    });
+void Session::run(std::unique_ptr<SessionTask> task) {
+  SessionTask& running = *task;
+  running.run(*this,
+              UniqueHandler<void()>([self = shared_from_this(), task = std::move(task)]() mutable {
+                self->finish(std::move(task));
+              }));
 }
 
-void Session::run_on_worker(std::unique_ptr<SessionTask> task) {
-  if (task->stop().stop_requested()) {
-    task->drop(cancelled("Cancelled while waiting for its turn"));
-  } else {
-    task->run(*plugin_);
-  }
-
+void Session::finish(std::unique_ptr<SessionTask> task) {
   std::unique_ptr<SessionTask> next;
   bool ended = false;
   {
@@ -123,17 +112,21 @@ void Session::run_on_worker(std::unique_ptr<SessionTask> task) {
   // The session is free before the client hears of it: the next request of a client that waits for
   // its reply finds it idle.
   if (next != nullptr) {
-    post_to_worker(std::move(next));
-  }
-  if (ended) {
-    destroy_plugin_on_worker();
+    run(std::move(next));
+  } else if (ended) {
+    end_executor(UniqueHandler<void()>([task = std::move(task)] { task->complete(); }));
+    return;
   }
   task->complete();
 }
 
-void Session::destroy_plugin_on_worker() {
-  plugin_.reset();
-  Gate::Pass().swap(alive_);
+void Session::end_executor(UniqueHandler<void()> on_ended) {
+  executor_->end(
+      UniqueHandler<void()>([self = shared_from_this(), on_ended = std::move(on_ended)]() mutable {
+        self->executor_.reset();
+        Gate::Pass().swap(self->alive_);
+        on_ended();
+      }));
 }
 
 }  // namespace compiler_gym

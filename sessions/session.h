@@ -1,4 +1,4 @@
-// One open session: the plug-in's object, and the order in which requests reach it.
+// One open session: who runs it, and the order in which requests reach it.
 #pragma once
 
 #include <cstdint>
@@ -9,30 +9,28 @@
 #include "core/clock.h"
 #include "core/gate.h"
 #include "core/unique_handler.h"
-#include "core/worker_pool.h"
-#include "sessions/compilation_session.h"
 #include "sessions/internal/task_queue.h"
+#include "sessions/session_executor.h"
 
 namespace compiler_gym {
 
-/// Runs tasks on the worker pool, first come, first served, never two at once. After each task it
-/// goes to the back of the pool's queue, so that a session with much to do does not starve the
-/// others.
-/// Threads:  every member may be called from any thread.
-/// Lifetime: shared by the table and by its running task. The plug-in's object is destroyed on a
-///           worker thread when the session has ended and its last task is done.
+/// Runs tasks, first come, first served, never two at once.
+/// Threads:  every member may be called from any thread, executor() from the running task.
+/// Lifetime: shared by the table and by its running task. The executor is told to end when the
+///           session has ended and its last task is done.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   using Id = std::int64_t;
 
-  /// `alive` is given back once the plug-in's object is destroyed.
-  Session(Id id, std::unique_ptr<CompilationSession> plugin, Gate::Pass alive, WorkerPool& workers,
+  /// `alive` is given back once the executor has ended.
+  Session(Id id, std::unique_ptr<SessionExecutor> executor, Gate::Pass alive,
           std::size_t max_queued_tasks);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
 
   [[nodiscard]] Id id() const { return id_; }
+  [[nodiscard]] SessionExecutor& executor() { return *executor_; }
 
   /// Runs the task when its turn comes. It is dropped, inside this call, with RESOURCE_EXHAUSTED if
   /// too many are waiting and with NOT_FOUND if the session has ended; and later with CANCELLED if
@@ -40,7 +38,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void submit(std::unique_ptr<internal::SessionTask> task);
 
   /// Ends the session: waiting tasks are dropped (CANCELLED), a running one is asked to stop.
-  /// `on_ended` is called once the plug-in's object is destroyed; but at once if a task is running,
+  /// `on_ended` is called once the plug-in's object is gone; but at once if a task is running,
   /// which can take long to heed the request: the session then goes when that task does. Only the
   /// first call has an effect; a further one calls its `on_ended` at once.
   void end(UniqueHandler<void()> on_ended);
@@ -50,15 +48,14 @@ class Session : public std::enable_shared_from_this<Session> {
   bool end_if_idle_since(Clock::time_point cutoff);
 
  private:
-  void post_to_worker(std::unique_ptr<internal::SessionTask> task);
-  void run_on_worker(std::unique_ptr<internal::SessionTask> task);
-  void destroy_plugin_on_worker();
+  void run(std::unique_ptr<internal::SessionTask> task);
+  void finish(std::unique_ptr<internal::SessionTask> task);
+  void end_executor(UniqueHandler<void()> on_ended);
 
   const Id id_;
-  WorkerPool& workers_;
   // Touched by the running task, then by the end of the session.
   Gate::Pass alive_;
-  std::unique_ptr<CompilationSession> plugin_;
+  std::unique_ptr<SessionExecutor> executor_;
 
   std::mutex mutex_;  // guards what follows; never held while plug-in code or a handler runs
   internal::TaskQueue tasks_;

@@ -1,7 +1,9 @@
 #include "sessions/session_service.h"
 
+#include <boost/asio/post.hpp>
 #include <utility>
 
+#include "sessions/internal/service_parameters.h"
 #include "sessions/internal/session_rules.h"
 #include "sessions/internal/task_queue.h"
 
@@ -17,7 +19,13 @@ class RequestTask final : public internal::SessionTask {
   RequestTask(std::stop_source stop, Run run, Handler handler)
       : SessionTask(std::move(stop)), run_(std::move(run)), handler_(std::move(handler)) {}
 
-  void run(CompilationSession& session) override { status_ = run_(session, stop().get_token()); }
+  void run(Session& session, UniqueHandler<void()> on_done) override {
+    run_(session, stop(),
+         Handler([this, on_done = std::move(on_done)](grpc::Status status) mutable {
+           status_ = std::move(status);
+           on_done();
+         }));
+  }
   void drop(grpc::Status status) override { status_ = std::move(status); }
   void complete() override { handler_(std::move(status_)); }
 
@@ -31,16 +39,16 @@ class RequestTask final : public internal::SessionTask {
 
 SessionService::SessionService(SessionFactory factory, ContextHost& context_host,
                                WorkerPool& workers, SessionServiceOptions options)
-    : factory_(std::move(factory)),
-      context_host_(context_host),
+    : context_host_(context_host),
       workers_(workers),
       options_(options),
+      inline_sessions_(std::move(factory), context_host, workers, spaces_),
       sessions_(options.max_sessions) {}
 
 SessionService::~SessionService() = default;
 
 grpc::Status SessionService::load_spaces() {
-  const Result<std::unique_ptr<CompilationSession>> plugin = make_plugin();
+  const Result<std::unique_ptr<CompilationSession>> plugin = inline_sessions_.make_plugin();
   if (!plugin) {
     return plugin.error();
   }
@@ -52,21 +60,26 @@ grpc::Status SessionService::load_spaces() {
   return grpc::Status::OK;
 }
 
-grpc::Status SessionService::start_session(StartSessionRequest& request, StartSessionReply& reply,
-                                           const std::stop_token& stop) {
+void SessionService::start_session(StartSessionRequest& request, StartSessionReply& reply,
+                                   std::stop_source stop, StatusHandler handler) {
   Result<std::shared_ptr<const Benchmark>> benchmark =
       internal::find_benchmark(request, context_host_.benchmarks());
   if (!benchmark) {
-    return benchmark.error();
+    handler(benchmark.error());
+    return;
   }
-  const Result<Session::Id> id = open_session(stop, [&](CompilationSession& session) {
-    return internal::run_start(session, spaces_, request, *std::move(benchmark), reply, stop);
-  });
-  if (!id) {
-    return id.error();
+  Result<Opening> opening = prepare_opening();
+  if (!opening) {
+    handler(opening.error());
+    return;
   }
-  reply.set_session_id(*id);
-  return grpc::Status::OK;
+  const Result<Session::Id> id =
+      open(*opening,
+           inline_sessions_.start(request, *std::move(benchmark), reply, stop.get_token()), stop);
+  if (id) {
+    reply.set_session_id(*id);
+  }
+  handler(id ? grpc::Status::OK : id.error());
 }
 
 void SessionService::add_benchmarks(AddBenchmarkRequest& request) {
@@ -78,8 +91,8 @@ void SessionService::add_benchmarks(AddBenchmarkRequest& request) {
 void SessionService::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
                           StatusHandler handler) {
   submit(request.session_id(), std::move(stop), std::move(handler),
-         [this, &request, &reply](CompilationSession& session, const std::stop_token& token) {
-           return internal::run_step(session, spaces_, request, reply, token);
+         [&request, &reply](Session& session, std::stop_source token, StatusHandler done) {
+           session.executor().step(request, reply, std::move(token), std::move(done));
          });
 }
 
@@ -87,15 +100,27 @@ void SessionService::step(const StepRequest& request, StepReply& reply, std::sto
 void SessionService::fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
                                   std::stop_source stop, StatusHandler handler) {
   submit(request.session_id(), std::move(stop), std::move(handler),
-         [this, &reply](CompilationSession& parent, const std::stop_token& token) {
-           const Result<Session::Id> id = open_session(token, [&](CompilationSession& session) {
-             return internal::run_fork(session, parent, token);
-           });
-           if (!id) {
-             return id.error();
+         [this, &request, &reply](Session& parent, std::stop_source token, StatusHandler done) {
+           Result<Opening> opening = prepare_opening();
+           if (!opening) {
+             // Not inside this call, as tasks promise.
+             boost::asio::post(workers_.executor(),
+                               [status = opening.error(), done = std::move(done)]() mutable {
+                                 done(std::move(status));
+                               });
+             return;
            }
-           reply.set_session_id(*id);
-           return grpc::Status::OK;
+           parent.executor().fork(
+               request, token,
+               SessionExecutor::StartedHandler(
+                   [this, &reply, token, opening = *std::move(opening), done = std::move(done)](
+                       Result<std::unique_ptr<SessionExecutor>> executor) mutable {
+                     const Result<Session::Id> id = open(opening, std::move(executor), token);
+                     if (id) {
+                       reply.set_session_id(*id);
+                     }
+                     done(id ? grpc::Status::OK : id.error());
+                   }));
          });
 }
 
@@ -103,10 +128,33 @@ void SessionService::send_session_parameter(const SendSessionParameterRequest& r
                                             SendSessionParameterReply& reply, std::stop_source stop,
                                             StatusHandler handler) {
   submit(request.session_id(), std::move(stop), std::move(handler),
-         [this, &request, &reply](CompilationSession& session, const std::stop_token& token) {
-           return internal::run_parameters(session, context_host_.benchmarks(), request, reply,
-                                           token);
+         [this, &request, &reply](Session& session, std::stop_source token, StatusHandler done) {
+           set_parameters(session, request, reply, std::move(token), std::move(done));
          });
+}
+
+// The session is asked first; what it does not know, the service may.
+void SessionService::set_parameters(Session& session, const SendSessionParameterRequest& request,
+                                    SendSessionParameterReply& reply, std::stop_source stop,
+                                    StatusHandler handler) {
+  session.executor().set_parameters(
+      request, reply, stop,
+      StatusHandler([this, &session, &request, &reply, stop,
+                     handler = std::move(handler)](const grpc::Status& status) mutable {
+        if (!status.ok() || reply.reply_size() == request.parameter_size()) {
+          handler(status);
+          return;
+        }
+        const SessionParameter& parameter = request.parameter(reply.reply_size());
+        Result<std::string> answer = internal::handle_service_parameter(
+            context_host_.benchmarks(), parameter.key(), parameter.value());
+        if (!answer) {
+          handler(answer.error());
+          return;
+        }
+        reply.add_reply(*std::move(answer));
+        set_parameters(session, request, reply, std::move(stop), std::move(handler));
+      }));
 }
 
 void SessionService::end_session(const EndSessionRequest& request, EndSessionReply& reply,
@@ -150,19 +198,7 @@ void SessionService::submit(Session::Id id, std::stop_source stop, StatusHandler
       std::make_unique<RequestTask<Run>>(std::move(stop), std::move(run), std::move(handler)));
 }
 
-Result<std::unique_ptr<CompilationSession>> SessionService::make_plugin() {
-  try {
-    return factory_(context_host_.context());
-  } catch (...) {
-    return status_from_current_exception();
-  }
-}
-
-// The id is taken last: a session that fails to start leaves no trace, nor does one whose client
-// has left.
-template <typename Initialise>
-Result<Session::Id> SessionService::open_session(const std::stop_token& stop,
-                                                 Initialise&& initialise) {
+Result<SessionService::Opening> SessionService::prepare_opening() {
   Result<SessionTable::Place> place = sessions_.reserve();
   if (!place) {
     return place.error();
@@ -171,25 +207,31 @@ Result<Session::Id> SessionService::open_session(const std::stop_token& stop,
   if (!alive) {
     return unavailable("The service is shutting down: no session can be started");
   }
-  Result<std::unique_ptr<CompilationSession>> plugin = make_plugin();
-  if (!plugin) {
-    return plugin.error();
+  return Opening{*std::move(place), std::move(alive)};
+}
+
+// The id is taken last: a session that fails to start leaves no trace, nor does one whose client
+// has left.
+Result<Session::Id> SessionService::open(Opening& opening,
+                                         Result<std::unique_ptr<SessionExecutor>> executor,
+                                         const std::stop_source& stop) {
+  if (executor && stop.stop_requested()) {
+    executor = cancelled("Cancelled while the session was starting");
   }
-  if (const grpc::Status status = initialise(**plugin); !status.ok()) {
-    return status;
+  Result<Session::Id> id = executor ? Result<Session::Id>(-1) : executor.error();
+  if (executor) {
+    const Result<std::shared_ptr<Session>> session =
+        sessions_.insert(std::move(opening.place), [&](Session::Id next_id) {
+          return std::make_shared<Session>(next_id, *std::move(executor), std::move(opening.alive),
+                                           options_.max_queued_steps);
+        });
+    id = session ? Result<Session::Id>((*session)->id()) : session.error();
   }
-  if (stop.stop_requested()) {
-    return cancelled("Cancelled while the session was starting");
+  if (!id) {
+    executor = id.error();  // what may be left of it goes before its place and its pass
+    opening = Opening();
   }
-  const Result<std::shared_ptr<Session>> session =
-      sessions_.insert(*std::move(place), [&](Session::Id id) {
-        return std::make_shared<Session>(id, *std::move(plugin), std::move(alive), workers_,
-                                         options_.max_queued_steps);
-      });
-  if (!session) {
-    return session.error();
-  }
-  return (*session)->id();
+  return id;
 }
 
 }  // namespace compiler_gym

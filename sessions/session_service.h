@@ -4,7 +4,6 @@
 
 #include <boost/asio/async_result.hpp>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <stop_token>
 
@@ -15,14 +14,11 @@
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "sessions/compilation_session.h"
+#include "sessions/internal/inline_executor.h"
 #include "sessions/service_spaces.h"
 #include "sessions/session_table.h"
 
 namespace compiler_gym {
-
-/// Makes a plug-in's session, not yet init()-ed. Called from several threads at once.
-using SessionFactory =
-    std::function<std::unique_ptr<CompilationSession>(CompilerGymServiceContext&)>;
 
 struct SessionServiceOptions {
   /// Sessions open or starting; RESOURCE_EXHAUSTED beyond.
@@ -31,8 +27,8 @@ struct SessionServiceOptions {
   std::size_t max_queued_steps = 64;
 };
 
-/// Requests to one session run on the worker pool in the order they came, one at a time; different
-/// sessions run in parallel. Starting a session blocks the caller's thread and nobody else's.
+/// Requests to one session run in the order they came, one at a time; different sessions run in
+/// parallel.
 /// Threads:  every member may be called from any thread, load_spaces() before the others.
 /// Lifetime: must outlive what it has been asked to do; async_end_all() must have completed before
 ///           it is destroyed, if a session was ever started. Requests, replies and stop sources
@@ -54,16 +50,23 @@ class SessionService {
   [[nodiscard]] grpc::Status load_spaces();
   [[nodiscard]] const ServiceSpaces& spaces() const { return spaces_; }
 
-  /// Blocks for as long as the plug-in takes. The request's program is moved out of it. A failure
-  /// leaves no session.
-  [[nodiscard]] grpc::Status start_session(StartSessionRequest& request, StartSessionReply& reply,
-                                           const std::stop_token& stop);
-
   /// Copies nothing: the benchmarks are moved out of the request. Blocks for as long as freeing
   /// evicted ones takes.
   void add_benchmarks(AddBenchmarkRequest& request);
 
-  /// Signature of all: void(grpc::Status).
+  // Signature of all: void(grpc::Status).
+
+  /// Blocks the caller's thread for as long as the plug-in takes to initialise a session that lives
+  /// in this process. The request's program is moved out of it. A failure leaves no session.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_start_session(StartSessionRequest& request, StartSessionReply& reply,
+                           std::stop_source stop, Token&& token) {
+    return initiate(std::forward<Token>(token),
+                    [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
+                      start_session(request, reply, stop, std::move(handler));
+                    });
+  }
+
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_step(const StepRequest& request, StepReply& reply, std::stop_source stop,
                   Token&& token) {
@@ -124,6 +127,14 @@ class SessionService {
         std::move(start));
   }
 
+  /// What a session needs besides its executor to be opened.
+  struct Opening {
+    SessionTable::Place place;
+    Gate::Pass alive;
+  };
+
+  void start_session(StartSessionRequest& request, StartSessionReply& reply, std::stop_source stop,
+                     StatusHandler handler);
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler);
   void fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
@@ -136,16 +147,19 @@ class SessionService {
 
   template <typename Run>
   void submit(Session::Id id, std::stop_source stop, StatusHandler handler, Run run);
-  Result<std::unique_ptr<CompilationSession>> make_plugin();
-  template <typename Initialise>
-  Result<Session::Id> open_session(const std::stop_token& stop, Initialise&& initialise);
+  void set_parameters(Session& session, const SendSessionParameterRequest& request,
+                      SendSessionParameterReply& reply, std::stop_source stop,
+                      StatusHandler handler);
+  Result<Opening> prepare_opening();
+  Result<Session::Id> open(Opening& opening, Result<std::unique_ptr<SessionExecutor>> executor,
+                           const std::stop_source& stop);
 
-  const SessionFactory factory_;
   ContextHost& context_host_;
   WorkerPool& workers_;
   const SessionServiceOptions options_;
   ServiceSpaces spaces_;
-  Gate alive_;  // the plug-in objects of sessions
+  const internal::InlineSessions inline_sessions_;
+  Gate alive_;  // the executors of sessions
   SessionTable sessions_;
 };
 

@@ -1,6 +1,7 @@
 #include "async_server/internal/rpc_handlers.h"
 
 #include <boost/asio/post.hpp>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -79,18 +80,24 @@ void RpcHandlers::in_session(const char* rpc, CallPtr call, Start start) {
 
 // Parses on the worker. The request is not in the call's arena, so that its benchmarks can be moved
 // out of it.
-template <typename Request, typename Reply, typename Run>
-void RpcHandlers::on_start_worker(const char* rpc, CallPtr call, Run run) {
+template <typename Request, typename Reply, typename Start>
+void RpcHandlers::on_start_worker(const char* rpc, CallPtr call, Start start) {
   boost::asio::post(start_workers_.executor(),
-                    [log = RequestLog(logger_, rpc), call = std::move(call), run]() mutable {
-                      Request request;
-                      Reply& reply = call->make_message<Reply>();
-                      grpc::Status status = call->parse_request(request);
-                      if (status.ok()) {
-                        status = run(request, reply, call->stop().get_token());
+                    [log = RequestLog(logger_, rpc), call = std::move(call), start]() mutable {
+                      auto request = std::make_unique<Request>();
+                      if (const grpc::Status parsed = call->parse_request(*request); !parsed.ok()) {
+                        UnaryCall::finish(std::move(call), parsed);
+                        return;
                       }
-                      log.answered(reply, status);
-                      answer(std::move(call), reply, status);
+                      Request& kept = *request;
+                      Reply& reply = call->make_message<Reply>();
+                      const std::stop_source stop = call->stop();
+                      start(kept, reply, stop,
+                            [log, request = std::move(request), &reply,
+                             call = std::move(call)](const grpc::Status& status) mutable {
+                              log.answered(reply, status);
+                              answer(std::move(call), reply, status);
+                            });
                     });
 }
 
@@ -108,18 +115,17 @@ void RpcHandlers::get_spaces(CallPtr call) {
 void RpcHandlers::start_session(CallPtr call) {
   on_start_worker<StartSessionRequest, StartSessionReply>(
       "StartSession", std::move(call),
-      [this](StartSessionRequest& request, StartSessionReply& reply, const std::stop_token& stop) {
-        return service_.start_session(request, reply, stop);
+      [this](auto& request, auto& reply, std::stop_source stop, auto handler) {
+        service_.async_start_session(request, reply, std::move(stop), std::move(handler));
       });
 }
 
 void RpcHandlers::add_benchmark(CallPtr call) {
   on_start_worker<AddBenchmarkRequest, AddBenchmarkReply>(
       "AddBenchmark", std::move(call),
-      [this](AddBenchmarkRequest& request, AddBenchmarkReply& /*reply*/,
-             const std::stop_token& /*stop*/) {
+      [this](auto& request, auto& /*reply*/, std::stop_source /*stop*/, auto handler) {
         service_.add_benchmarks(request);
-        return grpc::Status::OK;
+        handler(grpc::Status::OK);
       });
 }
 

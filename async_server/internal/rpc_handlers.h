@@ -33,8 +33,8 @@ class RpcHandlers {
  private:
   template <typename Request, typename Reply, typename Start>
   void in_session(const char* rpc, CallPtr call, Start start);
-  template <typename Request, typename Reply, typename Run>
-  void on_start_worker(const char* rpc, CallPtr call, Run run);
+  template <typename Request, typename Reply, typename Start>
+  void on_start_worker(const char* rpc, CallPtr call, Start start);
 
   SessionService& service_;
   WorkerPool& start_workers_;

@@ -5,8 +5,6 @@
 #include <charconv>
 #include <cstddef>
 
-#include "core/status.h"
-
 namespace compiler_gym::internal {
 namespace {
 
@@ -23,21 +21,23 @@ Result<std::size_t> parse_bytes(const std::string& key, const std::string& value
 
 }  // namespace
 
-grpc::Status handle_service_parameter(BenchmarkCache& benchmarks, const std::string& key,
-                                      const std::string& value, std::optional<std::string>& reply) {
+Result<std::string> handle_service_parameter(BenchmarkCache& benchmarks, const std::string& key,
+                                             const std::string& value) {
   if (key == "service.benchmark_cache.set_max_size_in_bytes") {
     const Result<std::size_t> max_size_in_bytes = parse_bytes(key, value);
     if (!max_size_in_bytes) {
       return max_size_in_bytes.error();
     }
     benchmarks.set_max_size_in_bytes(*max_size_in_bytes);
-    reply = value;
-  } else if (key == "service.benchmark_cache.get_max_size_in_bytes") {
-    reply = std::to_string(benchmarks.max_size_in_bytes());
-  } else if (key == "service.benchmark_cache.get_size_in_bytes") {
-    reply = std::to_string(benchmarks.size_in_bytes());
+    return value;
   }
-  return grpc::Status::OK;
+  if (key == "service.benchmark_cache.get_max_size_in_bytes") {
+    return std::to_string(benchmarks.max_size_in_bytes());
+  }
+  if (key == "service.benchmark_cache.get_size_in_bytes") {
+    return std::to_string(benchmarks.size_in_bytes());
+  }
+  return invalid_argument("Unknown parameter: " + key);
 }
 
 }  // namespace compiler_gym::internal

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/status.h"
-#include "sessions/internal/service_parameters.h"
 
 namespace compiler_gym::internal {
 namespace {
@@ -146,26 +145,27 @@ grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
   return grpc::Status::OK;
 }
 
-grpc::Status run_parameters(CompilationSession& session, BenchmarkCache& benchmarks,
-                            const SendSessionParameterRequest& request,
+grpc::Status run_parameters(CompilationSession& session, const SendSessionParameterRequest& request,
                             SendSessionParameterReply& reply, const std::stop_token& stop) {
   session.setStopToken(stop);
-  for (const SessionParameter& parameter : request.parameter()) {
+  while (reply.reply_size() < request.parameter_size()) {
+    const SessionParameter& parameter = request.parameter(reply.reply_size());
     std::optional<std::string> answer;
-    grpc::Status status = guarded(
+    const grpc::Status status = guarded(
         [&] { return session.handleSessionParameter(parameter.key(), parameter.value(), answer); });
-    if (status.ok() && !answer.has_value()) {
-      status = handle_service_parameter(benchmarks, parameter.key(), parameter.value(), answer);
-    }
     if (!status.ok()) {
       return status;
     }
     if (!answer.has_value()) {
-      return invalid_argument("Unknown parameter: " + parameter.key());
+      break;
     }
     reply.add_reply(*std::move(answer));
   }
   return grpc::Status::OK;
+}
+
+grpc::Status cancelled_before_its_turn() {
+  return cancelled("Cancelled while waiting for its turn");
 }
 
 }  // namespace compiler_gym::internal

@@ -37,11 +37,14 @@ namespace compiler_gym::internal {
                                     const StepRequest& request, StepReply& reply,
                                     const std::stop_token& stop);
 
-/// Offers each parameter to the session, then to the service. INVALID_ARGUMENT `Unknown parameter:
-/// <key>`; parameters before it stay set.
-[[nodiscard]] grpc::Status run_parameters(CompilationSession& session, BenchmarkCache& benchmarks,
+/// Offers the session the parameters that have no reply yet, in order, up to the first that it does
+/// not know: the caller sees that by there being fewer replies than parameters.
+[[nodiscard]] grpc::Status run_parameters(CompilationSession& session,
                                           const SendSessionParameterRequest& request,
                                           SendSessionParameterReply& reply,
                                           const std::stop_token& stop);
+
+/// What becomes of a request whose client left while it waited.
+[[nodiscard]] grpc::Status cancelled_before_its_turn();
 
 }  // namespace compiler_gym::internal

@@ -9,9 +9,11 @@
 #include <stop_token>
 #include <vector>
 
+#include "core/unique_handler.h"
+
 namespace compiler_gym {
 
-class CompilationSession;
+class Session;
 
 namespace internal {
 
@@ -25,8 +27,9 @@ class SessionTask {
   SessionTask& operator=(const SessionTask&) = delete;
   virtual ~SessionTask() = default;
 
-  /// Does the work, on a worker thread, while no other task of the session runs. Does not throw.
-  virtual void run(CompilationSession& session) = 0;
+  /// Does the work while no other task of the session runs. Returns without waiting for it, and
+  /// calls `on_done` from a thread of the service's, never inside this call.
+  virtual void run(Session& session, UniqueHandler<void()> on_done) = 0;
   /// Takes `status` as the outcome instead of running.
   virtual void drop(grpc::Status status) = 0;
   /// Hands the outcome to whoever asked. May destroy anything but this task.

@@ -4,9 +4,8 @@
 
 #include <stdexcept>
 
-#include "sessions/internal/session_rules.h"
 #include "tests/sessions/parse_proto.h"
-#include "tests/support/scripted_plugin.h"
+#include "tests/sessions/service_fixture.h"
 
 namespace compiler_gym::testing {
 namespace {
@@ -19,41 +18,43 @@ using ::testing::IsEmpty;
 #define GET_SIZE "service.benchmark_cache.get_size_in_bytes"
 
 /// The session knows one key, `echo`, and answers with the value.
-class ParameterRulesTest : public ::testing::Test {
+class ParameterRulesTest : public ServiceFixture {
  protected:
   ParameterRulesTest() {
-    script_.on_parameter = [](const auto& key, const auto& value, auto& reply) {
+    script.on_parameter = [](const auto& key, const auto& value, auto& reply) {
       if (key == "echo") {
         reply = value;
       }
       return grpc::Status::OK;
     };
+    serve();
+    session_ = started();
+    context_host.benchmarks().set_max_size_in_bytes(0);  // only what the tests add
+    context_host.benchmarks().set_max_size_in_bytes(BenchmarkCache::kDefaultMaxSizeInBytes);
   }
 
+  std::string send(SendSessionParameterRequest request) {
+    request.set_session_id(session_);
+    reply_.Clear();
+    return to_string(get_within_watchdog(service->async_send_session_parameter(
+        request, reply_, std::stop_source(), boost::asio::use_future)));
+  }
   /// `request`: parameters as protobuf text.
   std::string send(const std::string& request) {
-    reply_.Clear();
-    return to_string(internal::run_parameters(session_, benchmarks_,
-                                              parse_proto<SendSessionParameterRequest>(request),
-                                              reply_, std::stop_token()));
+    return send(parse_proto<SendSessionParameterRequest>(request));
   }
   /// One parameter.
   std::string send(const std::string& key, const std::string& value) {
     SendSessionParameterRequest request;
     request.add_parameter()->set_key(key);
     request.mutable_parameter(0)->set_value(value);
-    reply_.Clear();
-    return to_string(
-        internal::run_parameters(session_, benchmarks_, request, reply_, std::stop_token()));
+    return send(std::move(request));
   }
   std::vector<std::string> replies() const {
     return {reply_.reply().begin(), reply_.reply().end()};
   }
 
-  PluginScript script_;
-  DefaultCompilerGymServiceContext context_{"/service"};
-  ScriptedSession session_{context_, script_};
-  BenchmarkCache benchmarks_;
+  Session::Id session_ = -1;
   SendSessionParameterReply reply_;
 };
 
@@ -104,7 +105,7 @@ TEST_F(ParameterRulesTest, AnUnknownKeyFailsButWhatCameBeforeItHasTakenEffect) {
                  "parameter { key: 'who knows' value: 'x' }"
                  "parameter { key: '" SET_MAX "' value: '2048' }"),
             "INVALID_ARGUMENT: Unknown parameter: who knows");
-  EXPECT_EQ(benchmarks_.max_size_in_bytes(), 1024U);
+  EXPECT_EQ(context_host.benchmarks().max_size_in_bytes(), 1024U);
 }
 
 TEST_F(ParameterRulesTest, AKeyThatOnlyStartsLikeAKnownOneIsUnknown) {
@@ -114,15 +115,15 @@ TEST_F(ParameterRulesTest, AKeyThatOnlyStartsLikeAKnownOneIsUnknown) {
 }
 
 TEST_F(ParameterRulesTest, TheCacheSizeIsThatOfTheSerialisedBenchmarks) {
-  const auto benchmark = benchmarks_.add(make_benchmark("benchmark://a", 1000));
+  const auto benchmark = context_host.benchmarks().add(make_benchmark("benchmark://a", 1000));
   send(GET_SIZE, "");
   EXPECT_THAT(replies(), ElementsAre(std::to_string(benchmark->SerializeAsString().size())));
 }
 
 TEST_F(ParameterRulesTest, ASmallerMaximumEvictsAtOnce) {
-  benchmarks_.add(make_benchmark("benchmark://a", 1000));
+  context_host.benchmarks().add(make_benchmark("benchmark://a", 1000));
   EXPECT_EQ(send(SET_MAX, "500"), "OK");
-  EXPECT_EQ(benchmarks_.size_in_bytes(), 0U);
+  EXPECT_EQ(context_host.benchmarks().size_in_bytes(), 0U);
 }
 
 class BadNumberTest : public ParameterRulesTest,
@@ -132,7 +133,7 @@ TEST_P(BadNumberTest, IsRefusedWithTheKeyTheValueAndWhatIsWanted) {
   EXPECT_EQ(send(SET_MAX, GetParam()), "INVALID_ARGUMENT: " SET_MAX
                                        ": expected a number of bytes, 0 or more, received: '" +
                                            std::string(GetParam()) + "'");
-  EXPECT_EQ(benchmarks_.max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
+  EXPECT_EQ(context_host.benchmarks().max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
 }
 
 INSTANTIATE_TEST_SUITE_P(, BadNumberTest,
@@ -142,29 +143,29 @@ INSTANTIATE_TEST_SUITE_P(, BadNumberTest,
 // ------------------------------------------------------------------------- the session comes first
 
 TEST_F(ParameterRulesTest, TheSessionMayAnswerForTheService) {
-  script_.on_parameter = [](const auto&, const auto&, auto& reply) {
+  script.on_parameter = [](const auto&, const auto&, auto& reply) {
     reply = "mine";
     return grpc::Status::OK;
   };
   EXPECT_EQ(send(SET_MAX, "12"), "OK");
   EXPECT_THAT(replies(), ElementsAre("mine"));
-  EXPECT_EQ(benchmarks_.max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
+  EXPECT_EQ(context_host.benchmarks().max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
 }
 
 TEST_F(ParameterRulesTest, ASessionsRefusalIsFinal) {
-  script_.on_parameter = [](const auto&, const auto&, auto&) {
+  script.on_parameter = [](const auto&, const auto&, auto&) {
     return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "must be >= 1. Received: -5");
   };
   EXPECT_EQ(send(SET_MAX, "12"), "INVALID_ARGUMENT: must be >= 1. Received: -5");
-  EXPECT_EQ(benchmarks_.max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
+  EXPECT_EQ(context_host.benchmarks().max_size_in_bytes(), BenchmarkCache::kDefaultMaxSizeInBytes);
 }
 
 TEST_F(ParameterRulesTest, AnExceptionBecomesInternal) {
-  script_.on_parameter = [](const auto&, const auto&, auto&) -> grpc::Status {
+  script.on_parameter = [](const auto&, const auto&, auto&) -> grpc::Status {
     throw std::invalid_argument("stoi");
   };
   EXPECT_EQ(send("key", "x"), "INTERNAL: Unhandled exception: stoi");
-  script_.on_parameter = nullptr;
+  script.on_parameter = nullptr;
   EXPECT_EQ(send(GET_SIZE, ""), "OK");
 }
 

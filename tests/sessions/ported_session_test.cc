@@ -20,10 +20,9 @@ class PortedSessionTest : public ServiceFixture {
   Session::Id start_on(const std::string& text) {
     auto request = parse_proto<StartSessionRequest>("benchmark { uri: 'benchmark://text' }");
     request.mutable_benchmark()->mutable_program()->set_contents(text);
-    StartSessionReply reply;
-    const grpc::Status status = service->start_session(request, reply, {});
-    EXPECT_TRUE(status.ok()) << to_string(status);
-    return reply.session_id();
+    const Result<StartSessionReply> reply = start(std::move(request));
+    EXPECT_TRUE(reply) << failure(reply);
+    return reply ? reply->session_id() : -1;
   }
 
   StepReply reply_of(const StepCall& call) {

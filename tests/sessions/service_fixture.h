@@ -90,13 +90,23 @@ class ServiceFixture : public ::testing::Test {
 
   Result<StartSessionReply> start(const std::string& uri = "benchmark://test/1",
                                   const std::vector<int>& observations = {},
-                                  const std::stop_token& stop = {}) {
+                                  const std::stop_source& stop = {}) {
     StartSessionRequest request;
     *request.mutable_benchmark() = make_benchmark(uri);
     request.mutable_observation_space()->Add(observations.begin(), observations.end());
+    return start(std::move(request), stop);
+  }
+  Result<StartSessionReply> start(StartSessionRequest request, const std::stop_source& stop = {}) {
     StartSessionReply reply;
-    const grpc::Status status = service->start_session(request, reply, stop);
+    grpc::Status status =
+        get_within_watchdog(service->async_start_session(request, reply, stop, kFuture));
     return status.ok() ? Result<StartSessionReply>(std::move(reply)) : status;
+  }
+  /// On a benchmark that the service has.
+  Result<StartSessionReply> start_by_uri(const std::string& uri) {
+    StartSessionRequest request;
+    request.mutable_benchmark()->set_uri(uri);
+    return start(std::move(request));
   }
 
   Session::Id started(const std::string& uri = "benchmark://test/1") {

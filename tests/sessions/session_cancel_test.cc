@@ -101,10 +101,10 @@ TEST_F(SessionCancelTest, AStartWhoseClientLeftLeavesNoSession) {
     EXPECT_TRUE(stop.stop_requested()) << "what a long init can heed";
   };
   serve();
-  EXPECT_EQ(failure(start("benchmark://test/1", {}, client.get_token())),
+  EXPECT_EQ(failure(start("benchmark://test/1", {}, client)),
             "CANCELLED: Cancelled while the session was starting");
   client = std::stop_source();
-  EXPECT_EQ(failure(start("benchmark://test/1", {0, 1}, client.get_token())),
+  EXPECT_EQ(failure(start("benchmark://test/1", {0, 1}, client)),
             "CANCELLED: Cancelled after 0 of 2 observations");
   EXPECT_EQ(service->session_count(), 0U);
   EXPECT_EQ(script.live_sessions, 0);

@@ -103,7 +103,9 @@ class CountedTask final : public internal::SessionTask {
  public:
   explicit CountedTask(std::vector<std::string>& story)
       : SessionTask(std::stop_source()), story_(story) {}
-  void run(CompilationSession& /*session*/) override { story_.emplace_back("run"); }
+  void run(Session& /*session*/, UniqueHandler<void()> /*on_done*/) override {
+    story_.emplace_back("run");
+  }
   void drop(grpc::Status status) override { story_.push_back(to_string(status)); }
   void complete() override { story_.emplace_back("complete"); }
 
@@ -114,9 +116,11 @@ class CountedTask final : public internal::SessionTask {
 TEST_F(SessionEndTest, ARequestThatFoundTheSessionJustBeforeItsEndIsRefused) {
   // The table finds a session under its lock, but hands requests in outside it.
   std::vector<std::string> story;
-  const auto session = std::make_shared<Session>(
-      7, std::make_unique<ScriptedSession>(context_host.context(), script), Gate::Pass(), workers,
-      1);
+  const ServiceSpaces spaces;
+  const internal::InlineSessions sessions({}, context_host, workers, spaces);
+  auto executor = std::make_unique<internal::InlineExecutor>(
+      sessions, std::make_unique<ScriptedSession>(context_host.context(), script));
+  const auto session = std::make_shared<Session>(7, std::move(executor), Gate::Pass(), 1);
   Latch ended;
   session->end(UniqueHandler<void()>([&] { ended.open(); }));
   session->submit(std::make_unique<CountedTask>(story));

@@ -86,8 +86,7 @@ TEST_P(FailedStartTest, LeavesNoSessionAndUsesNoId) {
     if (GetParam().request) {
       GetParam().request(request);
     }
-    StartSessionReply reply;
-    EXPECT_EQ(to_string(service->start_session(request, reply, {})), GetParam().status);
+    EXPECT_EQ(failure(start(request)), GetParam().status);
     EXPECT_EQ(service->session_count(), 1U);
     EXPECT_EQ(script.live_sessions, 1);
   }
@@ -165,10 +164,7 @@ TEST_F(SessionOpenTest, TheBenchmarkOfAFailedStartStaysInTheCache) {
   };
   EXPECT_EQ(failure(start("benchmark://test/sent")), "UNAVAILABLE: try again");
   script.on_init = nullptr;
-  StartSessionRequest by_uri;
-  by_uri.mutable_benchmark()->set_uri("benchmark://test/sent");
-  StartSessionReply reply;
-  EXPECT_TRUE(service->start_session(by_uri, reply, {}).ok());
+  EXPECT_EQ(failure(start_by_uri("benchmark://test/sent")), "OK");
 }
 
 // ------------------------------------------------------------------------------------------ bounds
@@ -241,12 +237,9 @@ TEST_F(SessionOpenTest, AForkCanBeResetFromTheCache) {
   serve();
   const Session::Id fork = forked(started("benchmark://test/reset"));
   remaining_after_end(fork);
-  StartSessionRequest by_uri;
-  by_uri.mutable_benchmark()->set_uri("benchmark://test/reset");
-  StartSessionReply reply;
-  const grpc::Status status = service->start_session(by_uri, reply, {});
-  EXPECT_TRUE(status.ok()) << to_string(status);
-  EXPECT_EQ(reply.session_id(), 2);
+  const Result<StartSessionReply> reply = start_by_uri("benchmark://test/reset");
+  ASSERT_TRUE(reply) << failure(reply);
+  EXPECT_EQ(reply->session_id(), 2);
 }
 
 /// Overrides what it must, and fork is not part of that.
@@ -339,10 +332,7 @@ TEST_F(SessionOpenTest, AddedBenchmarksCanBeStartedByUri) {
   request.add_benchmark()->set_uri("benchmark://test/uri-only");
   service->add_benchmarks(request);
   for (const char* uri : {"benchmark://test/a", "benchmark://test/uri-only"}) {
-    StartSessionRequest by_uri;
-    by_uri.mutable_benchmark()->set_uri(uri);
-    StartSessionReply reply;
-    EXPECT_TRUE(service->start_session(by_uri, reply, {}).ok()) << uri;
+    EXPECT_EQ(failure(start_by_uri(uri)), "OK") << uri;
   }
 }
 

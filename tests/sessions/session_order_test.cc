@@ -196,7 +196,9 @@ TEST_F(SessionOrderTest, ASessionWithMuchToDoLetsOthersInBetween) {
     StartSessionRequest request;
     *request.mutable_benchmark() = make_benchmark("benchmark://test/1");
     StartSessionReply reply;
-    ASSERT_TRUE(single.start_session(request, reply, {}).ok());
+    ASSERT_TRUE(get_within_watchdog(single.async_start_session(request, reply, std::stop_source(),
+                                                               boost::asio::use_future))
+                    .ok());
   }
 
   submit(0, kHold);

@@ -18,7 +18,7 @@ using Admission = TaskQueue::Admission;
 class NamedTask final : public SessionTask {
  public:
   explicit NamedTask(char name) : SessionTask(std::stop_source()), name_(name) {}
-  void run(CompilationSession& /*session*/) override {}
+  void run(Session& /*session*/, UniqueHandler<void()> /*on_done*/) override {}
   void drop(grpc::Status /*status*/) override {}
   void complete() override {}
   [[nodiscard]] char name() const { return name_; }

@@ -1,0 +1,94 @@
+#include "sessions/internal/inline_executor.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "sessions/internal/session_rules.h"
+
+namespace compiler_gym::internal {
+
+InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host,
+                               WorkerPool& workers, const ServiceSpaces& spaces)
+    : factory_(std::move(factory)),
+      context_host_(context_host),
+      workers_(workers),
+      spaces_(spaces) {}
+
+Result<std::unique_ptr<CompilationSession>> InlineSessions::make_plugin() const {
+  try {
+    return factory_(context_host_.context());
+  } catch (...) {
+    return status_from_current_exception();
+  }
+}
+
+Result<std::unique_ptr<SessionExecutor>> InlineSessions::start(
+    const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+    StartSessionReply& reply, const std::stop_token& stop) const {
+  Result<std::unique_ptr<CompilationSession>> plugin = make_plugin();
+  if (!plugin) {
+    return plugin.error();
+  }
+  const grpc::Status status =
+      run_start(**plugin, spaces_, request, std::move(benchmark), reply, stop);
+  if (!status.ok()) {
+    return status;
+  }
+  return std::make_unique<InlineExecutor>(*this, *std::move(plugin));
+}
+
+// After each task the session goes to the back of the pool's queue, so that one with much to do does
+// not starve the others.
+template <typename Handler, typename Run>
+void InlineExecutor::post(std::stop_source stop, Handler handler, Run run) {
+  boost::asio::post(sessions_.workers_.executor(),
+                    [stop = std::move(stop), handler = std::move(handler), run]() mutable {
+                      if (stop.stop_requested()) {
+                        handler(cancelled_before_its_turn());
+                      } else {
+                        handler(run(stop.get_token()));
+                      }
+                    });
+}
+
+void InlineExecutor::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
+                          StatusHandler handler) {
+  post(std::move(stop), std::move(handler), [this, &request, &reply](const std::stop_token& token) {
+    return run_step(*plugin_, sessions_.spaces_, request, reply, token);
+  });
+}
+
+void InlineExecutor::set_parameters(const SendSessionParameterRequest& request,
+                                    SendSessionParameterReply& reply, std::stop_source stop,
+                                    StatusHandler handler) {
+  post(std::move(stop), std::move(handler), [this, &request, &reply](const std::stop_token& token) {
+    return run_parameters(*plugin_, request, reply, token);
+  });
+}
+
+void InlineExecutor::fork(const ForkSessionRequest& /*request*/, std::stop_source stop,
+                          StartedHandler handler) {
+  post(std::move(stop), std::move(handler),
+       [this](const std::stop_token& token) { return make_fork(token); });
+}
+
+Result<std::unique_ptr<SessionExecutor>> InlineExecutor::make_fork(const std::stop_token& stop) {
+  Result<std::unique_ptr<CompilationSession>> plugin = sessions_.make_plugin();
+  if (!plugin) {
+    return plugin.error();
+  }
+  if (const grpc::Status status = run_fork(**plugin, *plugin_, stop); !status.ok()) {
+    return status;
+  }
+  return std::make_unique<InlineExecutor>(sessions_, *std::move(plugin));
+}
+
+void InlineExecutor::end(UniqueHandler<void()> handler) {
+  boost::asio::post(sessions_.workers_.executor(),
+                    [plugin = std::move(plugin_), handler = std::move(handler)]() mutable {
+                      plugin.reset();
+                      handler();
+                    });
+}
+
+}  // namespace compiler_gym::internal

@@ -1,0 +1,64 @@
+// Sessions that live in the service's own process.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "context/context_host.h"
+#include "core/worker_pool.h"
+#include "sessions/compilation_session.h"
+#include "sessions/service_spaces.h"
+#include "sessions/session_executor.h"
+
+namespace compiler_gym::internal {
+
+/// Makes sessions whose plug-in objects are called on the worker pool.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive the sessions it starts.
+class InlineSessions {
+ public:
+  InlineSessions(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
+                 const ServiceSpaces& spaces);
+
+  /// The plug-in's object, not yet init()-ed. INTERNAL if its constructor throws.
+  [[nodiscard]] Result<std::unique_ptr<CompilationSession>> make_plugin() const;
+
+  /// Initialises a session and computes the observations asked for. Blocks for as long as the
+  /// plug-in takes.
+  [[nodiscard]] Result<std::unique_ptr<SessionExecutor>> start(
+      const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+      StartSessionReply& reply, const std::stop_token& stop) const;
+
+ private:
+  friend class InlineExecutor;
+
+  const SessionFactory factory_;
+  ContextHost& context_host_;
+  WorkerPool& workers_;
+  const ServiceSpaces& spaces_;
+};
+
+/// Runs each operation as one task of the worker pool.
+class InlineExecutor final : public SessionExecutor {
+ public:
+  InlineExecutor(const InlineSessions& sessions, std::unique_ptr<CompilationSession> plugin)
+      : sessions_(sessions), plugin_(std::move(plugin)) {}
+
+  void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
+            StatusHandler handler) override;
+  void set_parameters(const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+                      std::stop_source stop, StatusHandler handler) override;
+  void fork(const ForkSessionRequest& request, std::stop_source stop,
+            StartedHandler handler) override;
+  void end(UniqueHandler<void()> handler) override;
+
+ private:
+  template <typename Handler, typename Run>
+  void post(std::stop_source stop, Handler handler, Run run);
+  Result<std::unique_ptr<SessionExecutor>> make_fork(const std::stop_token& stop);
+
+  const InlineSessions& sessions_;
+  std::unique_ptr<CompilationSession> plugin_;
+};
+
+}  // namespace compiler_gym::internal
