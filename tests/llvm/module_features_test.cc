@@ -17,8 +17,8 @@ namespace {
 class Crc32FeaturesTest : public testing::Test {
  protected:
   static std::vector<std::int64_t> expected(const char* name) {
-    static const llvm::json::Value values = llvm::cantFail(
-        llvm::json::parse(read_file(std::string(COMPILER_GYM_TEST_DATA) + "/crc32_expected.json")));
+    static const llvm::json::Value values =
+        llvm::cantFail(llvm::json::parse(read_file(COMPILER_GYM_TEST_DATA "/crc32_expected.json")));
     std::vector<std::int64_t> numbers;
     for (const llvm::json::Value& value : *values.getAsObject()->getArray(name)) {
       numbers.push_back(value.getAsInteger().value());

@@ -27,7 +27,7 @@ std::string read_file(const std::string& path) {
 }
 
 std::string crc32_path() {
-  return std::string(COMPILER_GYM_TEST_DATA) + "/crc32.bc";
+  return COMPILER_GYM_TEST_DATA "/crc32.bc";
 }
 
 const std::string& crc32_bitcode() {
