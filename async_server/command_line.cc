@@ -28,8 +28,7 @@ po::options_description describe(const ServerOptions& defaults) {
   auto add = flags.add_options();
   add("working_dir", value()->value_name("PATH"),
       "where port.txt, pid.txt, logs/ and the compiler's files go; made if it does not exist "
-      "(default: a new "
-      "directory under the temporary directory)");
+      "(default: a new directory under the temporary directory, removed at the end)");
   add("port", number(0), "TCP port on the loopback interface; 0 is any free one");
   add("listen", value()->value_name("ADDRESS"),
       "host:port or unix:PATH instead of the loopback interface; may be given several times");
@@ -41,6 +40,8 @@ po::options_description describe(const ServerOptions& defaults) {
       "seconds that running requests are given after SIGTERM or SIGINT; a second signal cancels "
       "them at once");
   add("session_ttl", number(0), "seconds after which an idle session is ended; 0 is never");
+  add("owner_pid", value()->value_name("PID"),
+      "end as after SIGTERM when this process has ended, also after kill -9");
   add("alsologtostderr", value()->implicit_value({"true"}, "true")->value_name("BOOL"),
       "log to stderr as well as to logs/");
   add("v", number(0), "verbosity of the log; from 1 on every request is logged");
@@ -142,6 +143,11 @@ Result<ServiceCommand> read_command(const po::variables_map& given) {
   server.session_ttl = std::chrono::seconds(seconds);
 
   constexpr int kMaxInt = std::numeric_limits<int>::max();
+  if (reader.has("owner_pid")) {
+    pid_t owner = 0;
+    reader.read("owner_pid", owner, 1, kMaxInt);
+    command.owner_pid = owner;
+  }
   reader.read("alsologtostderr", command.log_to_stderr);
   reader.read("v", command.verbosity, -kMaxInt, kMaxInt);
   int buffered_level = 0;

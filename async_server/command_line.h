@@ -1,6 +1,8 @@
 // The command line of a service binary.
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/filesystem/path.hpp>
 #include <optional>
 #include <string>
@@ -14,8 +16,10 @@ namespace compiler_gym {
 /// What a service was asked to do.
 struct ServiceCommand {
   ServerOptions server;
-  /// As given; empty: make one under the temporary directory.
+  /// As given; empty: make one under the temporary directory, and remove it at the end.
   boost::filesystem::path working_directory;
+  /// The service ends with this process.
+  std::optional<pid_t> owner_pid;
   bool log_to_stderr = false;
   bool log_every_line = false;
   int verbosity = 0;

@@ -8,55 +8,41 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/filesystem/operations.hpp>
+#include <boost/filesystem/path.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <variant>
 
 #include "async_server/command_line.h"
+#include "async_server/internal/working_directory.h"
 #include "async_server/version.h"
 #include "core/logger.h"
+#include "core/pidfd.h"
 #include "core/status.h"
 
 namespace compiler_gym {
 namespace {
 
 namespace asio = boost::asio;
-namespace fs = boost::filesystem;
+using asio::posix::stream_descriptor;
 
 int fail(const std::string& reason) {
   fmt::print(stderr, "ERROR: {}\n", reason);
   return kExitStartFailed;
 }
 
-// Made with its parents and with logs/ if it does not exist; a fresh one under the temporary
-// directory if none was named.
-Result<fs::path> prepare_working_directory(const fs::path& asked_for) {
-  boost::system::error_code error;
-  fs::path directory = asked_for;
-  if (directory.empty()) {
-    directory = fs::temp_directory_path(error) /
-                fs::unique_path("compiler_gym_service-%%%%-%%%%-%%%%", error);
-  }
-  directory = fs::absolute(directory, error);
-  if (!error) {
-    fs::create_directories(directory / "logs", error);
-  }
-  if (error) {
-    return internal_error(fmt::format("cannot make the working directory {}: {}",
-                                      directory.string(), error.message()));
-  }
-  return directory;
-}
-
 std::string log_file_name(const char* program) {
-  const std::string name = fs::path(program).filename().string();
+  const std::string name = boost::filesystem::path(program).filename().string();
   return (name.empty() ? "service" : name) + ".log";
 }
 
@@ -72,6 +58,16 @@ asio::awaitable<void> drain_on_signals(asio::signal_set& signals, Server& server
     server.async_drain(grace, [](const grpc::Status&) {});
     grace = Clock::duration::zero();
   }
+}
+
+// Readable once the process has ended, however it did.
+Result<stream_descriptor> watch_owner(asio::io_context& io_context, pid_t owner) {
+  const int pidfd = pidfd_open(owner, 0);
+  if (pidfd < 0) {
+    return invalid_argument(
+        fmt::format("flag 'owner_pid': cannot watch process {}: {}", owner, std::strerror(errno)));
+  }
+  return stream_descriptor(io_context, pidfd);
 }
 
 void run_io_thread(asio::io_context& io_context, Logger& logger) {
@@ -98,6 +94,21 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger) {
                    }
                  });
 
+  std::optional<stream_descriptor> owner;
+  if (command.owner_pid.has_value()) {
+    Result<stream_descriptor> watched = watch_owner(io_context, *command.owner_pid);
+    if (!watched) {
+      return fail(watched.error().error_message());
+    }
+    owner.emplace(*std::move(watched));
+    owner->async_wait(stream_descriptor::wait_read, [&](const boost::system::error_code& error) {
+      if (!error) {
+        logger.info("the owner, process {}, has ended", *command.owner_pid);
+        server.async_drain(command.server.drain_grace, [](const grpc::Status&) {});
+      }
+    });
+  }
+
   bool served = false;
   grpc::Status started;
   server.async_started([&](grpc::Status status) {
@@ -108,6 +119,9 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger) {
   server.async_run([&](grpc::Status status) {
     outcome = std::move(status);
     signals.cancel();
+    if (owner.has_value()) {
+      owner->cancel();
+    }
   });
 
   std::jthread second_thread([&] { run_io_thread(io_context, logger); });
@@ -135,20 +149,20 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
       return kExitOk;
     }
     auto& command = std::get<ServiceCommand>(*parsed);
-    const Result<fs::path> directory = prepare_working_directory(command.working_directory);
+    const auto directory = internal::WorkingDirectory::prepare(command.working_directory);
     if (!directory) {
       return fail(directory.error().error_message());
     }
-    command.server.working_directory = *directory;
+    command.server.working_directory = directory->path();
     command.server.write_service_files = true;
     const auto logger = make_logger({
         .level = command.verbosity > 0 ? LogLevel::kVerbose : LogLevel::kInfo,
-        .file = (*directory / "logs" / log_file_name(argv[0])).string(),
+        .file = (directory->path() / "logs" / log_file_name(argv[0])).string(),
         .to_stderr = command.log_to_stderr,
         .flush_every_line = command.log_every_line,
     });
     logger->info("version {}, process {}, working directory {}", service_version(), getpid(),
-                 directory->string());
+                 directory->path().string());
     return run(command, std::move(plugin), *logger);
   } catch (...) {
     return fail(status_from_current_exception().error_message());

@@ -15,12 +15,12 @@ namespace compiler_gym {
 enum ServiceExitStatus : int {
   kExitOk = 0,
   kExitStartFailed = 1,     ///< bad arguments, or the service could not start; stderr says why
-  kExitSessionsOpen = 6,    ///< stopped by a signal with sessions open
+  kExitSessionsOpen = 6,    ///< stopped by a signal, or by its owner's end, with sessions open
   kExitShutdownFailed = 7,  ///< the context's shutdown failed, whatever else
 };
 
-/// Runs a service until SIGTERM or SIGINT drains it; a second signal ends the grace period. Returns
-/// the exit status.
+/// Runs a service until SIGTERM, SIGINT or the end of its owner (`--owner_pid`) drains it; a second
+/// signal ends the grace period. Returns the exit status.
 [[nodiscard]] int run_compiler_gym_service(int argc, const char* const* argv, const char* usage,
                                            ServicePlugin plugin);
 

@@ -18,11 +18,7 @@
 #include <variant>
 
 #include "bench/client/internal/service_files.h"
-
-// glibc 2.36 forgot to say so in the header itself.
-extern "C" {
-#include <sys/pidfd.h>
-}
+#include "core/pidfd.h"
 
 namespace compiler_gym {
 namespace {

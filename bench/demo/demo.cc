@@ -1,6 +1,7 @@
 #include "bench/demo/demo.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -199,6 +200,7 @@ class Demo {
 asio::awaitable<Result<DemoReport>> async_run_demo(CompletionQueuePump& pump, DemoOptions options) {
   ManagedServiceOptions service_options;
   service_options.binary = options.service;
+  service_options.arguments = {"--owner_pid=" + std::to_string(getpid())};
   const Result<std::unique_ptr<ManagedService>> service =
       co_await ManagedService::async_start(std::move(service_options));
   if (!service) {

@@ -80,6 +80,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadArguments{"NegativeGrace",
                      {"--drain_grace=-1"},
                      "flag 'drain_grace': '-1' is not a number from 0 to 31536000"},
+        BadArguments{"OwnerOfText",
+                     {"--owner_pid=me"},
+                     "flag 'owner_pid': 'me' is not a number from 1 to 2147483647"},
         BadArguments{"ListenNowhere",
                      {"--listen=nowhere"},
                      "flag 'listen': 'nowhere' is neither host:port nor unix:PATH"},
@@ -109,9 +112,9 @@ TEST_F(CommandLineTest, HelpPrintsTheUsageAndEveryFlag) {
   const std::string help = service->stdout_text();
   EXPECT_THAT(help, StartsWith("The example service: actions without effect, observations that "
                                "never change.\n"));
-  for (const std::string flag :
-       {"working_dir", "port", "listen", "workers", "max_sessions", "max_queued_steps",
-        "drain_grace", "session_ttl", "alsologtostderr", "v", "logbuflevel", "help", "version"}) {
+  for (const std::string flag : {"working_dir", "port", "listen", "workers", "max_sessions",
+                                 "max_queued_steps", "drain_grace", "session_ttl", "owner_pid",
+                                 "alsologtostderr", "v", "logbuflevel", "help", "version"}) {
     EXPECT_THAT(help, HasSubstr("--" + flag + " "));
   }
   EXPECT_THAT(help, Not(HasSubstr("stray"))) << "not a flag";

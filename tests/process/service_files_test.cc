@@ -17,6 +17,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class ServiceFilesTest : public ProcessTest {};
 
@@ -75,6 +76,26 @@ TEST_F(ServiceFilesTest, WithoutAWorkingDirectoryItMakesOneUnderTheTemporaryDire
   EXPECT_THAT(made.filename().string(), MatchesRegex("compiler_gym_service-.*"));
   WireClient client("localhost:" + std::to_string(std::stoi(read_file(made / "port.txt"))));
   EXPECT_EQ(outcome(client.get_spaces()), "OK");
+  EXPECT_EQ(fs::status(made).permissions() & (fs::group_all | fs::others_all), fs::no_perms);
+
+  EXPECT_EQ(stop(), 0);
+  EXPECT_FALSE(fs::exists(made)) << "what the service made for itself, it removes";
+}
+
+TEST_F(ServiceFilesTest, WithoutAWorkingDirectoryAFailedStartLeavesNothing) {
+  fs::create_directories(root() / "tmp");
+  const TakenPort taken;
+  run(kExampleService, {"--port", taken.number()}, {{"TMPDIR", (root() / "tmp").string()}});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_TRUE(fs::is_empty(root() / "tmp"));
+}
+
+TEST_F(ServiceFilesTest, ATemporaryDirectoryThatCannotBeWrittenToIsNamed) {
+  run(kExampleService, {}, {{"TMPDIR", "/proc/self"}});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_THAT(
+      service->stderr_text(),
+      StartsWith("ERROR: cannot make the working directory /proc/self/compiler_gym_service-"));
 }
 
 TEST_F(ServiceFilesTest, LogsAreRegularFilesDirectlyInLogs) {

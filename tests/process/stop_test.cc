@@ -106,6 +106,58 @@ TEST_F(StopTest, AKilledServiceHasItsSignalForAStatus) {
   EXPECT_EQ(stop(SIGKILL), -SIGKILL);
 }
 
+// -------------------------------------------------------------------------------------- the owner
+
+class OwnerTest : public StopTest {
+ protected:
+  OwnerTest() {
+    boost::filesystem::create_directories(root() / "owner");
+    // Any process will do.
+    owner = std::make_unique<ServiceProcess>(
+        kExampleService,
+        std::vector<std::string>{"--working_dir=" + (root() / "owner/made").string()},
+        root() / "owner");
+  }
+  std::string owner_flag() const { return "--owner_pid=" + std::to_string(owner->pid()); }
+
+  std::unique_ptr<ServiceProcess> owner;
+};
+
+TEST_F(OwnerTest, AServiceEndsWhenItsOwnerIsKilled) {
+  serve(kFaultyService, {owner_flag()});
+  EXPECT_EQ(outcome(connect().get_spaces()), "OK");
+  EXPECT_FALSE(service->ended());
+  owner->signal(SIGKILL);
+  EXPECT_EQ(service->wait(), 0);
+  EXPECT_EQ(story(), "init\nshutdown\n");
+  EXPECT_THAT(logs(),
+              HasSubstr("the owner, process " + std::to_string(owner->pid()) + ", has ended"));
+}
+
+TEST_F(OwnerTest, SessionsOpenAtTheOwnersEndAreInTheExitStatus) {
+  serve(kFaultyService, {owner_flag()});
+  EXPECT_EQ(outcome(connect().start_session()), "OK");
+  owner->signal(SIGKILL);
+  EXPECT_EQ(service->wait(), 6);
+}
+
+TEST_F(OwnerTest, ASignalEndsAServiceWhoseOwnerLives) {
+  serve(kFaultyService, {owner_flag()});
+  EXPECT_EQ(stop(), 0);
+  EXPECT_FALSE(owner->ended());
+}
+
+TEST_F(OwnerTest, AnOwnerThatIsNotThereIsNamed) {
+  const pid_t gone = owner->pid();
+  owner.reset();  // and waited for, so the id is free
+  run(kFaultyService,
+      {"--working_dir", working_dir().string(), "--owner_pid=" + std::to_string(gone)});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_EQ(service->stderr_text(), "ERROR: flag 'owner_pid': cannot watch process " +
+                                        std::to_string(gone) + ": No such process\n");
+  EXPECT_EQ(story(), "") << "the context was not made to work";
+}
+
 // ---------------------------------------------------------------------- the context's init, shutdown
 
 TEST_F(StopTest, TheContextIsInitialisedBeforeTheServiceListens) {
