@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "bench/client/client_credentials.h"
 #include "bench/client/internal/unary_call.h"
 #include "core/completion_queue_pump.h"
 #include "core/status.h"
@@ -30,7 +31,9 @@ struct CallOptions {
 
 /// A channel to `host:port` or `unix:PATH`, connected when first used. Messages of any size, error
 /// texts up to 512 kB, no proxy, and a connection of its own: channels to one target share nothing.
-[[nodiscard]] std::shared_ptr<grpc::Channel> make_channel(const std::string& target);
+/// Of the credentials it takes TLS; the token goes with each call.
+[[nodiscard]] std::shared_ptr<grpc::Channel> make_channel(
+    const std::string& target, const ClientCredentials& credentials = {});
 
 /// One coroutine-friendly function per RPC of the service.
 ///
@@ -49,12 +52,16 @@ struct CallOptions {
 /// Errors:    statuses, never exceptions: what the service answered, or gRPC's own.
 class ServiceClient {
  public:
-  ServiceClient(CompletionQueuePump& pump, const std::string& target)
-      : ServiceClient(pump, make_channel(target)) {}
+  ServiceClient(CompletionQueuePump& pump, const std::string& target,
+                const ClientCredentials& credentials = {})
+      : ServiceClient(pump, make_channel(target, credentials), credentials.token) {}
 
   /// For a channel made elsewhere: in-process, or with arguments of its own.
-  ServiceClient(CompletionQueuePump& pump, std::shared_ptr<grpc::Channel> channel)
-      : pump_(&pump), stub_(CompilerGymService::NewStub(std::move(channel))) {}
+  ServiceClient(CompletionQueuePump& pump, std::shared_ptr<grpc::Channel> channel,
+                const std::string& token = "")
+      : pump_(&pump),
+        stub_(CompilerGymService::NewStub(std::move(channel))),
+        authorization_(token.empty() ? "" : "Bearer " + token) {}
 
   template <typename Token = boost::asio::use_awaitable_t<>>
   auto get_version(CallOptions options = {}, Token&& token = Token()) {
@@ -118,8 +125,12 @@ class ServiceClient {
   auto call(Prepare<Reply, Request> prepare, Request request, CallOptions options, Token&& token) {
     return boost::asio::async_initiate<Token, void(Result<Reply>)>(
         [](auto handler, CompletionQueuePump* pump, std::shared_ptr<Stub> stub,
-           Prepare<Reply, Request> prepare_call, Request message, CallOptions call_options) {
+           Prepare<Reply, Request> prepare_call, Request message, CallOptions call_options,
+           const std::string& authorization) {
           auto call = std::make_unique<internal::UnaryCall<Reply>>();
+          if (!authorization.empty()) {
+            call->rpc_context.AddMetadata("authorization", authorization);
+          }
           if (call_options.timeout) {
             call->rpc_context.set_deadline(std::chrono::system_clock::now() +
                                            *call_options.timeout);
@@ -128,11 +139,12 @@ class ServiceClient {
           call->reader = (*stub.*prepare_call)(&call->rpc_context, message, &pump->queue());
           internal::start_unary_call(pump->executor(), std::move(call), std::move(handler));
         },
-        token, pump_, stub_, prepare, std::move(request), options);
+        token, pump_, stub_, prepare, std::move(request), options, authorization_);
   }
 
   CompletionQueuePump* pump_;
   std::shared_ptr<Stub> stub_;
+  std::string authorization_;  // of every call; empty: none
 };
 
 }  // namespace compiler_gym

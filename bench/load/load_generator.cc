@@ -79,7 +79,8 @@ asio::awaitable<Result<LoadResult>> LoadGenerator::async_run() {
 
 asio::awaitable<grpc::Status> LoadGenerator::prepare() {
   for (int i = 0; i < options_.connections; ++i) {
-    clients_.push_back(std::make_unique<ServiceClient>(pump_, options_.target));
+    clients_.push_back(
+        std::make_unique<ServiceClient>(pump_, options_.target, options_.credentials));
   }
   for (const std::unique_ptr<ServiceClient>& client : clients_) {
     // Also makes each connection, which no measured call should have to wait for.

@@ -26,6 +26,10 @@ FlagParser describe() {
   flags.add("serve", "BINARY", "start this service, and stop it at the end");
   flags.add("serve_argument", "TEXT", "argument for it; may be given several times");
   flags.add("pid", "N", "process of the service, to report its CPU time and memory");
+  flags.add("tls_ca", "FILE", "speak TLS to a service that these certificates (PEM) vouch for");
+  flags.add("tls_cert", "FILE", "show this certificate (PEM) to a service that wants one");
+  flags.add("tls_key", "FILE", "its key (PEM)");
+  flags.add("token_file", "FILE", "send the token in this file with every call");
   flags.add("connections", "N (=1)", "connections; sessions are spread over them");
 
   flags.add_heading("Load");
@@ -117,6 +121,16 @@ void read_server(FlagParser& flags, LoadCommand& command) {
   command.load.target = flags.text("target");
   command.serve = flags.text("serve");
   command.serve_arguments = flags.texts("serve_argument");
+  const Result<ClientCredentials> credentials =
+      read_client_credentials({.tls_ca = flags.text("tls_ca"),
+                               .tls_certificate = flags.text("tls_cert"),
+                               .tls_key = flags.text("tls_key"),
+                               .token = flags.text("token_file")});
+  if (credentials) {
+    command.load.credentials = *credentials;
+  } else {
+    flags.fail(credentials.error().error_message());
+  }
   if (flags.has("target") == flags.has("serve")) {
     flags.fail("one of the flags 'target' and 'serve' is needed, and not both");
   }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/client/client_credentials.h"
 #include "bench/load/operation_mix.h"
 #include "core/status.h"
 
@@ -18,6 +19,7 @@ namespace compiler_gym {
 struct LoadOptions {
   /// `host:port` or `unix:PATH`.
   std::string target;
+  ClientCredentials credentials;
   /// Sessions held open.
   int sessions = 64;
   /// Operations under way at one time, at most; 0 is as many as there are sessions.

@@ -38,6 +38,8 @@ TEST(LoadOptionsTest, ReadsEveryFlagInBothForms) {
                               "--sessions=10",
                               "--in_flight",
                               "4",
+                              "--token_file",
+                              COMPILER_GYM_TEST_DATA "/wire_table.md",
                               "--connections=2",
                               "--rate=12.5",
                               "--mix=step=9,fork=1",
@@ -56,6 +58,7 @@ TEST(LoadOptionsTest, ReadsEveryFlagInBothForms) {
   EXPECT_EQ(command->serve, "./service");
   EXPECT_THAT(command->serve_arguments, ElementsAre("--workers=2", "--v=1"));
   const LoadOptions& load = command->load;
+  EXPECT_GT(load.credentials.token.size(), 100U) << "what is in the file";
   EXPECT_EQ(load.sessions, 10);
   EXPECT_EQ(load.effective_in_flight(), 4);
   EXPECT_EQ(load.connections, 2);
