@@ -32,10 +32,15 @@ po::options_description describe(const ServerOptions& defaults) {
   add("port", number(0), "TCP port on the loopback interface; 0 is any free one");
   add("listen", value()->value_name("ADDRESS"),
       "host:port or unix:PATH instead of the loopback interface; may be given several times");
+  add("benchmark_root", value()->value_name("DIR"),
+      "directory that file:/// benchmarks may lie in; may be given several times (default: "
+      "anywhere)");
   add("workers", number("processors"), "threads for steps, and as many for starting sessions");
   add("max_sessions", number(defaults.sessions.max_sessions), "open sessions at one time");
   add("max_queued_steps", number(defaults.sessions.max_queued_steps),
       "requests waiting for their turn in one session");
+  add("max_benchmark_cache_bytes", number(defaults.context.max_benchmark_cache_bytes),
+      "bytes of benchmarks that are kept, and as many of what the compiler keeps of them");
   add("drain_grace", number(defaults.drain_grace.count() / 1000),
       "seconds that running requests are given after SIGTERM or SIGINT; a second signal cancels "
       "them at once");
@@ -91,6 +96,16 @@ class Reader {
     }
   }
 
+  void read(const char* flag, boost::filesystem::path& path) {
+    if (!has(flag)) {
+      return;
+    }
+    path = text(flag);
+    if (path.empty()) {
+      fail(fmt::format("flag '{}': the path is empty", flag));
+    }
+  }
+
   void fail(std::string message) {
     if (status_.ok()) {
       status_ = invalid_argument(std::move(message));
@@ -103,12 +118,7 @@ class Reader {
   grpc::Status status_;
 };
 
-Result<ServiceCommand> read_command(const po::variables_map& given) {
-  constexpr int kMaxSeconds = 365 * 24 * 3600;
-  Reader reader(given);
-  ServiceCommand command;
-  ServerOptions& server = command.server;
-
+void read_addresses(Reader& reader, ServerOptions& server) {
   int port = 0;
   reader.read("port", port, 0, 65'535);
   if (reader.has("listen")) {
@@ -124,23 +134,44 @@ Result<ServiceCommand> read_command(const po::variables_map& given) {
   } else {
     server.listen = {fmt::format("127.0.0.1:{}", port)};
   }
+}
 
-  if (reader.has("working_dir")) {
-    command.working_directory = reader.text("working_dir");
-    if (command.working_directory.empty()) {
-      reader.fail("flag 'working_dir': the path is empty");
+void read_access(Reader& reader, ServerOptions& server) {
+  if (reader.has("benchmark_root")) {
+    const Text& roots = reader.texts("benchmark_root");
+    Result<BenchmarkRoots> resolved = BenchmarkRoots::resolve({roots.begin(), roots.end()});
+    if (resolved) {
+      server.context.benchmark_roots = *std::move(resolved);
+    } else {
+      reader.fail("flag 'benchmark_root': " + resolved.error().error_message());
     }
   }
+}
+
+void read_limits(Reader& reader, ServerOptions& server) {
   constexpr std::size_t kMaxCount = 1'000'000;
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 50;
   reader.read("workers", server.workers, std::size_t{1}, std::size_t{1024});
   reader.read("max_sessions", server.sessions.max_sessions, std::size_t{1}, kMaxCount);
   reader.read("max_queued_steps", server.sessions.max_queued_steps, std::size_t{1}, kMaxCount);
+  reader.read("max_benchmark_cache_bytes", server.context.max_benchmark_cache_bytes, std::size_t{0},
+              kMaxBytes);
+  constexpr int kMaxSeconds = 365 * 24 * 3600;
   int seconds = static_cast<int>(server.drain_grace.count() / 1000);
   reader.read("drain_grace", seconds, 0, kMaxSeconds);
   server.drain_grace = std::chrono::seconds(seconds);
   seconds = 0;
   reader.read("session_ttl", seconds, 0, kMaxSeconds);
   server.session_ttl = std::chrono::seconds(seconds);
+}
+
+Result<ServiceCommand> read_command(const po::variables_map& given) {
+  Reader reader(given);
+  ServiceCommand command;
+  read_addresses(reader, command.server);
+  reader.read("working_dir", command.working_directory);
+  read_access(reader, command.server);
+  read_limits(reader, command.server);
 
   constexpr int kMaxInt = std::numeric_limits<int>::max();
   if (reader.has("owner_pid")) {

@@ -4,10 +4,12 @@
 #include <boost/filesystem/path.hpp>
 #include <cstdlib>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "async_server/server.h"
 #include "context/compiler_gym_service_context.h"
+#include "context/service_context_options.h"
 
 namespace compiler_gym {
 
@@ -25,13 +27,20 @@ enum ServiceExitStatus : int {
                                            ServicePlugin plugin);
 
 /// The plug-in of a session class and a context class: the session's constructor takes a reference
-/// to the context, as `Context&` or as `CompilerGymServiceContext&`.
+/// to the context, as `Context&` or as `CompilerGymServiceContext&`; the context's takes the
+/// working directory and, where it is to heed them, the ServiceContextOptions.
 template <typename CompilationSessionType, typename Context = DefaultCompilerGymServiceContext>
 [[nodiscard]] ServicePlugin make_service_plugin() {
   return {
       .make_context =
-          [](const boost::filesystem::path& workingDirectory) {
-            return std::make_unique<Context>(workingDirectory);
+          [](const boost::filesystem::path& workingDirectory,
+             [[maybe_unused]] const ServiceContextOptions& options) {
+            if constexpr (std::is_constructible_v<Context, const boost::filesystem::path&,
+                                                  const ServiceContextOptions&>) {
+              return std::make_unique<Context>(workingDirectory, options);
+            } else {
+              return std::make_unique<Context>(workingDirectory);
+            }
           },
       .make_session =
           [](CompilerGymServiceContext& serviceContext) {

@@ -87,10 +87,13 @@ class Server::Impl {
         logger_(logger),
         step_workers_({.threads = worker_count(options_), .name = "step"}, logger),
         start_workers_({.threads = worker_count(options_), .name = "start"}, logger),
-        context_host_(io_context.get_executor(), plugin.make_context(options_.working_directory),
+        context_host_(io_context.get_executor(),
+                      plugin.make_context(options_.working_directory, options_.context),
                       start_workers_, logger),
         service_(std::move(plugin.make_session), context_host_, step_workers_, options_.sessions),
-        handlers_(service_, start_workers_, logger, service_version()) {}
+        handlers_(service_, start_workers_, logger, service_version()) {
+    context_host_.benchmarks().set_max_size_in_bytes(options_.context.max_benchmark_cache_bytes);
+  }
 
   ~Impl() {
     assert(state_ != State::kRunning && "a server is destroyed after async_run() completed");

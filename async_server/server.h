@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "context/service_context_options.h"
 #include "core/clock.h"
 #include "core/logger.h"
 #include "core/unique_handler.h"
@@ -24,7 +25,7 @@ namespace compiler_gym {
 
 /// Makes the service's context. Called once.
 using ContextFactory = std::function<std::unique_ptr<CompilerGymServiceContext>(
-    const boost::filesystem::path& working_directory)>;
+    const boost::filesystem::path& working_directory, const ServiceContextOptions& options)>;
 
 /// A compiler as a plug-in: what differs between one service and another.
 struct ServicePlugin {
@@ -42,6 +43,7 @@ struct ServerOptions {
   bool write_service_files = false;
   /// Threads for steps, and as many more for starting sessions. 0: one per processor, at least 2.
   std::size_t workers = 0;
+  ServiceContextOptions context;
   SessionServiceOptions sessions;
   /// How long a drain lets running requests finish before it cancels them.
   std::chrono::milliseconds drain_grace{20'000};

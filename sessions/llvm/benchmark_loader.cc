@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/filesystem/operations.hpp>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -18,40 +19,27 @@
 namespace compiler_gym {
 namespace {
 
+namespace fs = boost::filesystem;
+
 constexpr std::string_view kFileScheme = "file:///";
 
 grpc::Status reading_error(const std::string& path, const std::string& reason) {
   return invalid_argument("Error reading file: \"" + path + "\": " + reason);
 }
 
-void anonymise(llvm::Module& module) {
-  module.setModuleIdentifier("-");
-  module.setSourceFileName("-");
-  llvm::StripDebugInfo(module);
-  while (!module.named_metadata_empty()) {
-    module.eraseNamedMetadata(&*module.named_metadata_begin());
+grpc::Status opening_error(const std::string& path, int error) {
+  if (error == ENOENT || error == ENOTDIR) {
+    return not_found("File not found: \"" + path + "\"");
   }
+  return reading_error(path, std::strerror(error));
 }
 
-}  // namespace
-
-Result<std::string> path_from_file_uri(const std::string& uri) {
-  if (!uri.starts_with(kFileScheme)) {
-    return invalid_argument(
-        "Invalid benchmark data URI. Only the file:/// scheme is supported: \"" + uri + "\"");
-  }
-  return uri.substr(kFileScheme.size());
-}
-
-Result<std::string> read_program_file(const std::string& path) {
+// `path` is what clients call it.
+Result<std::string> read_from(const std::string& opened_by, const std::string& path) {
   // Non-blocking, as opening a pipe would wait for its writer.
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const FileDescriptor file(open(opened_by.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
-    const int error = errno;
-    if (error == ENOENT || error == ENOTDIR) {
-      return not_found("File not found: \"" + path + "\"");
-    }
-    return reading_error(path, std::strerror(error));
+    return opening_error(path, errno);
   }
   struct stat status{};
   if (fstat(file.get(), &status) != 0) {
@@ -76,6 +64,55 @@ Result<std::string> read_program_file(const std::string& path) {
     done += static_cast<std::size_t>(count);
   }
   return bytes;
+}
+
+void anonymise(llvm::Module& module) {
+  module.setModuleIdentifier("-");
+  module.setSourceFileName("-");
+  llvm::StripDebugInfo(module);
+  while (!module.named_metadata_empty()) {
+    module.eraseNamedMetadata(&*module.named_metadata_begin());
+  }
+}
+
+}  // namespace
+
+Result<std::string> path_from_file_uri(const std::string& uri) {
+  if (!uri.starts_with(kFileScheme)) {
+    return invalid_argument(
+        "Invalid benchmark data URI. Only the file:/// scheme is supported: \"" + uri + "\"");
+  }
+  return uri.substr(kFileScheme.size());
+}
+
+Result<std::string> read_program_file(const std::string& path) {
+  return read_from(path, path);
+}
+
+Result<std::string> read_program_file(const std::string& path, const BenchmarkRoots& roots) {
+  if (roots.anywhere()) {
+    return read_program_file(path);
+  }
+  const grpc::Status outside = invalid_argument("File is outside of the benchmark roots " +
+                                                roots.to_string() + ": \"" + path + "\"");
+  // Found first, and read through what was found: a link that is changed meanwhile changes nothing.
+  const FileDescriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (found.get() < 0) {
+    const grpc::Status opening = opening_error(path, errno);
+    boost::system::error_code error;
+    const fs::path would_be = fs::weakly_canonical(path, error);
+    return error || !roots.contain(would_be) ? outside : opening;
+  }
+  const std::string link = "/proc/self/fd/" + std::to_string(found.get());
+  boost::system::error_code error;
+  const fs::path real_path = fs::read_symlink(link, error);
+  if (error) {
+    return reading_error(path, error.message());
+  }
+  if (!roots.contain(real_path)) {
+    return outside;
+  }
+  return read_from(link, path);
 }
 
 Result<std::string> normalise_bitcode(std::string_view bitcode, const std::string& benchmark_uri) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "context/benchmark_roots.h"
 #include "core/status.h"
 #include "proto/compiler_gym_service.pb.h"
 
@@ -18,6 +19,13 @@ namespace compiler_gym {
 /// Errors: NOT_FOUND `File not found: "..."`; INVALID_ARGUMENT `File is empty: "..."` or `Error
 /// reading file: "..."`. Clients look for these texts.
 [[nodiscard]] Result<std::string> read_program_file(const std::string& path);
+
+/// The same for a path that a client names. What counts is where its symbolic links lead when it is
+/// opened.
+/// Errors: also INVALID_ARGUMENT `File is outside of the benchmark roots ...`, whether or not there
+///         is such a file.
+[[nodiscard]] Result<std::string> read_program_file(const std::string& path,
+                                                    const BenchmarkRoots& roots);
 
 /// Parses a benchmark's bitcode, takes from it what tells where it came from, and writes it again:
 /// module identifier and source file become `-`; debug information and all named metadata go, so

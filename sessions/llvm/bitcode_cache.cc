@@ -42,8 +42,8 @@ std::array<std::uint8_t, 32> hash(std::string_view program, const BenchmarkDynam
 
 }  // namespace
 
-BitcodeCache::BitcodeCache(Loader loader, std::size_t max_size_in_bytes)
-    : loader_(std::move(loader)), max_size_in_bytes_(max_size_in_bytes) {}
+BitcodeCache::BitcodeCache(Loader loader, ServiceContextOptions options)
+    : loader_(std::move(loader)), options_(std::move(options)) {}
 
 BitcodeCache::~BitcodeCache() = default;
 
@@ -63,7 +63,7 @@ BitcodeCache::Loaded BitcodeCache::get(const std::shared_ptr<const Benchmark>& b
     if (!path) {
       return path.error();
     }
-    Result<std::string> bytes = read_program_file(*path);
+    Result<std::string> bytes = read_program_file(*path, options_.benchmark_roots);
     if (!bytes) {
       return bytes.error();
     }
@@ -147,7 +147,7 @@ void BitcodeCache::store_locked(const Key& key,
 std::vector<std::shared_ptr<const LoadedBenchmark>> BitcodeCache::evict_locked() {
   std::vector<std::shared_ptr<const LoadedBenchmark>> evicted;
   auto entry = entries_.end();
-  while (figures_.size_in_bytes > max_size_in_bytes_ && entry != entries_.begin()) {
+  while (figures_.size_in_bytes > options_.max_benchmark_cache_bytes && entry != entries_.begin()) {
     --entry;
     // New references are only made under the lock, so a count of one stays one.
     if (entry->loaded.use_count() > 1) {

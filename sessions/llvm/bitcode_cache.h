@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "context/service_context_options.h"
 #include "core/status.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/llvm/loaded_benchmark.h"
@@ -38,8 +39,6 @@ namespace compiler_gym {
 /// Errors:   those of the loader, given to all who wait; the next caller tries again.
 class BitcodeCache {
  public:
-  static constexpr std::size_t kDefaultMaxSizeInBytes = 256 << 20;
-
   /// Makes an entry of a benchmark, whose program the bytes are.
   using Loader = std::function<Result<std::shared_ptr<const LoadedBenchmark>>(
       const Benchmark& benchmark, std::string_view program)>;
@@ -53,7 +52,8 @@ class BitcodeCache {
     std::uint64_t evictions = 0;
   };
 
-  explicit BitcodeCache(Loader loader, std::size_t max_size_in_bytes = kDefaultMaxSizeInBytes);
+  /// The options' roots are for programs in files.
+  explicit BitcodeCache(Loader loader, ServiceContextOptions options = {});
   BitcodeCache(const BitcodeCache&) = delete;
   BitcodeCache& operator=(const BitcodeCache&) = delete;
   ~BitcodeCache();
@@ -101,7 +101,7 @@ class BitcodeCache {
   std::vector<std::shared_ptr<const LoadedBenchmark>> evict_locked();
 
   const Loader loader_;
-  const std::size_t max_size_in_bytes_;
+  const ServiceContextOptions options_;
 
   mutable std::mutex mutex_;  // guards what follows
   Entries entries_;

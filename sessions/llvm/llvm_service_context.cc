@@ -11,11 +11,11 @@
 namespace compiler_gym {
 
 LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
-                                       LlvmServiceOptions options)
+                                       ServiceContextOptions options)
     : CompilerGymServiceContext(std::move(workingDirectory)),
       bitcode_cache_([this](const Benchmark& benchmark,
                             std::string_view program) { return load(benchmark, program); },
-                     options.max_bitcode_cache_size_in_bytes) {}
+                     std::move(options)) {}
 
 LlvmServiceContext::~LlvmServiceContext() = default;
 

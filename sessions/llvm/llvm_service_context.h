@@ -1,11 +1,11 @@
 // What the sessions of the LLVM service share.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "context/compiler_gym_service_context.h"
+#include "context/service_context_options.h"
 #include "sessions/llvm/bitcode_cache.h"
 #include "sessions/llvm/clang_path.h"
 #include "sessions/llvm/cost_model.h"
@@ -13,17 +13,12 @@
 
 namespace compiler_gym {
 
-struct LlvmServiceOptions {
-  /// Of bitcode that is kept for further sessions.
-  std::size_t max_bitcode_cache_size_in_bytes = BitcodeCache::kDefaultMaxSizeInBytes;
-};
-
 /// The benchmarks' bitcode with their baselines, the target machines, and where to find clang.
 /// Threads: after init(), every member may be called from any thread; none uses the strand.
 class LlvmServiceContext : public CompilerGymServiceContext {
  public:
   explicit LlvmServiceContext(boost::filesystem::path workingDirectory,
-                              LlvmServiceOptions options = {});
+                              ServiceContextOptions options = {});
   ~LlvmServiceContext() override;
 
   /// Sets up LLVM's targets and the recovery from crashes, which are of the process.

@@ -62,6 +62,23 @@ TEST(CommandLineTest, ReadsTheLimits) {
   EXPECT_EQ(server.session_ttl, std::chrono::seconds(60));
 }
 
+TEST(CommandLineTest, ReadsTheBoundOfCaches) {
+  const ServerOptions server =
+      parse_command({"--max_benchmark_cache_bytes=5"})
+          .server;
+  EXPECT_EQ(server.context.max_benchmark_cache_bytes, 5U);
+}
+
+TEST(CommandLineTest, ReadsWhereBenchmarksMayLie) {
+  const ServerOptions server = parse_command({"--benchmark_root=/", "--benchmark_root", "/proc"}).server;
+  EXPECT_EQ(server.context.benchmark_roots.to_string(), "/, /proc");
+}
+
+TEST(CommandLineTest, ReadsTheOwner) {
+  EXPECT_EQ(parse_command({"--owner_pid=17"}).owner_pid, 17);
+  EXPECT_FALSE(parse_command({}).owner_pid.has_value());
+}
+
 struct BadArguments {
   const char* name;
   std::vector<const char*> arguments;

@@ -126,7 +126,8 @@ TEST_F(LifecycleTest, CancellingTheRunDrains) {
   boost::asio::cancellation_signal cancel;
   server.emplace(io_context,
                  ServicePlugin{.make_context =
-                                   [this](const boost::filesystem::path& directory) {
+                                   [this](const boost::filesystem::path& directory,
+                                          const ServiceContextOptions& /*options*/) {
                                      return std::make_unique<ScriptedContext>(directory, script);
                                    },
                                .make_session =
@@ -163,7 +164,8 @@ TEST_F(LifecycleTest, ASecondRunIsRefused) {
 TEST_F(LifecycleTest, AServerThatNeverRanCanBeDrainedAndDestroyed) {
   server.emplace(io_context,
                  ServicePlugin{.make_context =
-                                   [this](const boost::filesystem::path& directory) {
+                                   [this](const boost::filesystem::path& directory,
+                                          const ServiceContextOptions& /*options*/) {
                                      return std::make_unique<ScriptedContext>(directory, script);
                                    },
                                .make_session = nullptr},

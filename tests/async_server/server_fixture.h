@@ -43,7 +43,8 @@ class ServerFixture : public ::testing::Test {
   /// Makes the server and starts async_run(); `script` is set before.
   void launch(ServerOptions options = default_options()) {
     ServicePlugin plugin{.make_context =
-                             [this](const boost::filesystem::path& directory) {
+                             [this](const boost::filesystem::path& directory,
+                                    const ServiceContextOptions& /*options*/) {
                                return std::make_unique<ScriptedContext>(directory, script);
                              },
                          .make_session =

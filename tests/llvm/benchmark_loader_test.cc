@@ -75,6 +75,64 @@ TEST_F(ProgramFileTest, PipeIsRefusedRatherThanWaitedFor) {
   EXPECT_THAT(status.error_message(), StartsWith("Error reading file: \""));
 }
 
+// ------------------------------------------------------------------------------------------- roots
+
+class BenchmarkRootTest : public ProgramFileTest {
+ protected:
+  BenchmarkRootTest() {
+    boost::filesystem::create_directories(directory_ / "root/sub");
+    boost::filesystem::create_directories(directory_ / "root-not");
+    for (const char* file : {"root/sub/program.bc", "root-not/program.bc"}) {
+      std::ofstream(path(file)) << file;
+    }
+    roots_ = value_of(BenchmarkRoots::resolve({directory_ / "root"}));
+  }
+
+  /// The content, or the error with what is in front of the path.
+  std::string read(const std::string& name) const {
+    const Result<std::string> bytes = read_program_file(path(name), roots_);
+    return bytes ? *bytes : to_string(bytes.error());
+  }
+  std::string outside(const std::string& name) const {
+    return "INVALID_ARGUMENT: File is outside of the benchmark roots " + roots_.to_string() +
+           ": \"" + path(name) + "\"";
+  }
+  void link(const std::string& name, const std::string& target) const {
+    boost::filesystem::create_symlink(target, directory_ / name);
+  }
+
+  BenchmarkRoots roots_;
+};
+
+TEST_F(BenchmarkRootTest, FilesInsideAreRead) {
+  EXPECT_EQ(read("root/sub/program.bc"), "root/sub/program.bc");
+  EXPECT_EQ(read("root/sub/../sub/./program.bc"), "root/sub/program.bc");
+  EXPECT_EQ(read("root/missing.bc"),
+            "NOT_FOUND: File not found: \"" + path("root/missing.bc") + "\"");
+}
+
+TEST_F(BenchmarkRootTest, FilesOutsideAreRefusedWhetherOrNotTheyExist) {
+  for (const char* name : {"root-not/program.bc", "root-not/missing.bc", "missing/program.bc",
+                           "root/../root-not/program.bc", "root-not/program.bc/below"}) {
+    EXPECT_EQ(read(name), outside(name));
+  }
+}
+
+TEST_F(BenchmarkRootTest, LinksCountAsWhatTheyLeadTo) {
+  link("root/out.bc", path("root-not/program.bc"));
+  link("root/out", "../root-not");
+  link("in.bc", "root/sub/program.bc");
+  EXPECT_EQ(read("root/out.bc"), outside("root/out.bc"));
+  EXPECT_EQ(read("root/out/program.bc"), outside("root/out/program.bc"));
+  EXPECT_EQ(read("root/out/missing.bc"), outside("root/out/missing.bc"));
+  EXPECT_EQ(read("in.bc"), "root/sub/program.bc");
+}
+
+TEST_F(BenchmarkRootTest, WhatIsNoFileIsRefusedAsEver) {
+  EXPECT_EQ(read("root/sub"), "INVALID_ARGUMENT: Error reading file: \"" + path("root/sub") +
+                                  "\": not a regular file");
+}
+
 class NormaliseTest : public testing::Test {
  protected:
   static void SetUpTestSuite() { enable_crash_recovery(); }

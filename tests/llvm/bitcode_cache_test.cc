@@ -139,7 +139,7 @@ TEST_F(BitcodeCacheTest, AnExceptionOfTheLoaderIsAStatus) {
 }
 
 TEST_F(BitcodeCacheTest, EvictsTheLeastRecentlyUsed) {
-  BitcodeCache cache(passing_loader(), /*max_size_in_bytes=*/350'000);
+  BitcodeCache cache(passing_loader(), {.max_benchmark_cache_bytes = 350'000});
   const auto a = make_benchmark("a", std::string(100'000, 'a'));
   const auto b = make_benchmark("b", std::string(100'000, 'b'));
   const auto c = make_benchmark("c", std::string(100'000, 'c'));
@@ -158,7 +158,7 @@ TEST_F(BitcodeCacheTest, EvictsTheLeastRecentlyUsed) {
 }
 
 TEST_F(BitcodeCacheTest, KeepsWhatASessionHoldsAndDropsItLater) {
-  BitcodeCache cache(passing_loader(), /*max_size_in_bytes=*/150'000);
+  BitcodeCache cache(passing_loader(), {.max_benchmark_cache_bytes = 150'000});
   const auto a = make_benchmark("a", std::string(100'000, 'a'));
   auto held = get(cache, a);
   const std::weak_ptr<const LoadedBenchmark> watched = held;
@@ -173,7 +173,7 @@ TEST_F(BitcodeCacheTest, KeepsWhatASessionHoldsAndDropsItLater) {
 }
 
 TEST_F(BitcodeCacheTest, KeepsAnEntryLargerThanItself) {
-  BitcodeCache cache(passing_loader(), /*max_size_in_bytes=*/10);
+  BitcodeCache cache(passing_loader(), {.max_benchmark_cache_bytes = 10});
   const auto benchmark = make_benchmark("a", "a program of more than ten bytes");
   const auto held = get(cache, benchmark);
   EXPECT_EQ(get(cache, benchmark), held);
@@ -259,6 +259,18 @@ TEST_F(ColdStartTest, SixtyFourSessionsLoadANewBenchmarkOnce) {
   }
   EXPECT_EQ(context_.bitcode_cache().figures().loads, 1U);
   EXPECT_EQ(context_.bitcode_cache().figures().hits, 63U);
+}
+
+TEST_F(BitcodeCacheFileTest, AFileOutsideOfTheRootsIsRefused) {
+  write("program");
+  boost::filesystem::create_directories(directory_ / "root");
+  BitcodeCache cache(passing_loader(),
+                     {.benchmark_roots = value_of(BenchmarkRoots::resolve({directory_ / "root"}))});
+  const grpc::Status status = cache.get(with_uri("file:///" + path())).error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              ::testing::StartsWith("File is outside of the benchmark roots "));
+  EXPECT_EQ(cache.figures().loads, 0U);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ Event action_event(std::int64_t index) {
   return event;
 }
 
-LlvmFixture::LlvmFixture(LlvmServiceOptions options)
+LlvmFixture::LlvmFixture(ServiceContextOptions options)
     : directory_(boost::filesystem::canonical(boost::filesystem::temp_directory_path()) /
                  boost::filesystem::unique_path("llvm-test-%%%%-%%%%")),
       context_(directory_, options) {

@@ -26,7 +26,7 @@ namespace compiler_gym {
 
 class LlvmFixture : public ::testing::Test {
  protected:
-  explicit LlvmFixture(LlvmServiceOptions options = {});
+  explicit LlvmFixture(ServiceContextOptions options = {});
   ~LlvmFixture() override;
 
   /// Starts a session; throws if it can't be.

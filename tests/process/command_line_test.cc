@@ -77,6 +77,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadArguments{"QueueOfText",
                      {"--max_queued_steps=many"},
                      "flag 'max_queued_steps': 'many' is not a number from 1 to 1000000"},
+        BadArguments{"BenchmarkRootMissing",
+                     {"--benchmark_root=/no/such"},
+                     "flag 'benchmark_root': '/no/such' is no directory that can be read: No such "
+                     "file or directory"},
         BadArguments{"NegativeGrace",
                      {"--drain_grace=-1"},
                      "flag 'drain_grace': '-1' is not a number from 0 to 31536000"},
@@ -171,9 +175,10 @@ INSTANTIATE_TEST_SUITE_P(
                        "--drain_grace=5"}},
         GoodArguments{"SwitchWithValue", {"--alsologtostderr=false", "--working_dir=DIR"}},
         GoodArguments{"TheLastOneCounts", {"--working_dir=/proc/no", "--working_dir=DIR"}},
-        GoodArguments{"EveryLimit",
-                      {"--working_dir=DIR", "--workers=1", "--max_sessions=1",
-                       "--max_queued_steps=1", "--drain_grace=0", "--session_ttl=1"}}),
+        GoodArguments{
+            "EveryLimit",
+            {"--working_dir=DIR", "--workers=1", "--max_sessions=1", "--max_queued_steps=1", "--max_benchmark_cache_bytes=0", "--drain_grace=0",
+             "--session_ttl=1"}}),
     [](const auto& row) { return row.param.name; });
 
 TEST_F(CommandLineTest, LogsGoToStderrOnlyWhenAskedFor) {

@@ -1,0 +1,19 @@
+// What a service's command line says that concerns its compiler.
+#pragma once
+
+#include <cstddef>
+
+#include "context/benchmark_cache.h"
+#include "context/benchmark_roots.h"
+
+namespace compiler_gym {
+
+/// A context whose constructor takes these beside its working directory is given them; see
+/// make_service_plugin().
+struct ServiceContextOptions {
+  /// Of the benchmarks that clients have sent, and as many of what the compiler keeps of them.
+  std::size_t max_benchmark_cache_bytes = BenchmarkCache::kDefaultMaxSizeInBytes;
+  BenchmarkRoots benchmark_roots{};
+};
+
+}  // namespace compiler_gym
