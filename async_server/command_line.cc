@@ -22,6 +22,10 @@ using Text = std::vector<std::string>;
 po::options_description describe(const ServerOptions& defaults) {
   po::options_description flags("Flags");
   const auto value = [] { return po::value<Text>()->composing(); };
+  const auto file = [&] { return value()->value_name("FILE"); };
+  const auto boolean = [&] {
+    return value()->implicit_value({"true"}, "true")->value_name("BOOL");
+  };
   const auto number = [&](auto standard) {
     return po::value<Text>()->composing()->value_name(fmt::format("N (={})", standard));
   };
@@ -32,6 +36,14 @@ po::options_description describe(const ServerOptions& defaults) {
   add("port", number(0), "TCP port on the loopback interface; 0 is any free one");
   add("listen", value()->value_name("ADDRESS"),
       "host:port or unix:PATH instead of the loopback interface; may be given several times");
+  add("unix_socket_mode", number("600"), "permissions of unix sockets, as chmod writes them");
+  add("tls_cert", file(), "PEM file with the certificate for TLS on TCP addresses");
+  add("tls_key", file(), "PEM file with its key");
+  add("tls_client_ca", file(), "PEM file: clients need a certificate signed by one of these");
+  add("token_file", file(),
+      "file with a token that every call must carry, as 'authorization: Bearer <token>'");
+  add("insecure", boolean(),
+      "listen where other machines can connect without TLS and without a token");
   add("benchmark_root", value()->value_name("DIR"),
       "directory that file:/// benchmarks may lie in; may be given several times (default: "
       "anywhere)");
@@ -47,8 +59,7 @@ po::options_description describe(const ServerOptions& defaults) {
   add("session_ttl", number(0), "seconds after which an idle session is ended; 0 is never");
   add("owner_pid", value()->value_name("PID"),
       "end as after SIGTERM when this process has ended, also after kill -9");
-  add("alsologtostderr", value()->implicit_value({"true"}, "true")->value_name("BOOL"),
-      "log to stderr as well as to logs/");
+  add("alsologtostderr", boolean(), "log to stderr as well as to logs/");
   add("v", number(0), "verbosity of the log; from 1 on every request is logged");
   add("logbuflevel", number(0), "-1 writes every line of the log at once");
   add("help", "print this and exit");
@@ -96,6 +107,22 @@ class Reader {
     }
   }
 
+  /// As chmod takes it.
+  void read_mode(const char* flag, unsigned& mode) {
+    if (!has(flag)) {
+      return;
+    }
+    const std::string& given = text(flag);
+    const char* const end = given.data() + given.size();
+    unsigned parsed = 0;
+    const auto [parsed_to, error] = std::from_chars(given.data(), end, parsed, 8);
+    if (error != std::errc() || parsed_to != end || parsed > 0777) {
+      fail(fmt::format("flag '{}': '{}' is not an octal number from 0 to 777", flag, given));
+      return;
+    }
+    mode = parsed;
+  }
+
   void read(const char* flag, boost::filesystem::path& path) {
     if (!has(flag)) {
       return;
@@ -137,6 +164,12 @@ void read_addresses(Reader& reader, ServerOptions& server) {
 }
 
 void read_access(Reader& reader, ServerOptions& server) {
+  reader.read_mode("unix_socket_mode", server.access.unix_socket_mode);
+  reader.read("tls_cert", server.access.tls_certificate);
+  reader.read("tls_key", server.access.tls_key);
+  reader.read("tls_client_ca", server.access.tls_client_ca);
+  reader.read("token_file", server.access.token_file);
+  reader.read("insecure", server.access.insecure);
   if (reader.has("benchmark_root")) {
     const Text& roots = reader.texts("benchmark_root");
     Result<BenchmarkRoots> resolved = BenchmarkRoots::resolve({roots.begin(), roots.end()});

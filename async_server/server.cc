@@ -20,7 +20,6 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <grpc/grpc.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -42,11 +41,13 @@
 #include <thread>
 #include <utility>
 
+#include "async_server/internal/access.h"
 #include "async_server/internal/drain_controller.h"
 #include "async_server/internal/listen_address.h"
 #include "async_server/internal/rpc_handlers.h"
 #include "async_server/internal/service_files.h"
 #include "async_server/internal/unary_call.h"
+#include "async_server/internal/unix_socket.h"
 #include "async_server/internal/wire_service.h"
 #include "async_server/version.h"
 #include "context/context_host.h"
@@ -121,10 +122,13 @@ class Server::Impl {
     kFinished,  // all is over
   };
 
+  awaitable<grpc::Status> prepare();
   awaitable<grpc::Status> start();
   grpc::Status build();
+  grpc::Status listen(grpc::ServerBuilder& builder);
   void spawn_accept_loops();
   awaitable<void> accept_loop(const internal::Method& method);
+  grpc::Status admit(const internal::UnaryCall& call);
   awaitable<void> end_idle_sessions();
   awaitable<void> stop_serving();
   awaitable<void> refuse_and_finish_calls();
@@ -154,6 +158,8 @@ class Server::Impl {
   boost::asio::strand<boost::asio::io_context::executor_type> strand_;
   const ServerOptions options_;
   Logger& logger_;
+
+  internal::Access access_;  // as asked for once its files are read, before anything listens
 
   // Destroyed from the bottom up: calls before sessions, sessions before the context, all before
   // the threads they use.
@@ -194,11 +200,8 @@ class Server::Impl {
 // the whole life
 
 awaitable<grpc::Status> Server::Impl::live() {
-  logger_.info("starting: context init");
-  grpc::Status status = co_await context_host_.async_init(use_awaitable);
-  if (!status.ok()) {
-    logger_.error("context init failed: {}", to_string(status));
-  } else if (!drain_.draining()) {
+  grpc::Status status = co_await prepare();
+  if (status.ok() && !drain_.draining()) {
     status = co_await start();
   }
   if (status.ok() && !drain_.draining()) {
@@ -228,6 +231,24 @@ awaitable<grpc::Status> Server::Impl::live() {
 // ----------------------------------------------------------------------------------------------------------------
 // start
 
+// What needs no context comes first: that may take long to initialise.
+awaitable<grpc::Status> Server::Impl::prepare() {
+  const Result<internal::Access> access = co_await run_on(start_workers_.executor(), [this] {
+    return internal::Access::load(options_.access, options_.listen);
+  });
+  if (!access) {
+    logger_.error("start failed: {}", to_string(access.error()));
+    co_return access.error();
+  }
+  access_ = *access;
+  logger_.info("starting: context init");
+  grpc::Status status = co_await context_host_.async_init(use_awaitable);
+  if (!status.ok()) {
+    logger_.error("context init failed: {}", to_string(status));
+  }
+  co_return status;
+}
+
 awaitable<grpc::Status> Server::Impl::start() {
   grpc::Status status =
       co_await run_on(start_workers_.executor(), [this] { return service_.load_spaces(); });
@@ -255,30 +276,54 @@ grpc::Status Server::Impl::build() {
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port is an error
-  std::vector<int> ports(options_.listen.size(), 0);
-  for (std::size_t i = 0; i < options_.listen.size(); ++i) {
-    builder.AddListeningPort(options_.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
-  }
   auto queue = builder.AddCompletionQueue();
   queue_ = queue.get();
   pump_ = std::make_unique<CompletionQueuePump>(io_context_, std::move(queue));
-  grpc_server_ = builder.BuildAndStart();
+  return listen(builder);
+}
+
+// Starts gRPC's server and notes what it listens on.
+grpc::Status Server::Impl::listen(grpc::ServerBuilder& builder) {
+  std::vector<internal::ListenAddress> addresses;
+  for (const std::string& text : options_.listen) {
+    const Result<internal::ListenAddress> address = internal::parse_listen_address(text);
+    if (!address) {
+      return address.error();
+    }
+    if (address->is_unix()) {
+      if (grpc::Status free = internal::make_room_for_socket(address->path); !free.ok()) {
+        return free;
+      }
+    }
+    addresses.push_back(*address);
+  }
+  std::vector<int> ports(addresses.size(), 0);
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    builder.AddListeningPort(options_.listen[i], access_.credentials(addresses[i]), &ports[i]);
+  }
+  {
+    const internal::RestrictedFileMode mode(options_.access.unix_socket_mode);
+    grpc_server_ = builder.BuildAndStart();
+  }
   if (grpc_server_ == nullptr) {
     return internal::why_not_listening(options_.listen);
   }
   const std::lock_guard lock(announced_mutex_);
-  for (std::size_t i = 0; i < options_.listen.size(); ++i) {
-    auto address = internal::parse_listen_address(options_.listen[i]);
-    if (!address) {
-      return address.error();
-    }
-    if (!address->is_unix()) {
-      address->port = ports[i];
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    internal::ListenAddress& address = addresses[i];
+    if (address.is_unix()) {
+      grpc::Status permitted =
+          internal::set_socket_mode(address.path, options_.access.unix_socket_mode);
+      if (!permitted.ok()) {
+        return permitted;
+      }
+    } else {
+      address.port = ports[i];
       if (port_ == 0) {
         port_ = ports[i];
       }
     }
-    addresses_.push_back(address->to_string());
+    addresses_.push_back(address.to_string());
   }
   return grpc::Status::OK;
 }
@@ -302,8 +347,8 @@ awaitable<void> Server::Impl::accept_loop(const internal::Method& method) {
       co_return;  // the server is shutting down
     }
     call->accepted(running_calls_.try_enter());
-    if (draining_) {
-      internal::UnaryCall::finish(std::move(call), unavailable("The service is shutting down"));
+    if (const grpc::Status admitted = admit(*call); !admitted.ok()) {
+      internal::UnaryCall::finish(std::move(call), admitted);
       continue;
     }
     try {
@@ -312,6 +357,14 @@ awaitable<void> Server::Impl::accept_loop(const internal::Method& method) {
       logger_.error("request handler: {}", to_string(status_from_current_exception()));
     }
   }
+}
+
+// What can be said of a call without looking into its request.
+grpc::Status Server::Impl::admit(const internal::UnaryCall& call) {
+  if (draining_) {
+    return unavailable("The service is shutting down");
+  }
+  return access_.check(call.rpc_context());
 }
 
 awaitable<void> Server::Impl::end_idle_sessions() {

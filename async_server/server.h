@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "async_server/access_options.h"
 #include "context/service_context_options.h"
 #include "core/clock.h"
 #include "core/logger.h"
@@ -36,6 +37,7 @@ struct ServicePlugin {
 struct ServerOptions {
   /// Addresses to listen on: `host:port`, with port 0 for any that is free, or `unix:PATH`.
   std::vector<std::string> listen = {"127.0.0.1:0"};
+  AccessOptions access;
   /// Handed to the context. Must exist.
   boost::filesystem::path working_directory;
   /// Whether to write `port.txt` and `pid.txt` to the working directory once the service can be

@@ -77,6 +77,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadArguments{"QueueOfText",
                      {"--max_queued_steps=many"},
                      "flag 'max_queued_steps': 'many' is not a number from 1 to 1000000"},
+        BadArguments{"SocketModeNotOctal",
+                     {"--unix_socket_mode=0680"},
+                     "flag 'unix_socket_mode': '0680' is not an octal number from 0 to 777"},
+        BadArguments{"SocketModeTooLarge",
+                     {"--unix_socket_mode=1777"},
+                     "flag 'unix_socket_mode': '1777' is not an octal number from 0 to 777"},
+        BadArguments{
+            "EmptyTokenFile", {"--token_file", ""}, "flag 'token_file': the path is empty"},
         BadArguments{"BenchmarkRootMissing",
                      {"--benchmark_root=/no/such"},
                      "flag 'benchmark_root': '/no/such' is no directory that can be read: No such "
