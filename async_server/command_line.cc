@@ -51,6 +51,13 @@ po::options_description describe(const ServerOptions& defaults) {
   add("max_sessions", number(defaults.sessions.max_sessions), "open sessions at one time");
   add("max_queued_steps", number(defaults.sessions.max_queued_steps),
       "requests waiting for their turn in one session");
+  add("max_requests_in_flight", number(defaults.max_requests_in_flight),
+      "requests that are not answered yet, of all sessions; starting sessions may take half");
+  add("max_bytes_in_flight", number(defaults.max_bytes_in_flight),
+      "bytes of these requests; starting sessions may take half");
+  add("max_message_size", number(0), "bytes of one request; 0 is what protobuf can take, 2 GiB");
+  add("max_grpc_memory", number(defaults.max_grpc_memory),
+      "bytes for connections and messages on their way, about; 0 is no limit");
   add("max_benchmark_cache_bytes", number(defaults.context.max_benchmark_cache_bytes),
       "bytes of benchmarks that are kept, and as many of what the compiler keeps of them");
   add("drain_grace", number(defaults.drain_grace.count() / 1000),
@@ -187,6 +194,10 @@ void read_limits(Reader& reader, ServerOptions& server) {
   reader.read("workers", server.workers, std::size_t{1}, std::size_t{1024});
   reader.read("max_sessions", server.sessions.max_sessions, std::size_t{1}, kMaxCount);
   reader.read("max_queued_steps", server.sessions.max_queued_steps, std::size_t{1}, kMaxCount);
+  reader.read("max_requests_in_flight", server.max_requests_in_flight, std::size_t{1}, kMaxCount);
+  reader.read("max_bytes_in_flight", server.max_bytes_in_flight, std::size_t{1}, kMaxBytes);
+  reader.read("max_message_size", server.max_message_size, std::size_t{0}, kMaxBytes);
+  reader.read("max_grpc_memory", server.max_grpc_memory, std::size_t{0}, kMaxBytes);
   reader.read("max_benchmark_cache_bytes", server.context.max_benchmark_cache_bytes, std::size_t{0},
               kMaxBytes);
   constexpr int kMaxSeconds = 365 * 24 * 3600;

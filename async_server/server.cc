@@ -20,6 +20,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <grpc/grpc.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -36,6 +37,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -44,6 +46,7 @@
 #include "async_server/internal/access.h"
 #include "async_server/internal/drain_controller.h"
 #include "async_server/internal/listen_address.h"
+#include "async_server/internal/request_budget.h"
 #include "async_server/internal/rpc_handlers.h"
 #include "async_server/internal/service_files.h"
 #include "async_server/internal/unary_call.h"
@@ -86,6 +89,7 @@ class Server::Impl {
         strand_(io_context.get_executor()),
         options_(std::move(options)),
         logger_(logger),
+        budget_({options_.max_requests_in_flight, options_.max_bytes_in_flight}),
         step_workers_({.threads = worker_count(options_), .name = "step"}, logger),
         start_workers_({.threads = worker_count(options_), .name = "start"}, logger),
         context_host_(io_context.get_executor(),
@@ -114,6 +118,7 @@ class Server::Impl {
     const std::int64_t left = sessions_left_.load();
     return left >= 0 ? static_cast<std::size_t>(left) : service_.session_count();
   }
+  std::size_t requests_in_flight() const { return budget_.in_flight().requests; }
 
  private:
   enum class State {
@@ -128,7 +133,7 @@ class Server::Impl {
   grpc::Status listen(grpc::ServerBuilder& builder);
   void spawn_accept_loops();
   awaitable<void> accept_loop(const internal::Method& method);
-  grpc::Status admit(const internal::UnaryCall& call);
+  grpc::Status admit(const internal::Method& method, internal::UnaryCall& call);
   awaitable<void> end_idle_sessions();
   awaitable<void> stop_serving();
   awaitable<void> refuse_and_finish_calls();
@@ -160,6 +165,7 @@ class Server::Impl {
   Logger& logger_;
 
   internal::Access access_;  // as asked for once its files are read, before anything listens
+  internal::RequestBudget budget_;
 
   // Destroyed from the bottom up: calls before sessions, sessions before the context, all before
   // the threads they use.
@@ -272,10 +278,17 @@ awaitable<grpc::Status> Server::Impl::start() {
 grpc::Status Server::Impl::build() {
   grpc::ServerBuilder builder;
   builder.RegisterService(&wire_service_);
-  builder.SetMaxReceiveMessageSize(-1);
+  constexpr std::size_t kMaxMessageBytes = std::numeric_limits<int>::max();
+  builder.SetMaxReceiveMessageSize(
+      options_.max_message_size == 0
+          ? -1
+          : static_cast<int>(std::min(options_.max_message_size, kMaxMessageBytes)));
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port is an error
+  if (options_.max_grpc_memory != 0) {
+    builder.SetResourceQuota(grpc::ResourceQuota("compiler_gym").Resize(options_.max_grpc_memory));
+  }
   auto queue = builder.AddCompletionQueue();
   queue_ = queue.get();
   pump_ = std::make_unique<CompletionQueuePump>(io_context_, std::move(queue));
@@ -347,7 +360,7 @@ awaitable<void> Server::Impl::accept_loop(const internal::Method& method) {
       co_return;  // the server is shutting down
     }
     call->accepted(running_calls_.try_enter());
-    if (const grpc::Status admitted = admit(*call); !admitted.ok()) {
+    if (const grpc::Status admitted = admit(method, *call); !admitted.ok()) {
       internal::UnaryCall::finish(std::move(call), admitted);
       continue;
     }
@@ -360,11 +373,19 @@ awaitable<void> Server::Impl::accept_loop(const internal::Method& method) {
 }
 
 // What can be said of a call without looking into its request.
-grpc::Status Server::Impl::admit(const internal::UnaryCall& call) {
+grpc::Status Server::Impl::admit(const internal::Method& method, internal::UnaryCall& call) {
   if (draining_) {
     return unavailable("The service is shutting down");
   }
-  return access_.check(call.rpc_context());
+  if (grpc::Status allowed = access_.check(call.rpc_context()); !allowed.ok()) {
+    return allowed;
+  }
+  Result<internal::RequestBudget::Share> share = budget_.take(method.kind, call.request_bytes());
+  if (!share) {
+    return share.error();
+  }
+  call.keep(*std::move(share));
+  return grpc::Status::OK;
 }
 
 awaitable<void> Server::Impl::end_idle_sessions() {
@@ -544,6 +565,9 @@ int Server::port() const {
 }
 std::size_t Server::session_count() const {
   return impl_->session_count();
+}
+std::size_t Server::requests_in_flight() const {
+  return impl_->requests_in_flight();
 }
 
 }  // namespace compiler_gym

@@ -47,6 +47,16 @@ struct ServerOptions {
   std::size_t workers = 0;
   ServiceContextOptions context;
   SessionServiceOptions sessions;
+  /// Requests that were accepted and are not answered yet, and their bytes together; beyond either,
+  /// RESOURCE_EXHAUSTED before the request is parsed. StartSession and AddBenchmark may take half.
+  /// GetVersion, GetSpaces and EndSession don't count and are always answered.
+  std::size_t max_requests_in_flight = 16'384;
+  std::size_t max_bytes_in_flight = std::size_t{4} << 30;  // the half of it: protobuf's own limit
+  /// Bytes of one request; RESOURCE_EXHAUSTED beyond. 0: as many as protobuf can take, 2 GiB.
+  std::size_t max_message_size = 0;
+  /// Bytes that gRPC may use for connections and for messages on their way: beyond it, it refuses
+  /// connections and resets calls (RESOURCE_EXHAUSTED) until it has less. A soft bound. 0: none.
+  std::size_t max_grpc_memory = std::size_t{4} << 30;
   /// How long a drain lets running requests finish before it cancels them.
   std::chrono::milliseconds drain_grace{20'000};
   /// Sessions idle for longer are ended. 0: never.
@@ -128,6 +138,8 @@ class Server {
   /// Sessions open now; after a drain, those that were left when the last request had been
   /// answered.
   [[nodiscard]] std::size_t session_count() const;
+  /// Requests that count towards ServerOptions::max_requests_in_flight.
+  [[nodiscard]] std::size_t requests_in_flight() const;
 
  private:
   void run(StatusHandler handler);

@@ -162,15 +162,17 @@ void RpcHandlers::send_session_parameter(CallPtr call) {
 }
 
 const std::array<Method, 8>& methods() {
+  using enum RequestKind;
   static constexpr std::array<Method, 8> kMethods{{
-      {&WireService::RequestGetVersion, &RpcHandlers::get_version, false},
-      {&WireService::RequestGetSpaces, &RpcHandlers::get_spaces, false},
-      {&WireService::RequestStartSession, &RpcHandlers::start_session, true},
-      {&WireService::RequestForkSession, &RpcHandlers::fork_session, true},
-      {&WireService::RequestEndSession, &RpcHandlers::end_session, false},
-      {&WireService::RequestStep, &RpcHandlers::step, true},
-      {&WireService::RequestAddBenchmark, &RpcHandlers::add_benchmark, false},
-      {&WireService::RequestSendSessionParameter, &RpcHandlers::send_session_parameter, true},
+      {&WireService::RequestGetVersion, &RpcHandlers::get_version, false, kFree},
+      {&WireService::RequestGetSpaces, &RpcHandlers::get_spaces, false, kFree},
+      {&WireService::RequestStartSession, &RpcHandlers::start_session, true, kStart},
+      {&WireService::RequestForkSession, &RpcHandlers::fork_session, true, kInSession},
+      {&WireService::RequestEndSession, &RpcHandlers::end_session, false, kFree},
+      {&WireService::RequestStep, &RpcHandlers::step, true, kInSession},
+      {&WireService::RequestAddBenchmark, &RpcHandlers::add_benchmark, false, kStart},
+      {&WireService::RequestSendSessionParameter, &RpcHandlers::send_session_parameter, true,
+       kInSession},
   }};
   return kMethods;
 }

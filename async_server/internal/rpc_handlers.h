@@ -5,6 +5,7 @@
 #include <atomic>
 #include <string>
 
+#include "async_server/internal/request_budget.h"
 #include "async_server/internal/unary_call.h"
 #include "core/logger.h"
 #include "core/worker_pool.h"
@@ -48,6 +49,7 @@ struct Method {
   void (RpcHandlers::*handle)(CallPtr);
   /// Whether its work can be cancelled, see UnaryCall.
   bool cancellable;
+  RequestKind kind;
 };
 
 /// All methods of the service.

@@ -14,6 +14,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "async_server/internal/request_budget.h"
 #include "async_server/internal/wire_service.h"
 #include "core/async_tag.h"
 #include "core/completion_queue_pump.h"
@@ -65,6 +66,14 @@ class UnaryCall {
     running_ = std::move(running);
   }
 
+  /// To be called when there is room for an accepted call; `share` is given back when gRPC is done
+  /// with it.
+  void keep(RequestBudget::Share share) { share_ = std::move(share); }
+
+  /// Once accepted: what the client sent along, and how large its request is, not parsed.
+  [[nodiscard]] const grpc::ServerContext& rpc_context() const { return rpc_context_; }
+  [[nodiscard]] std::size_t request_bytes() const { return request_.Length(); }
+
   /// A message in the call's arena.
   template <typename Message>
   [[nodiscard]] Message& make_message() {
@@ -101,6 +110,7 @@ class UnaryCall {
 
   Gate::Pass pass_;                     // first, so that it is given back last
   Gate::Pass running_;                  // once accepted
+  RequestBudget::Share share_;          // once there is room for it
   std::array<char, 1024> first_block_;  // before the arena that starts in it
   google::protobuf::Arena arena_;
   grpc::ServerContext rpc_context_;

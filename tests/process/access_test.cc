@@ -81,6 +81,36 @@ TEST_F(AccessTest, AUnixSocketHasTheModeOfTheFlagAndOutlivesAKilledService) {
   }
 }
 
+TEST_F(AccessTest, ARequestBeyondTheBytesInFlightIsNotEvenParsed) {
+  serve(kExampleService, {"--max_bytes_in_flight=1000"});
+  const std::string no_message(2000, '\xff');
+  EXPECT_EQ(to_string(connect().call("Step", no_message)),
+            "RESOURCE_EXHAUSTED: 0 bytes of requests are in flight, 2000 more exceed the limit of "
+            "1000");
+  EXPECT_EQ(to_string(connect().call("StartSession", no_message.substr(0, 501))),
+            "RESOURCE_EXHAUSTED: 0 bytes of requests to start sessions or add benchmarks are in "
+            "flight, 501 more exceed the limit of 500");
+  EXPECT_EQ(outcome(connect().get_version()), "OK");
+}
+
+TEST_F(AccessTest, AMessageBeyondItsLimitIsRefused) {
+  serve(kExampleService, {"--max_message_size=1000"});
+  EXPECT_THAT(to_string(connect().call("Step", std::string(1001, '\xff'))),
+              StartsWith("RESOURCE_EXHAUSTED: "));
+  EXPECT_EQ(outcome(connect().start_session()), "OK");
+}
+
+TEST_F(AccessTest, AMessageBeyondGrpcsMemoryCostsItsOwnCallOnly) {
+  serve(kExampleService, {"--max_grpc_memory=8000000"});
+  WireClient client = connect();
+  AddBenchmarkRequest large;
+  Benchmark& benchmark = *large.add_benchmark();
+  benchmark.set_uri("benchmark://large");
+  benchmark.mutable_program()->set_contents(std::string(64'000'000, 'x'));
+  EXPECT_THAT(outcome(client.add_benchmark(large)), StartsWith("RESOURCE_EXHAUSTED: "));
+  EXPECT_EQ(outcome(client.start_session()), "OK");
+}
+
 TEST_F(AccessTest, TheBenchmarkCacheHasTheSizeOfTheFlag) {
   serve(kExampleService, {"--max_benchmark_cache_bytes=12345"});
   WireClient client = connect();

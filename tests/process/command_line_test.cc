@@ -77,6 +77,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadArguments{"QueueOfText",
                      {"--max_queued_steps=many"},
                      "flag 'max_queued_steps': 'many' is not a number from 1 to 1000000"},
+        BadArguments{"BytesBeyondAllMemory",
+                     {"--max_bytes_in_flight=9999999999999999"},
+                     "flag 'max_bytes_in_flight': '9999999999999999' is not a number from 1 to "
+                     "1125899906842624"},
         BadArguments{"SocketModeNotOctal",
                      {"--unix_socket_mode=0680"},
                      "flag 'unix_socket_mode': '0680' is not an octal number from 0 to 777"},
@@ -185,7 +189,9 @@ INSTANTIATE_TEST_SUITE_P(
         GoodArguments{"TheLastOneCounts", {"--working_dir=/proc/no", "--working_dir=DIR"}},
         GoodArguments{
             "EveryLimit",
-            {"--working_dir=DIR", "--workers=1", "--max_sessions=1", "--max_queued_steps=1", "--max_benchmark_cache_bytes=0", "--drain_grace=0",
+            {"--working_dir=DIR", "--workers=1", "--max_sessions=1", "--max_queued_steps=1",
+             "--max_requests_in_flight=1", "--max_bytes_in_flight=1", "--max_message_size=1000",
+             "--max_grpc_memory=100000000", "--max_benchmark_cache_bytes=0", "--drain_grace=0",
              "--session_ttl=1"}}),
     [](const auto& row) { return row.param.name; });
 

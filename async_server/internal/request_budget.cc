@@ -1,0 +1,71 @@
+#include "async_server/internal/request_budget.h"
+
+#include <fmt/core.h>
+
+#include <string_view>
+
+namespace compiler_gym::internal {
+namespace {
+
+grpc::Status check(std::string_view what, const RequestBudget::Amount& in_flight,
+                   const RequestBudget::Amount& limit, std::size_t more_bytes) {
+  if (in_flight.requests >= limit.requests) {
+    return resource_exhausted(fmt::format("{} {} are in flight already, the limit is {}",
+                                          in_flight.requests, what, limit.requests));
+  }
+  if (more_bytes > limit.bytes || in_flight.bytes > limit.bytes - more_bytes) {
+    return resource_exhausted(
+        fmt::format("{} bytes of {} are in flight, {} more exceed the limit "
+                    "of {}",
+                    in_flight.bytes, what, more_bytes, limit.bytes));
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace
+
+RequestBudget::Share::~Share() {
+  if (budget_ != nullptr) {
+    budget_->give_back(kind_, bytes_);
+  }
+}
+
+Result<RequestBudget::Share> RequestBudget::take(RequestKind kind, std::size_t bytes) {
+  if (kind == RequestKind::kFree) {
+    return Share();
+  }
+  const std::lock_guard lock(mutex_);
+  grpc::Status status = check("requests", all_, limit_, bytes);
+  if (status.ok() && kind == RequestKind::kStart) {
+    // Of an odd number the larger half, so that a limit of one request lets sessions start.
+    const Amount half{(limit_.requests + 1) / 2, (limit_.bytes + 1) / 2};
+    status = check("requests to start sessions or add benchmarks", starts_, half, bytes);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  for (Amount* amount : {&all_, kind == RequestKind::kStart ? &starts_ : nullptr}) {
+    if (amount != nullptr) {
+      ++amount->requests;
+      amount->bytes += bytes;
+    }
+  }
+  return Share(*this, kind, bytes);
+}
+
+RequestBudget::Amount RequestBudget::in_flight() const {
+  const std::lock_guard lock(mutex_);
+  return all_;
+}
+
+void RequestBudget::give_back(RequestKind kind, std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  for (Amount* amount : {&all_, kind == RequestKind::kStart ? &starts_ : nullptr}) {
+    if (amount != nullptr) {
+      --amount->requests;
+      amount->bytes -= bytes;
+    }
+  }
+}
+
+}  // namespace compiler_gym::internal

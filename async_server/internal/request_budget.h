@@ -1,0 +1,76 @@
+// How many requests a service has taken on, and how large they are.
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <utility>
+
+#include "core/status.h"
+
+namespace compiler_gym::internal {
+
+/// What a request costs the service until it is answered.
+enum class RequestKind {
+  kFree,       ///< answered at once, or gives back what sessions hold: never refused
+  kInSession,  ///< waits for its session's turn and a worker
+  kStart,      ///< waits for a worker that starts sessions and reads benchmarks
+};
+
+/// Bounds the requests in flight, which is from their arrival until gRPC is done with the answer:
+/// also one that its client is slow to read. Those that start sessions or add benchmarks get no
+/// more than half of each bound, so that many of them leave room for the steps of open sessions.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive its shares.
+class RequestBudget {
+ public:
+  struct Amount {
+    std::size_t requests = 0;
+    std::size_t bytes = 0;
+  };
+
+  explicit RequestBudget(Amount limit) : limit_(limit) {}
+  RequestBudget(const RequestBudget&) = delete;
+  RequestBudget& operator=(const RequestBudget&) = delete;
+
+  /// What one request takes; given back when it is destroyed.
+  class Share {
+   public:
+    Share() = default;
+    Share(Share&& other) noexcept { swap(other); }
+    Share& operator=(Share&& other) noexcept {
+      swap(other);
+      return *this;
+    }
+    ~Share();
+
+   private:
+    friend class RequestBudget;
+    Share(RequestBudget& budget, RequestKind kind, std::size_t bytes)
+        : budget_(&budget), kind_(kind), bytes_(bytes) {}
+    void swap(Share& other) noexcept {
+      std::swap(budget_, other.budget_);
+      std::swap(kind_, other.kind_);
+      std::swap(bytes_, other.bytes_);
+    }
+
+    RequestBudget* budget_ = nullptr;
+    RequestKind kind_ = RequestKind::kFree;
+    std::size_t bytes_ = 0;
+  };
+
+  /// RESOURCE_EXHAUSTED, with what is in flight and the limit, if there is no room.
+  [[nodiscard]] Result<Share> take(RequestKind kind, std::size_t bytes);
+
+  /// Of the kinds that count.
+  [[nodiscard]] Amount in_flight() const;
+
+ private:
+  void give_back(RequestKind kind, std::size_t bytes);
+
+  const Amount limit_;
+  mutable std::mutex mutex_;
+  Amount all_;     // in flight, of every kind that counts
+  Amount starts_;  // of these, RequestKind::kStart
+};
+
+}  // namespace compiler_gym::internal
