@@ -88,7 +88,7 @@ ManagedService::ManagedService(Executor executor, ManagedServiceOptions options)
 ManagedService::~ManagedService() {
   if (pid_ > 0 && !exit_) {
     kill(pid_, SIGKILL);
-    reap();
+    reap(0);
   }
   if (made_working_directory_) {
     boost::system::error_code ignored;  // what is left lies under the temporary directory
@@ -197,23 +197,29 @@ asio::awaitable<grpc::Status> ManagedService::wait_for_port() {
 asio::awaitable<bool> ManagedService::ends_within(Clock::duration patience) {
   using asio::experimental::awaitable_operators::operator||;
   constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-  if (!exit_) {
-    timer_.expires_after(patience);
+  timer_.expires_after(patience);
+  while (!exit_) {
     const auto first =
         co_await (ended_.async_wait(ended_.wait_read, kToken) || timer_.async_wait(kToken));
-    // Not on an error, which is a cancellation: reaping a process that goes on would block.
-    if (const auto* ended = std::get_if<0>(&first); ended != nullptr && !std::get<0>(*ended)) {
-      reap();
+    const auto* ended = std::get_if<0>(&first);
+    if (ended == nullptr || std::get<0>(*ended)) {
+      break;  // the time is over, or the wait was cancelled
     }
+    reap(WNOHANG);  // a reactor may wake a wait without a reason
   }
   co_return exit_.has_value();
 }
 
-void ManagedService::reap() {
+void ManagedService::reap(int options) {
   int status = 0;
-  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  pid_t reaped = 0;
+  do {
+    reaped = waitpid(pid_, &status, options);
+  } while (reaped < 0 && errno == EINTR);
+  if (reaped == pid_) {
+    exit_ =
+        ProcessExit{.returncode = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)};
   }
-  exit_ = ProcessExit{.returncode = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)};
 }
 
 asio::awaitable<ProcessExit> ManagedService::async_stop() {

@@ -98,8 +98,9 @@ class ManagedService {
   [[nodiscard]] boost::asio::awaitable<grpc::Status> wait_for_port();
   /// True if the process ended within `patience`.
   [[nodiscard]] boost::asio::awaitable<bool> ends_within(Clock::duration patience);
-  /// Waits for a process that is known to be ending, and takes its status.
-  void reap();
+  /// Takes the status of the process if it has ended; waits for that unless `options` of waitpid()
+  /// say otherwise.
+  void reap(int options);
 
   const ManagedServiceOptions options_;
   boost::filesystem::path binary_;
