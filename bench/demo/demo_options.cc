@@ -1,10 +1,9 @@
 #include "bench/demo/demo_options.h"
 
-#include <algorithm>
-#include <boost/filesystem/directory.hpp>
 #include <limits>
 
 #include "bench/tool/flag_parser.h"
+#include "bench/tool/program_files.h"
 
 namespace compiler_gym {
 namespace {
@@ -31,18 +30,6 @@ FlagParser describe() {
   return flags;
 }
 
-std::vector<fs::path> find_programs(const fs::path& directory) {
-  std::vector<fs::path> programs;
-  boost::system::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().extension() == ".bc") {
-      programs.push_back(entry.path());
-    }
-  }
-  std::sort(programs.begin(), programs.end());
-  return programs;
-}
-
 }  // namespace
 
 Result<DemoOptions> parse_demo_options(int argc, const char* const* argv,
@@ -63,17 +50,11 @@ Result<DemoOptions> parse_demo_options(int argc, const char* const* argv,
   if (!flags.status().ok()) {
     return flags.status();
   }
-  for (const std::string& program : flags.texts("program")) {
-    options.programs.emplace_back(program);
+  Result<std::vector<fs::path>> programs = program_files(flags.texts("program"), own_directory);
+  if (!programs) {
+    return programs.error();
   }
-  if (options.programs.empty()) {
-    const fs::path directory = own_directory.parent_path() / "programs";
-    options.programs = find_programs(directory);
-    if (options.programs.empty()) {
-      return not_found("there is no bitcode in '" + directory.string() +
-                       "'; build the target compiler_gym_programs, or use --program");
-    }
-  }
+  options.programs = *std::move(programs);
   return options;
 }
 

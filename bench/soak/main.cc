@@ -1,0 +1,67 @@
+// compiler_gym-soak: whether a service is the same after hours of load and faults as before.
+#include <fmt/core.h>
+
+#include <boost/filesystem/fstream.hpp>
+#include <boost/filesystem/operations.hpp>
+#include <exception>
+
+#include "bench/client/client_loop.h"
+#include "bench/soak/soak.h"
+#include "bench/tool/progress_line.h"
+#include "core/status.h"
+
+namespace compiler_gym {
+namespace {
+
+constexpr int kGrown = 1;
+constexpr int kCouldNotRun = 2;
+
+int run(int argc, char** argv) {
+  const boost::filesystem::path self = boost::filesystem::canonical("/proc/self/exe");
+  const Result<SoakOptions> options = parse_soak_options(argc, argv, self.parent_path());
+  if (!options) {
+    fmt::print(stderr, "compiler_gym-soak: {}\n", options.error().error_message());
+    return kCouldNotRun;
+  }
+  if (!options->help.empty()) {
+    fmt::print("{}", options->help);
+    return 0;
+  }
+  ClientLoop loop;
+  Result<SoakReport> report = SoakReport();
+  {
+    ProgressLine line;
+    report = loop.run(async_soak(loop.pump(), *options, [&line](const SoakProgress& progress) {
+      line.show(progress.fraction,
+                fmt::format("{} operations, {} faults", progress.operations, progress.faults));
+    }));
+  }
+  if (!report) {
+    fmt::print(stderr, "compiler_gym-soak: {}\n", to_string(report.error()));
+    return kCouldNotRun;
+  }
+  fmt::print("{}", to_text(*report));
+  if (!options->svg.empty()) {
+    boost::filesystem::ofstream file(options->svg);
+    file << to_svg(*report);
+    file.close();
+    if (!file) {
+      fmt::print(stderr, "compiler_gym-soak: cannot write '{}'\n", options->svg.string());
+      return kCouldNotRun;
+    }
+    fmt::print("plot: {}\n", options->svg.string());
+  }
+  return passed(*report) ? 0 : kGrown;
+}
+
+}  // namespace
+}  // namespace compiler_gym
+
+int main(int argc, char** argv) {
+  try {
+    return compiler_gym::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "compiler_gym-soak: {}\n", error.what());
+    return compiler_gym::kCouldNotRun;
+  }
+}
