@@ -20,7 +20,6 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <grpc/grpc.h>
-#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -37,7 +36,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
 #include <exception>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -45,12 +43,11 @@
 
 #include "async_server/internal/access.h"
 #include "async_server/internal/drain_controller.h"
-#include "async_server/internal/listen_address.h"
+#include "async_server/internal/listener.h"
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/rpc_handlers.h"
 #include "async_server/internal/service_files.h"
 #include "async_server/internal/unary_call.h"
-#include "async_server/internal/unix_socket.h"
 #include "async_server/internal/wire_service.h"
 #include "async_server/version.h"
 #include "context/context_host.h"
@@ -65,8 +62,6 @@ namespace {
 
 using boost::asio::awaitable;
 using boost::asio::use_awaitable;
-
-constexpr int kMaxMetadataBytes = 512 * 1024;  // error texts travel in it
 
 std::size_t worker_count(const ServerOptions& options) {
   if (options.workers != 0) {
@@ -130,7 +125,6 @@ class Server::Impl {
   awaitable<grpc::Status> prepare();
   awaitable<grpc::Status> start();
   grpc::Status build();
-  grpc::Status listen(grpc::ServerBuilder& builder);
   void spawn_accept_loops();
   awaitable<void> accept_loop(const internal::Method& method);
   grpc::Status admit(const internal::Method& method, internal::UnaryCall& call);
@@ -278,66 +272,17 @@ awaitable<grpc::Status> Server::Impl::start() {
 grpc::Status Server::Impl::build() {
   grpc::ServerBuilder builder;
   builder.RegisterService(&wire_service_);
-  constexpr std::size_t kMaxMessageBytes = std::numeric_limits<int>::max();
-  builder.SetMaxReceiveMessageSize(
-      options_.max_message_size == 0
-          ? -1
-          : static_cast<int>(std::min(options_.max_message_size, kMaxMessageBytes)));
-  builder.SetMaxSendMessageSize(-1);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port is an error
-  if (options_.max_grpc_memory != 0) {
-    builder.SetResourceQuota(grpc::ResourceQuota("compiler_gym").Resize(options_.max_grpc_memory));
-  }
   auto queue = builder.AddCompletionQueue();
   queue_ = queue.get();
   pump_ = std::make_unique<CompletionQueuePump>(io_context_, std::move(queue));
-  return listen(builder);
-}
-
-// Starts gRPC's server and notes what it listens on.
-grpc::Status Server::Impl::listen(grpc::ServerBuilder& builder) {
-  std::vector<internal::ListenAddress> addresses;
-  for (const std::string& text : options_.listen) {
-    const Result<internal::ListenAddress> address = internal::parse_listen_address(text);
-    if (!address) {
-      return address.error();
-    }
-    if (address->is_unix()) {
-      if (grpc::Status free = internal::make_room_for_socket(address->path); !free.ok()) {
-        return free;
-      }
-    }
-    addresses.push_back(*address);
+  Result<internal::Listener> listener = internal::start_listening(builder, options_, access_);
+  if (!listener) {
+    return listener.error();
   }
-  std::vector<int> ports(addresses.size(), 0);
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    builder.AddListeningPort(options_.listen[i], access_.credentials(addresses[i]), &ports[i]);
-  }
-  {
-    const internal::RestrictedFileMode mode(options_.access.unix_socket_mode);
-    grpc_server_ = builder.BuildAndStart();
-  }
-  if (grpc_server_ == nullptr) {
-    return internal::why_not_listening(options_.listen);
-  }
+  grpc_server_ = std::move(listener->server);
+  port_ = listener->port;
   const std::lock_guard lock(announced_mutex_);
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    internal::ListenAddress& address = addresses[i];
-    if (address.is_unix()) {
-      grpc::Status permitted =
-          internal::set_socket_mode(address.path, options_.access.unix_socket_mode);
-      if (!permitted.ok()) {
-        return permitted;
-      }
-    } else {
-      address.port = ports[i];
-      if (port_ == 0) {
-        port_ = ports[i];
-      }
-    }
-    addresses_.push_back(address.to_string());
-  }
+  addresses_ = std::move(listener->addresses);
   return grpc::Status::OK;
 }
 
