@@ -1,0 +1,170 @@
+#include "bench/overload/overload.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "bench/client/managed_service.h"
+#include "bench/client/run_together.h"
+#include "bench/load/latency_histogram.h"
+#include "bench/load/load_generator.h"
+
+namespace compiler_gym {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr int kBusy = 16;          // sessions that keep two processors busy, and then some
+constexpr int kCrowd = 1024;       // sessions that ask more than may be in flight
+constexpr int kMostInFlight = 64;  // the service's bound
+
+class Overload {
+ public:
+  Overload(CompletionQueuePump& pump, OverloadOptions options)
+      : pump_(pump), options_(std::move(options)) {}
+
+  asio::awaitable<Result<std::vector<OverloadRound>>> async_run() {
+    ManagedServiceOptions service;
+    service.binary = options_.service;
+    service.arguments = {fmt::format("--max_requests_in_flight={}", kMostInFlight)};
+    auto started = co_await ManagedService::async_start(std::move(service));
+    if (!started) {
+      co_return started.error();
+    }
+    service_ = *std::move(started);
+    for (int i = 0; i < options_.rounds; ++i) {
+      if (grpc::Status status = co_await measure_round(); !status.ok()) {
+        co_return status;
+      }
+    }
+    co_await service_->async_stop();
+    co_return std::move(rounds_);
+  }
+
+ private:
+  asio::awaitable<grpc::Status> measure_round() {
+    OverloadRound round;
+    round.idle_p99 = co_await probe_for(Clock::duration(options_.duration) / 4);
+
+    const Result<LoadResult> peak = co_await load(load_options(kBusy, std::nullopt));
+    if (!peak) {
+      co_return peak.error();
+    }
+    round.peak_per_second = peak->per_second((*peak)[Rpc::kStep].latency.count());
+
+    round.offered_per_second = 2 * round.peak_per_second;
+    Result<LoadResult> overload = LoadResult();
+    const auto run_part = [&](int part) -> asio::awaitable<void> {
+      if (part == 0) {
+        overload = co_await load(load_options(kCrowd, round.offered_per_second));
+      } else {
+        round.overload_p99 = co_await probe_for(options_.duration);
+      }
+    };
+    co_await run_together(2, run_part);
+    if (!overload) {
+      co_return overload.error();
+    }
+    const RpcResult& steps = (*overload)[Rpc::kStep];
+    const auto refused = steps.errors.find(grpc::StatusCode::RESOURCE_EXHAUSTED);
+    const std::uint64_t refusals = refused == steps.errors.end() ? 0 : refused->second;
+    round.goodput_per_second = overload->per_second(steps.latency.count());
+    round.refused_per_second = overload->per_second(refusals);
+    round.failed = steps.error_count() - refusals;
+    rounds_.push_back(round);
+    co_return grpc::Status::OK;
+  }
+
+  [[nodiscard]] LoadOptions load_options(int sessions, std::optional<double> rate) const {
+    LoadOptions load;
+    load.target = service_->target();
+    load.sessions = sessions;
+    load.in_flight = sessions;
+    load.rate = rate;
+    load.duration = options_.duration;
+    load.warmup = 1s;
+    load.observation_spaces = {"ObjectTextSizeBytes"};
+    load.benchmark_files = options_.programs;
+    load.timeout = 60s;
+    return load;
+  }
+
+  asio::awaitable<Result<LoadResult>> load(LoadOptions options) {
+    LoadGenerator generator(pump_, std::move(options));
+    co_return co_await generator.async_run();
+  }
+
+  /// The 99th percentile of GetVersion, one after another, on a connection of their own.
+  asio::awaitable<std::chrono::nanoseconds> probe_for(Clock::duration time) {
+    ServiceClient client(pump_, service_->target());
+    LatencyHistogram latency;
+    const Clock::time_point until = Clock::now() + time;
+    while (Clock::now() < until) {
+      const Clock::time_point sent = Clock::now();
+      const auto reply = co_await client.get_version({.timeout = 60s});
+      if (reply) {
+        latency.record(Clock::now() - sent);
+      }
+    }
+    co_return latency.quantile(0.99);
+  }
+
+  CompletionQueuePump& pump_;
+  const OverloadOptions options_;
+  std::unique_ptr<ManagedService> service_;
+  std::vector<OverloadRound> rounds_;
+};
+
+template <typename Value>
+auto median_of(std::vector<OverloadRound>& rounds, Value value) {
+  const auto middle = rounds.begin() + static_cast<std::ptrdiff_t>(rounds.size() / 2);
+  std::ranges::nth_element(rounds, middle, {}, value);
+  return value(*middle);
+}
+
+double goodput_ratio(const OverloadRound& round) {
+  return round.goodput_per_second / round.peak_per_second;
+}
+
+double latency_ratio(const OverloadRound& round) {
+  return static_cast<double>(round.overload_p99.count()) /
+         static_cast<double>(round.idle_p99.count());
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::vector<OverloadRound>>> async_measure_overload(
+    CompletionQueuePump& pump, OverloadOptions options) {
+  Overload overload(pump, std::move(options));
+  co_return co_await overload.async_run();
+}
+
+std::string to_markdown(std::vector<OverloadRound> rounds) {
+  const auto microseconds = [](std::chrono::nanoseconds time) {
+    return std::chrono::duration<double, std::micro>(time).count();
+  };
+  const double peak = median_of(rounds, [](const auto& r) { return r.peak_per_second; });
+  const double offered = median_of(rounds, [](const auto& r) { return r.offered_per_second; });
+  const double goodput = median_of(rounds, [](const auto& r) { return r.goodput_per_second; });
+  const double refused = median_of(rounds, [](const auto& r) { return r.refused_per_second; });
+  const auto failed = median_of(rounds, [](const auto& r) { return r.failed; });
+  const double idle = microseconds(median_of(rounds, [](const auto& r) { return r.idle_p99; }));
+  const double busy = microseconds(median_of(rounds, [](const auto& r) { return r.overload_p99; }));
+  return fmt::format(
+      "| at twice the capacity, medians of {} rounds | | target |\n|---|---|---|\n"
+      "| steps done at the peak, per second | {:.0f} | |\n"
+      "| steps offered, per second | {:.0f} | |\n"
+      "| steps done, per second | {:.0f} | |\n"
+      "| steps refused, per second | {:.0f} | |\n"
+      "| steps that failed otherwise | {} | 0 |\n"
+      "| done / peak | {:.2f} | at least 0.90 |\n"
+      "| GetVersion p99 idle, us | {:.0f} | |\n"
+      "| GetVersion p99 overloaded, us | {:.0f} | |\n"
+      "| overloaded / idle | {:.1f} | under 50 |\n",
+      rounds.size(), peak, offered, goodput, refused, failed, median_of(rounds, goodput_ratio),
+      idle, busy, median_of(rounds, latency_ratio));
+}
+
+}  // namespace compiler_gym
