@@ -7,8 +7,6 @@
 #include <fstream>
 #include <utility>
 
-#include "sessions/llvm/child_process.h"
-
 namespace compiler_gym {
 namespace {
 
@@ -86,8 +84,8 @@ std::string command_line(const Command& command) {
   return line;
 }
 
-Result<std::chrono::nanoseconds> run_command(const Command& command, const CommandSetting& setting,
-                                             const std::stop_token& stop_token) {
+Result<ProcessResult> run_to_end(const Command& command, const CommandSetting& setting,
+                                 const std::stop_token& stop_token) {
   if (grpc::Status status =
           check_files(command, command.infile(), setting, "missing required file");
       !status.ok()) {
@@ -100,7 +98,13 @@ Result<std::chrono::nanoseconds> run_command(const Command& command, const Comma
   shell_command.environment["CC"] = setting.clang;
   shell_command.environment["IN"] = setting.bitcode_file().string();
   shell_command.timeout = timeout_of(command);
-  Result<ProcessResult> result = run_shell_command(shell_command, stop_token);
+  shell_command.max_output_in_bytes = setting.max_output_in_bytes;
+  return run_shell_command(shell_command, stop_token);
+}
+
+Result<std::chrono::nanoseconds> run_command(const Command& command, const CommandSetting& setting,
+                                             const std::stop_token& stop_token) {
+  const Result<ProcessResult> result = run_to_end(command, setting, stop_token);
   if (!result) {
     return result.error();
   }
@@ -113,6 +117,16 @@ Result<std::chrono::nanoseconds> run_command(const Command& command, const Comma
     return status;
   }
   return result->elapsed;
+}
+
+grpc::Status run_commands(const google::protobuf::RepeatedPtrField<Command>& commands,
+                          const CommandSetting& setting, const std::stop_token& stop_token) {
+  for (const Command& command : commands) {
+    if (const auto ran = run_command(command, setting, stop_token); !ran) {
+      return ran.error();
+    }
+  }
+  return grpc::Status::OK;
 }
 
 Command compile_only(const Command& build_command) {

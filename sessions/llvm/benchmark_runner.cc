@@ -5,21 +5,6 @@
 #include "sessions/llvm/clang_path.h"
 
 namespace compiler_gym {
-namespace {
-
-using Commands = google::protobuf::RepeatedPtrField<Command>;
-
-grpc::Status run_all(const Commands& commands, const CommandSetting& setting,
-                     const std::stop_token& stop_token) {
-  for (const Command& command : commands) {
-    if (const auto ran = run_command(command, setting, stop_token); !ran) {
-      return ran.error();
-    }
-  }
-  return grpc::Status::OK;
-}
-
-}  // namespace
 
 BenchmarkRunner::BenchmarkRunner(const BenchmarkDynamicConfig& config, ClangPath& clang,
                                  boost::filesystem::path scratch_parent)
@@ -48,7 +33,7 @@ Result<std::vector<std::chrono::nanoseconds>> BenchmarkRunner::run(
   if (!where) {
     return where.error();
   }
-  if (grpc::Status status = run_all(config_.pre_run_cmd(), *where, stop_token); !status.ok()) {
+  if (grpc::Status status = run_commands(config_.pre_run_cmd(), *where, stop_token); !status.ok()) {
     return status;
   }
   std::vector<std::chrono::nanoseconds> times;
@@ -61,7 +46,8 @@ Result<std::vector<std::chrono::nanoseconds>> BenchmarkRunner::run(
       times.push_back(*ran);
     }
   }
-  if (grpc::Status status = run_all(config_.post_run_cmd(), *where, stop_token); !status.ok()) {
+  if (grpc::Status status = run_commands(config_.post_run_cmd(), *where, stop_token);
+      !status.ok()) {
     return status;
   }
   return times;

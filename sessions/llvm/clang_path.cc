@@ -1,6 +1,5 @@
 #include "sessions/llvm/clang_path.h"
 
-#include <llvm/Config/llvm-config.h>
 #include <unistd.h>
 
 #include <boost/filesystem.hpp>
@@ -48,9 +47,9 @@ std::string what_is_wrong_with(const fs::path& candidate) {
   if (!version.has_value()) {
     return "does not tell its version";
   }
-  if (*version < LLVM_VERSION_MAJOR) {
+  if (*version < COMPILER_GYM_LLVM_VERSION_MAJOR) {
     return "is version " + std::to_string(*version) + ", which can't read the bitcode of " +
-           std::to_string(LLVM_VERSION_MAJOR);
+           std::to_string(COMPILER_GYM_LLVM_VERSION_MAJOR);
   }
   return "";
 }
