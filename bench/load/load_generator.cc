@@ -132,6 +132,16 @@ grpc::Status LoadGenerator::resolve_spaces(const GetSpacesReply& spaces) {
     }
     observation_spaces_.push_back(*index);
   }
+  if (validator_) {
+    const Result<int> index = find_observation_space(spaces, "Bitcode");
+    if (!index) {
+      return index.error();
+    }
+    bitcode_space_ = *index;
+    if (auto names = action_names(spaces.action_space_list(action_space_)); names) {
+      action_names_ = *std::move(names);
+    }
+  }
   return grpc::Status::OK;
 }
 
@@ -142,6 +152,12 @@ asio::awaitable<grpc::Status> LoadGenerator::add_benchmarks() {
     Benchmark& benchmark = *request.add_benchmark();
     benchmark.set_uri("benchmark://compiler_gym-load/" + name);
     benchmark.mutable_program()->set_contents(std::move(contents));
+    if (options_.dynamic_config.has_build_cmd()) {
+      *benchmark.mutable_dynamic_config() = options_.dynamic_config;
+    }
+    if (validator_) {
+      validated_benchmarks_[benchmark.uri()] = benchmark;
+    }
     uris.push_back(benchmark.uri());
   };
   for (const boost::filesystem::path& path : options_.benchmark_files) {
@@ -157,6 +173,8 @@ asio::awaitable<grpc::Status> LoadGenerator::add_benchmarks() {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].client = clients_[i % clients_.size()].get();
     slots_[i].benchmark_uri = uris[i % uris.size()];
+    const auto validated = validated_benchmarks_.find(slots_[i].benchmark_uri);
+    slots_[i].validated = validated == validated_benchmarks_.end() ? nullptr : &validated->second;
   }
   if (request.benchmark().empty()) {
     co_return grpc::Status::OK;
@@ -189,9 +207,9 @@ asio::awaitable<void> LoadGenerator::end_all_sessions() {
   const auto end_some = [&](int) -> asio::awaitable<void> {
     while (next < slots_.size()) {
       Slot& slot = slots_[next++];
-      if (slot.session_id) {
+      if (slot.session) {
         // What comes of it is of no interest any more: the measurement is over.
-        co_await end(slot, *std::exchange(slot.session_id, std::nullopt), Due());
+        co_await retire(slot, *std::exchange(slot.session, std::nullopt), Due());
       }
     }
   };
@@ -323,7 +341,7 @@ asio::awaitable<bool> LoadGenerator::perform(Operation operation, Due due) {
 }
 
 asio::awaitable<grpc::Status> LoadGenerator::perform_on(Slot& slot, Operation operation, Due due) {
-  if (!slot.session_id) {  // lost by an earlier failure
+  if (!slot.session) {  // lost by an earlier failure
     const grpc::Status status = co_await start(slot, due.from_now());
     if (!status.ok()) {
       co_return status;
@@ -335,40 +353,47 @@ asio::awaitable<grpc::Status> LoadGenerator::perform_on(Slot& slot, Operation op
   if (operation == Operation::kFork) {
     co_return co_await fork(slot, due);
   }
-  const std::int64_t before = *std::exchange(slot.session_id, std::nullopt);
+  Session before = *std::exchange(slot.session, std::nullopt);
   if (operation == Operation::kStart) {
     const grpc::Status status = co_await start(slot, due);
-    const grpc::Status ended = co_await end(slot, before, due.from_now());
+    const grpc::Status ended = co_await retire(slot, std::move(before), due.from_now());
     co_return status.ok() ? ended : status;
   }
-  const grpc::Status ended = co_await end(slot, before, due);
+  const grpc::Status ended = co_await retire(slot, std::move(before), due);
   const grpc::Status status = co_await start(slot, due.from_now());
   co_return status.ok() ? ended : status;
 }
 
 asio::awaitable<grpc::Status> LoadGenerator::step(Slot& slot, Due due) {
   StepRequest request;
-  request.set_session_id(*slot.session_id);
+  request.set_session_id(slot.session->id);
+  std::vector<std::int64_t> actions;
   for (int i = 0; i < options_.actions_per_step; ++i) {
     const auto action =
         static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(action_count_));
     request.add_action()->set_int64_value(action);
+    actions.push_back(action);
   }
   request.mutable_observation_space()->Assign(observation_spaces_.begin(),
                                               observation_spaces_.end());
   const Result<StepReply> reply = co_await slot.client->step(std::move(request), call_options_);
   const grpc::Status status = reply ? grpc::Status::OK : reply.error();
   record(Rpc::kStep, due, status);
-  if (!leaves_session_usable(status) || (reply && reply->end_of_session())) {
+  if (slot.validated != nullptr) {
+    slot.session->actions.insert(slot.session->actions.end(), actions.begin(), actions.end());
+  }
+  if (!leaves_session_usable(status)) {
     // A best effort: the session may well be gone already.
-    co_await end(slot, *std::exchange(slot.session_id, std::nullopt), due.from_now());
+    co_await end(slot, std::exchange(slot.session, std::nullopt)->id, due.from_now());
+  } else if (reply && reply->end_of_session()) {
+    co_await retire(slot, *std::exchange(slot.session, std::nullopt), due.from_now());
   }
   co_return status;
 }
 
 asio::awaitable<grpc::Status> LoadGenerator::fork(Slot& slot, Due due) {
   ForkSessionRequest request;
-  request.set_session_id(*slot.session_id);
+  request.set_session_id(slot.session->id);
   const Result<ForkSessionReply> reply =
       co_await slot.client->fork_session(std::move(request), call_options_);
   const grpc::Status status = reply ? grpc::Status::OK : reply.error();
@@ -376,8 +401,9 @@ asio::awaitable<grpc::Status> LoadGenerator::fork(Slot& slot, Due due) {
   if (!status.ok()) {
     co_return status;
   }
-  const std::int64_t parent = *std::exchange(slot.session_id, reply->session_id());
-  co_return co_await end(slot, parent, due.from_now());
+  Session child{reply->session_id(), slot.session->actions};
+  Session parent = *std::exchange(slot.session, std::move(child));
+  co_return co_await retire(slot, std::move(parent), due.from_now());
 }
 
 asio::awaitable<grpc::Status> LoadGenerator::start(Slot& slot, Due due) {
@@ -389,9 +415,41 @@ asio::awaitable<grpc::Status> LoadGenerator::start(Slot& slot, Due due) {
   const grpc::Status status = reply ? grpc::Status::OK : reply.error();
   record(Rpc::kStartSession, due, status);
   if (reply) {
-    slot.session_id = reply->session_id();
+    slot.session = Session{reply->session_id()};
   }
   co_return status;
+}
+
+/// Ends a session that is in order, and validates it before if that is asked for.
+asio::awaitable<grpc::Status> LoadGenerator::retire(Slot& slot, Session session, Due due) {
+  const std::int64_t session_id = session.id;
+  if (slot.validated != nullptr) {
+    co_await validate(slot, std::move(session));
+    due = due.from_now();
+  }
+  co_return co_await end(slot, session_id, due);
+}
+
+asio::awaitable<void> LoadGenerator::validate(const Slot& slot, Session session) {
+  StepRequest request;
+  request.set_session_id(session.id);
+  request.add_observation_space(bitcode_space_);
+  Result<StepReply> reply = co_await slot.client->step(std::move(request), call_options_);
+  Validation validation;
+  if (!reply) {
+    validation.reason = in_context("Step", reply.error()).error_message();
+  } else if (reply->observation_size() != 1) {
+    validation.reason = "the service did not answer with the observation 'Bitcode'";
+  } else {
+    std::string& bitcode = *reply->mutable_observation(0)->mutable_byte_tensor()->mutable_value();
+    validation = co_await validator_(*slot.validated, std::move(bitcode));
+  }
+  std::vector<std::string> actions;
+  for (const std::int64_t action : session.actions) {
+    const auto index = static_cast<std::size_t>(action);
+    actions.push_back(index < action_names_.size() ? action_names_[index] : std::to_string(action));
+  }
+  result_.validations[slot.benchmark_uri].record(std::move(validation), std::move(actions));
 }
 
 asio::awaitable<grpc::Status> LoadGenerator::end(Slot& slot, std::int64_t session_id, Due due) {

@@ -4,18 +4,22 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "bench/client/service_client.h"
 #include "bench/load/load_options.h"
 #include "bench/load/load_result.h"
 #include "bench/load/poisson_arrivals.h"
+#include "bench/validate/validation.h"
 #include "core/clock.h"
 #include "core/completion_queue_pump.h"
 #include "core/status.h"
+#include "proto/compiler_gym_service.pb.h"
 
 namespace compiler_gym {
 
@@ -46,6 +50,14 @@ class LoadGenerator {
     observer_ = std::move(observer);
   }
 
+  /// Compares what a session has made of a benchmark, as bitcode, with the benchmark.
+  using Validator =
+      std::function<boost::asio::awaitable<Validation>(const Benchmark&, std::string bitcode)>;
+
+  /// From then on, sessions on `benchmark_files` are validated before they are ended. Neither that
+  /// nor the call that gets the bitcode is measured, but both take time that nothing else gets.
+  void validate_with(Validator validator) { validator_ = std::move(validator); }
+
   /// Opens the sessions, warms up, measures, and ends the sessions.
   [[nodiscard]] boost::asio::awaitable<Result<LoadResult>> async_run();
 
@@ -53,10 +65,16 @@ class LoadGenerator {
   void interrupt();
 
  private:
+  struct Session {
+    std::int64_t id = 0;
+    std::vector<std::int64_t> actions{};  // so far, if it is going to be validated
+  };
+
   struct Slot {
     ServiceClient* client = nullptr;
-    std::optional<std::int64_t> session_id;
+    std::optional<Session> session;
     std::string benchmark_uri;
+    const Benchmark* validated = nullptr;  // if its sessions are validated: what they start from
   };
 
   /// Since when a call counts, and whether it counts at all.
@@ -87,7 +105,9 @@ class LoadGenerator {
   [[nodiscard]] Awaitable<grpc::Status> step(Slot& slot, Due due);
   [[nodiscard]] Awaitable<grpc::Status> fork(Slot& slot, Due due);
   [[nodiscard]] Awaitable<grpc::Status> start(Slot& slot, Due due);
+  [[nodiscard]] Awaitable<grpc::Status> retire(Slot& slot, Session session, Due due);
   [[nodiscard]] Awaitable<grpc::Status> end(Slot& slot, std::int64_t session_id, Due due);
+  [[nodiscard]] Awaitable<void> validate(const Slot& slot, Session session);
   void record(Rpc rpc, Due due, const grpc::Status& status);
   void report_progress();
   void stop();
@@ -98,6 +118,7 @@ class LoadGenerator {
   const LoadOptions options_;
   const CallOptions call_options_;
   std::function<void(const LoadProgress&)> observer_;
+  Validator validator_;
 
   std::vector<std::unique_ptr<ServiceClient>> clients_;
   std::vector<Slot> slots_;
@@ -106,7 +127,10 @@ class LoadGenerator {
   PoissonArrivals arrivals_;
   int action_space_ = 0;
   std::int64_t action_count_ = 0;
+  std::vector<std::string> action_names_;  // if needed and there are any
   std::vector<int> observation_spaces_;
+  int bitcode_space_ = 0;
+  std::map<std::string, Benchmark> validated_benchmarks_;  // by URI
 
   Clock::time_point load_began_;
   Clock::time_point measure_from_;

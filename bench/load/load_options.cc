@@ -1,6 +1,7 @@
 #include "bench/load/load_options.h"
 
 #include <limits>
+#include <utility>
 
 #include "bench/tool/flag_parser.h"
 
@@ -58,6 +59,17 @@ FlagParser describe() {
   flags.add("action_space", "NAME", "action space, by name (default: the first)");
   flags.add("observation", "NAME",
             "observation space to compute in each Step; may be given several times");
+
+  flags.add_heading("Validation");
+  flags.add_switch(
+      "validate",
+      "before a session ends, build and run its program as it was and as it is now, and "
+      "compare; exit with status 3 if any is not validated. Takes its share of the "
+      "machine: rates are lower than without");
+  flags.add("build_command", "TEXT (=$CC $IN -o program -lm)",
+            "builds the file `program` of the bitcode $IN");
+  flags.add("run_command", "TEXT (=./program)", "runs it");
+  flags.add("run_timeout_seconds", "N (=60)", "of each run");
 
   flags.add_heading("Output");
   flags.add("json", "FILE", "write the result as JSON; `-` is stdout, instead of the text");
@@ -147,6 +159,36 @@ void read_server(FlagParser& flags, LoadCommand& command) {
   }
 }
 
+Command shell_command(std::string line, int timeout_seconds) {
+  Command command;
+  command.add_argument(std::move(line));
+  command.set_timeout_seconds(timeout_seconds);
+  return command;
+}
+
+void read_validation(FlagParser& flags, LoadCommand& command) {
+  command.validate = flags.has("validate");
+  for (const char* of_validation : {"build_command", "run_command", "run_timeout_seconds"}) {
+    if (!command.validate && flags.has(of_validation)) {
+      flags.fail("flag '" + std::string(of_validation) + "' is for --validate");
+    }
+  }
+  if (!command.validate) {
+    return;
+  }
+  if (command.load.benchmark_files.empty()) {
+    flags.fail("flag 'validate' needs a program to compare with: flag 'benchmark'");
+  }
+  constexpr int kBuildTimeout = 60;
+  int run_timeout = 60;
+  flags.read("run_timeout_seconds", run_timeout, 1, 86'400);
+  BenchmarkDynamicConfig& config = command.load.dynamic_config;
+  *config.mutable_build_cmd() =
+      shell_command(flags.text("build_command", "$CC $IN -o program -lm"), kBuildTimeout);
+  config.mutable_build_cmd()->add_outfile("program");
+  *config.mutable_run_cmd() = shell_command(flags.text("run_command", "./program"), run_timeout);
+}
+
 }  // namespace
 
 Result<LoadCommand> parse_load_command(int argc, const char* const* argv) {
@@ -166,6 +208,7 @@ Result<LoadCommand> parse_load_command(int argc, const char* const* argv) {
     command.load.benchmark_files.emplace_back(file);
   }
   command.load.benchmark_uris = flags.texts("benchmark_uri");
+  read_validation(flags, command);
   command.json = flags.text("json");
   if (!flags.status().ok()) {
     return flags.status();

@@ -13,6 +13,7 @@
 #include "bench/client/client_credentials.h"
 #include "bench/load/operation_mix.h"
 #include "core/status.h"
+#include "proto/compiler_gym_service.pb.h"
 
 namespace compiler_gym {
 
@@ -46,6 +47,8 @@ struct LoadOptions {
   std::vector<std::string> observation_spaces;
   /// Files whose contents are sent as programs, for the sessions in turn.
   std::vector<boost::filesystem::path> benchmark_files;
+  /// How these are built and run, sent with them; nothing of it if they are not to be.
+  BenchmarkDynamicConfig dynamic_config;
   /// URIs that the service knows already.
   std::vector<std::string> benchmark_uris;
 
@@ -64,6 +67,8 @@ struct LoadCommand {
   /// A service to start instead of using `load.target`, and its arguments.
   boost::filesystem::path serve;
   std::vector<std::string> serve_arguments;
+  /// Whether sessions are checked before they end.
+  bool validate = false;
   /// Where the result goes as JSON; `-` is stdout, instead of the text.
   std::string json;
   /// Not to run, but to print this text.

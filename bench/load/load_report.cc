@@ -1,6 +1,7 @@
 // The two forms in which a load's result is given: JSON for programs, a table for people.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <boost/json/src.hpp>  // all of Boost.JSON, whose library is then not needed
 #include <sstream>
@@ -71,6 +72,24 @@ json::object describe(const RpcResult& rpc, const LoadResult& result) {
   return object;
 }
 
+json::object describe(const ValidationResult& validation) {
+  json::object verdicts;
+  for (std::size_t i = 0; i < kVerdictCount; ++i) {
+    if (validation.counts[i] > 0) {
+      verdicts[to_string(static_cast<Verdict>(i))] = validation.counts[i];
+    }
+  }
+  json::object object{{"sessions", validation.count()}, {"verdicts", std::move(verdicts)}};
+  if (validation.validated() < validation.count()) {
+    const Validation& failure = validation.first_failure;
+    object["first_failure"] = {{"verdict", to_string(failure.verdict)},
+                               {"reason", failure.reason},
+                               {"actions", json::array(validation.actions_to_failure.begin(),
+                                                       validation.actions_to_failure.end())}};
+  }
+  return object;
+}
+
 /// Boost.JSON writes without line breaks, and 300 as 3E2.
 void indent(const json::value& value, const std::string& margin, std::ostream& out) {
   if (const double* number = value.if_double()) {
@@ -89,6 +108,28 @@ void indent(const json::value& value, const std::string& margin, std::ostream& o
     separator = ",\n";
   }
   out << '\n' << margin << '}';
+}
+
+std::string validations_to_text(const LoadResult& result) {
+  constexpr std::size_t kMaxReason = 90;
+  std::string text = "\nValidation: the programs of sessions, compared with before optimisation\n";
+  for (const auto& [uri, validation] : result.validations) {
+    text += "  " + uri + "\n   ";
+    for (std::size_t i = 0; i < kVerdictCount; ++i) {
+      if (validation.counts[i] > 0) {
+        text += fmt::format(" {} {}", to_string(static_cast<Verdict>(i)), validation.counts[i]);
+      }
+    }
+    text += '\n';
+    if (validation.validated() < validation.count()) {
+      const Validation& failure = validation.first_failure;
+      text += fmt::format("    the first that is not, after {} actions (--json lists them): {}\n",
+                          validation.actions_to_failure.size(), to_string(failure.verdict));
+      const std::size_t line = std::min(failure.reason.find('\n'), kMaxReason);
+      text += "      " + failure.reason.substr(0, line) + '\n';
+    }
+  }
+  return text;
 }
 
 std::string format_latency(std::chrono::nanoseconds time) {
@@ -117,6 +158,14 @@ std::string to_json(const LoadOptions& options, const LoadResult& result) {
                       {"operations_per_second", result.per_second(result.operations)},
                       {"rpcs", std::move(rpcs)},
                       {"client", {{"cpu_seconds", seconds(result.client_cpu)}}}};
+  if (!result.validations.empty()) {
+    json::object validations;
+    for (const auto& [uri, validation] : result.validations) {
+      validations[uri] = describe(validation);
+    }
+    object["validation"] = {{"all_validated", result.all_validated()},
+                            {"benchmarks", std::move(validations)}};
+  }
   if (result.server) {
     const ServerResult& server = *result.server;
     object["server"] = {{"pid", server.pid},
@@ -169,6 +218,9 @@ std::string to_text(const LoadOptions& options, const LoadResult& result) {
   }
   if (!errors.empty()) {
     text += "\nErrors\n" + errors;
+  }
+  if (!result.validations.empty()) {
+    text += validations_to_text(result);
   }
   text += fmt::format("\nclient: {:.2f} s CPU\n", seconds(result.client_cpu));
   if (result.server) {

@@ -1,6 +1,8 @@
 #include "bench/load/load_result.h"
 
+#include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace compiler_gym {
 
@@ -25,6 +27,24 @@ std::uint64_t RpcResult::error_count() const {
   return std::accumulate(
       errors.begin(), errors.end(), std::uint64_t{0},
       [](std::uint64_t sum, const auto& code_and_count) { return sum + code_and_count.second; });
+}
+
+void ValidationResult::record(Validation validation, std::vector<std::string> actions) {
+  if (validation.verdict != Verdict::kValidated && validated() == count()) {
+    first_failure = validation;
+    actions_to_failure = std::move(actions);
+  }
+  ++counts[static_cast<std::size_t>(validation.verdict)];
+}
+
+std::uint64_t ValidationResult::count() const {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+bool LoadResult::all_validated() const {
+  return !validations.empty() && std::ranges::all_of(validations, [](const auto& uri_and_result) {
+    return uri_and_result.second.validated() == uri_and_result.second.count();
+  });
 }
 
 std::uint64_t LoadResult::call_count() const {

@@ -10,10 +10,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bench/client/process_usage.h"
 #include "bench/load/latency_histogram.h"
 #include "bench/load/load_options.h"
+#include "bench/validate/validation.h"
 #include "core/status.h"
 
 namespace compiler_gym {
@@ -45,6 +47,21 @@ struct ServerResult {
   ProcessUsage usage;
 };
 
+/// What became of the programs of the sessions on one benchmark.
+struct ValidationResult {
+  /// Sessions, by verdict.
+  std::array<std::uint64_t, kVerdictCount> counts{};
+  /// Of the first session that was not validated, and the names of the actions that made it so.
+  Validation first_failure;
+  std::vector<std::string> actions_to_failure;
+
+  void record(Validation validation, std::vector<std::string> actions);
+  [[nodiscard]] std::uint64_t validated() const {
+    return counts[static_cast<std::size_t>(Verdict::kValidated)];
+  }
+  [[nodiscard]] std::uint64_t count() const;
+};
+
 struct LoadResult {
   std::string service_version;
   std::string compiler_version;
@@ -52,6 +69,8 @@ struct LoadResult {
   std::chrono::nanoseconds elapsed{0};
   std::uint64_t operations = 0;
   std::array<RpcResult, kRpcCount> rpcs;
+  /// By benchmark URI; empty if nothing was to be validated.
+  std::map<std::string, ValidationResult> validations;
   std::chrono::microseconds client_cpu{0};
   std::optional<ServerResult> server;
   /// How the service ended, if it was started for this.
@@ -63,6 +82,8 @@ struct LoadResult {
     return rpcs[static_cast<std::size_t>(rpc)];
   }
   [[nodiscard]] std::uint64_t call_count() const;
+  /// False as well if there was nothing to validate.
+  [[nodiscard]] bool all_validated() const;
   [[nodiscard]] double per_second(std::uint64_t count) const;
 };
 

@@ -1,10 +1,13 @@
 // compiler_gym-load: puts load on a compiler service and reports what it measured.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <string>
+#include <thread>
 #include <utility>
 
 #include "bench/client/client_loop.h"
@@ -14,6 +17,9 @@
 #include "bench/load/load_result.h"
 #include "bench/tool/progress_line.h"
 #include "core/status.h"
+#ifdef COMPILER_GYM_LOAD_CAN_VALIDATE
+#include "bench/validate/validator_pool.h"
+#endif
 
 namespace compiler_gym {
 namespace {
@@ -22,6 +28,7 @@ namespace asio = boost::asio;
 
 constexpr int kCouldNotRun = 1;
 constexpr int kBadCommandLine = 2;
+constexpr int kNotValidated = 3;
 
 /// Writes the JSON where it was asked for. False, with a message, if it cannot.
 bool write_result(const LoadCommand& command, const LoadResult& result) {
@@ -44,8 +51,33 @@ bool write_result(const LoadCommand& command, const LoadResult& result) {
   return true;
 }
 
-asio::awaitable<Result<LoadResult>> generate(CompletionQueuePump& pump, LoadOptions options) {
-  LoadGenerator generator(pump, std::move(options));
+#ifdef COMPILER_GYM_LOAD_CAN_VALIDATE
+Result<LoadGenerator::Validator> make_validator() {
+  auto pool = ValidatorPool::create(std::max(1U, std::thread::hardware_concurrency()));
+  if (!pool) {
+    return pool.error();
+  }
+  return LoadGenerator::Validator(
+      [pool = std::shared_ptr(*std::move(pool))](const Benchmark& benchmark, std::string bitcode) {
+        return pool->async_validate(benchmark, std::move(bitcode));
+      });
+}
+#else
+Result<LoadGenerator::Validator> make_validator() {
+  return failed_precondition("--validate is not in this program: it was built without LLVM");
+}
+#endif
+
+asio::awaitable<Result<LoadResult>> generate(CompletionQueuePump& pump,
+                                             const LoadCommand& command) {
+  LoadGenerator generator(pump, command.load);
+  if (command.validate) {
+    Result<LoadGenerator::Validator> validator = make_validator();
+    if (!validator) {
+      co_return validator.error();
+    }
+    generator.validate_with(*std::move(validator));
+  }
   ProgressLine line;
   generator.on_progress([&line](const LoadProgress& progress) {
     line.show(progress.fraction,
@@ -65,7 +97,7 @@ asio::awaitable<Result<LoadResult>> generate(CompletionQueuePump& pump, LoadOpti
 asio::awaitable<Result<LoadResult>> serve_and_generate(CompletionQueuePump& pump,
                                                        LoadCommand& command) {
   if (command.serve.empty()) {
-    co_return co_await generate(pump, command.load);
+    co_return co_await generate(pump, command);
   }
   ManagedServiceOptions options;
   options.binary = command.serve;
@@ -77,7 +109,7 @@ asio::awaitable<Result<LoadResult>> serve_and_generate(CompletionQueuePump& pump
   }
   command.load.target = (*service)->target();
   command.load.server_pid = (*service)->pid();
-  Result<LoadResult> result = co_await generate(pump, command.load);
+  Result<LoadResult> result = co_await generate(pump, command);
   const ProcessExit exit = co_await (*service)->async_stop();
   if (result) {
     result->server_exit = exit.describe();
@@ -101,7 +133,10 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "compiler_gym-load: {}\n", to_string(result.error()));
     return kCouldNotRun;
   }
-  return write_result(*command, *result) ? 0 : kCouldNotRun;
+  if (!write_result(*command, *result)) {
+    return kCouldNotRun;
+  }
+  return !command->validate || result->all_validated() ? 0 : kNotValidated;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "core/status.h"
 
@@ -45,6 +46,11 @@ void CountingService::lose_session_every(int count) {
   lose_every_ = count;
 }
 
+void CountingService::set_bitcode(std::string bitcode) {
+  const std::lock_guard lock(mutex_);
+  bitcode_ = std::move(bitcode);
+}
+
 grpc::Status CountingService::GetVersion(grpc::ServerContext* rpc_context, const GetVersionRequest*,
                                          GetVersionReply* reply) {
   note("GetVersion", *rpc_context);
@@ -63,6 +69,7 @@ grpc::Status CountingService::GetSpaces(grpc::ServerContext* rpc_context, const 
   }
   reply->add_observation_space_list()->set_name("count");
   reply->add_observation_space_list()->set_name("uri");
+  reply->add_observation_space_list()->set_name("Bitcode");
   return grpc::Status::OK;
 }
 
@@ -135,8 +142,12 @@ grpc::Status CountingService::Step(grpc::ServerContext* rpc_context, const StepR
   for (const int space : request->observation_space()) {
     if (space == 0) {
       reply->add_observation()->set_int64_value(session.actions);
-    } else {
+    } else if (space == 1) {
       reply->add_observation()->set_string_value(session.benchmark_uri);
+    } else {
+      ByteTensor& bytes = *reply->add_observation()->mutable_byte_tensor();
+      bytes.add_shape(static_cast<std::int64_t>(bitcode_.size()));
+      bytes.set_value(bitcode_);
     }
   }
   return grpc::Status::OK;

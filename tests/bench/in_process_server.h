@@ -16,8 +16,9 @@
 namespace compiler_gym::testing {
 
 /// Sessions that count their actions. One action space `counting` of three actions named `a`, `b`,
-/// `c` (any other is INVALID_ARGUMENT); observation spaces `count` (int64: actions so far) and
-/// `uri` (string: of the benchmark). Session 0 exists like any other, unknown ones are NOT_FOUND.
+/// `c` (any other is INVALID_ARGUMENT); observation spaces `count` (int64: actions so far), `uri`
+/// (string: of the benchmark) and `Bitcode` (bytes: see set_bitcode()). Session 0 exists like any
+/// other, unknown ones are NOT_FOUND.
 /// Threads: every member may be called from any thread.
 class CountingService final : public CompilerGymService::Service {
  public:
@@ -29,6 +30,9 @@ class CountingService final : public CompilerGymService::Service {
 
   /// From now on every `count`-th Step finds its session gone.
   void lose_session_every(int count);
+
+  /// What `Bitcode` is from now on.
+  void set_bitcode(std::string bitcode);
 
   /// The step action whose Step does not answer before its client has given up.
   static constexpr std::int64_t kHang = 1000;
@@ -65,6 +69,7 @@ class CountingService final : public CompilerGymService::Service {
   std::int64_t actions_applied_ = 0;
   int lose_every_ = 0;
   int steps_ = 0;
+  std::string bitcode_;
 };
 
 /// Serves a CountingService on a free TCP port and on a unix socket.

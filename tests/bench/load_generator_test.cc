@@ -16,8 +16,11 @@
 namespace compiler_gym {
 namespace {
 
+namespace fs = boost::filesystem;
 using namespace std::chrono_literals;
+using ::testing::AnyOf;
 using testing::CountingService;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using testing::InProcessServer;
 
@@ -157,8 +160,9 @@ TEST_F(LoadGeneratorTest, RefusesAnObservationTheServiceDoesNotHave) {
   options_.observation_spaces = {"runtime"};
   const auto result = run();
   ASSERT_FALSE(result);
-  EXPECT_EQ(to_string(result.error()),
-            "NOT_FOUND: the service has no observation space 'runtime'; it has count, uri");
+  EXPECT_EQ(
+      to_string(result.error()),
+      "NOT_FOUND: the service has no observation space 'runtime'; it has count, uri, Bitcode");
 }
 
 TEST_F(LoadGeneratorTest, RefusesAnActionSpaceTheServiceDoesNotHave) {
@@ -235,6 +239,113 @@ TEST_F(LoadGeneratorTest, TheJsonResultHasWhatAProgramNeeds) {
   EXPECT_EQ(json.at("server").at("pid").as_int64(), getpid());
   EXPECT_GT(json.at("server").at("peak_rss_bytes").to_number<std::uint64_t>(), 0);
   EXPECT_GE(json.at("server").at("cpu_seconds").as_double(), 0);
+}
+
+class ValidatingLoadTest : public LoadGeneratorTest {
+ protected:
+  ValidatingLoadTest() : file_(fs::temp_directory_path() / fs::unique_path()) {
+    std::ofstream(file_.string()) << "a program";
+    options_.benchmark_files = {file_};
+    options_.dynamic_config.mutable_build_cmd()->add_argument("build");
+    options_.operations = 20;
+    server_.service().set_bitcode("what became of it");
+  }
+  ~ValidatingLoadTest() override { fs::remove(file_); }
+
+  /// The first session's program is validated, those after it are not.
+  LoadResult run_validating() {
+    LoadGenerator generator(loop_.pump(), options_);
+    generator.validate_with([this](const Benchmark& benchmark, std::string bitcode) {
+      return verdict(benchmark, std::move(bitcode));
+    });
+    Result<LoadResult> result = loop_.run(generator.async_run());
+    EXPECT_TRUE(result) << to_string(result.error());
+    return result ? *std::move(result) : LoadResult();
+  }
+
+  boost::asio::awaitable<Validation> verdict(const Benchmark& benchmark, std::string bitcode) {
+    EXPECT_EQ(benchmark.program().contents(), "a program");
+    EXPECT_EQ(benchmark.dynamic_config().build_cmd().argument(0), "build");
+    EXPECT_EQ(bitcode, "what became of it");
+    EXPECT_GT(server_.service().session_count(), 0) << "it has not been ended yet";
+    co_return ++validated_ == 1 ? Validation{Verdict::kValidated, ""}
+                                : Validation{Verdict::kWrongOutput, "it prints\nnonsense"};
+  }
+
+  const std::string uri() const {
+    return "benchmark://compiler_gym-load/" + file_.filename().string();
+  }
+
+  const fs::path file_;
+  int validated_ = 0;
+};
+
+TEST_F(ValidatingLoadTest, EverySessionIsValidatedOnceBeforeItEnds) {
+  set_mix("step=2,start=1,fork=1,end=1");
+  const LoadResult result = run_validating();
+  const int sessions =
+      server_.service().calls("StartSession") + server_.service().calls("ForkSession");
+  EXPECT_EQ(validated_, sessions);
+  EXPECT_EQ(result.validations.at(uri()).count(), static_cast<std::uint64_t>(sessions));
+  EXPECT_EQ(result.validations.at(uri()).validated(), 1U);
+  EXPECT_EQ(server_.service().session_count(), 0);
+}
+
+TEST_F(ValidatingLoadTest, TheCallForTheBitcodeIsNotMeasured) {
+  const LoadResult result = run_validating();
+  EXPECT_EQ(result[Rpc::kStep].call_count(), 20U);
+  EXPECT_EQ(server_.service().calls("Step"), 20 + options_.sessions);
+}
+
+TEST_F(ValidatingLoadTest, TheFirstFailureHasItsActions) {
+  options_.sessions = 2;
+  options_.actions_per_step = 3;
+  const LoadResult result = run_validating();
+  EXPECT_FALSE(result.all_validated());
+  const ValidationResult& validation = result.validations.at(uri());
+  EXPECT_EQ(validation.first_failure.verdict, Verdict::kWrongOutput);
+  // Of 60 actions two sessions share; each has some.
+  EXPECT_GT(validation.actions_to_failure.size(), 0U);
+  EXPECT_LT(validation.actions_to_failure.size(), 60U);
+  EXPECT_THAT(validation.actions_to_failure, Each(AnyOf("a", "b", "c")));
+
+  const boost::json::value json = boost::json::parse(to_json(options_, result));
+  EXPECT_FALSE(json.at("validation").at("all_validated").as_bool());
+  const boost::json::value& benchmark = json.at("validation").at("benchmarks").at(uri());
+  EXPECT_EQ(benchmark.at("sessions").to_number<int>(), 2);
+  EXPECT_EQ(benchmark.at("verdicts").at("validated").to_number<int>(), 1);
+  EXPECT_EQ(benchmark.at("verdicts").at("wrong_output").to_number<int>(), 1);
+  EXPECT_EQ(benchmark.at("first_failure").at("reason").as_string(), "it prints\nnonsense");
+  EXPECT_EQ(benchmark.at("first_failure").at("actions").as_array().size(),
+            validation.actions_to_failure.size());
+  const std::string text = to_text(options_, result);
+  EXPECT_THAT(text, HasSubstr("    validated 1 wrong_output 1\n"));
+  EXPECT_THAT(text, HasSubstr("      it prints\n"));
+}
+
+TEST_F(ValidatingLoadTest, SessionsOnBenchmarksOfTheServiceAreNotValidated) {
+  Benchmark known;
+  known.set_uri("benchmark://known/one");
+  AddBenchmarkRequest request;
+  *request.add_benchmark() = known;
+  ServiceClient client(loop_.pump(), server_.tcp_target());
+  ASSERT_TRUE(loop_.run(client.add_benchmark(request)));
+  options_.benchmark_uris = {known.uri()};
+  const LoadResult result = run_validating();
+  EXPECT_EQ(result.validations.size(), 1U);
+  EXPECT_EQ(validated_, 2) << "every other session's";
+}
+
+TEST_F(ValidatingLoadTest, ASessionWhoseBitcodeCannotBeHadIsNotValidated) {
+  server_.service().lose_session_every(21);  // the first Step that validates
+  const LoadResult result = run_validating();
+  const ValidationResult& validation = result.validations.at(uri());
+  EXPECT_EQ(validation.counts[static_cast<std::size_t>(Verdict::kNotChecked)], 1U);
+  EXPECT_THAT(validation.first_failure.reason, HasSubstr("Session not found: "));
+}
+
+TEST_F(LoadGeneratorTest, WithNothingValidatedNotAllIsValidated) {
+  EXPECT_FALSE(run_ok().all_validated());
 }
 
 TEST_F(LoadGeneratorTest, TheTextFitsAHundredColumnsAndShowsErrors) {

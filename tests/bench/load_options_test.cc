@@ -76,6 +76,29 @@ TEST(LoadOptionsTest, ReadsEveryFlagInBothForms) {
   EXPECT_EQ(command->json, "-");
 }
 
+TEST(LoadOptionsTest, ValidationMakesBenchmarksRunnable) {
+  const auto plain = parse({"--target=a:1", "--benchmark=a.bc"});
+  EXPECT_FALSE(plain->validate);
+  EXPECT_FALSE(plain->load.dynamic_config.has_build_cmd());
+
+  const auto usual = parse({"--target=a:1", "--benchmark=a.bc", "--validate"});
+  ASSERT_TRUE(usual) << to_string(usual.error());
+  EXPECT_TRUE(usual->validate);
+  EXPECT_THAT(usual->load.dynamic_config.build_cmd().argument(),
+              ElementsAre("$CC $IN -o program -lm"));
+  EXPECT_THAT(usual->load.dynamic_config.build_cmd().outfile(), ElementsAre("program"));
+  EXPECT_THAT(usual->load.dynamic_config.run_cmd().argument(), ElementsAre("./program"));
+
+  const auto other =
+      parse({"--target=a:1", "--benchmark=a.bc", "--validate", "--run_command=./program 7",
+             "--build_command=$CC $IN -o program -lstdc++", "--run_timeout_seconds=5"});
+  ASSERT_TRUE(other) << to_string(other.error());
+  EXPECT_THAT(other->load.dynamic_config.build_cmd().argument(),
+              ElementsAre("$CC $IN -o program -lstdc++"));
+  EXPECT_THAT(other->load.dynamic_config.run_cmd().argument(), ElementsAre("./program 7"));
+  EXPECT_EQ(other->load.dynamic_config.run_cmd().timeout_seconds(), 5);
+}
+
 TEST(LoadOptionsTest, ANumberOfOperationsReplacesTheDurationUnlessBothAreGiven) {
   EXPECT_EQ(parse({"--target=a:1", "--operations=5"})->load.duration, std::nullopt);
   EXPECT_EQ(parse({"--target=a:1", "--operations=5", "--seconds=2"})->load.duration, 2s);
@@ -155,6 +178,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{"ArgumentsForNothing",
                        {"--target=a:1", "--serve_argument=x"},
                        "flag 'serve_argument' is for --serve"},
+        BadCommandLine{"NothingToValidate",
+                       {"--target=a:1", "--validate", "--benchmark_uri=a"},
+                       "flag 'validate' needs a program to compare with: flag 'benchmark'"},
+        BadCommandLine{"CommandForNothing",
+                       {"--target=a:1", "--benchmark=a.bc", "--run_command=./program"},
+                       "flag 'run_command' is for --validate"},
         BadCommandLine{"EmptyFileName",
                        {"--target=a:1", "--json="},
                        "flag 'json': its value is missing, or it takes none"}),
