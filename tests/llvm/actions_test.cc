@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 #include <llvm/Passes/PassBuilder.h>
 
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tests/llvm/test_modules.h"
 
 namespace compiler_gym {
 namespace {
@@ -52,6 +56,19 @@ TEST(ActionSpacesTest, AreInTheirOrder) {
     names.push_back(space.name);
   }
   EXPECT_THAT(names, testing::ElementsAre("PassesAll", "NewPM", "Pipelines"));
+}
+
+// All of CompilerGym's names at their numbers, which is how clients, and what they have learnt, name
+// an action.
+TEST(PassesAllTest, HasCompilerGymsFlagsInItsOrder) {
+  std::istringstream published(read_file(COMPILER_GYM_TEST_DATA "/passes_all_flags.txt"));
+  const std::vector<std::string> expected(std::istream_iterator<std::string>(published), {});
+  ASSERT_EQ(expected.size(), 124U);
+  std::vector<std::string> flags;
+  for (const LlvmAction& action : passes_all_actions()) {
+    flags.emplace_back(action.flag);
+  }
+  EXPECT_EQ(flags, expected);
 }
 
 // Rows whose position published results depend on, and one of each way in which LLVM 19 differs.

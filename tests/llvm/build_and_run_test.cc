@@ -87,6 +87,31 @@ TEST_F(BuildAndRunTest, AFileOutsideIsMadeWhenTheSessionStarts) {
   EXPECT_TRUE(boost::filesystem::exists(outside));
 }
 
+// An observation is computed once for a state of the module, and a baseline once for a benchmark:
+// each line of `builds` is one build.
+TEST_F(BuildAndRunTest, SizesAreMeasuredOncePerStateAndBaselinesOncePerBenchmark) {
+  const std::string builds = (directory_ / "builds").string();
+  std::shared_ptr<Benchmark> benchmark = buildable();
+  Command& build = *benchmark->mutable_dynamic_config()->mutable_build_cmd();
+  build.set_argument(0, "echo >>" + builds + "; $CC");
+  const auto session = start(benchmark);
+  const auto another = start(benchmark);
+  const auto builds_of = [&](LlvmSession& observed, const char* name) {
+    const auto before = read_file(builds).size();
+    static_cast<void>(number(observed, name));
+    return read_file(builds).size() - before;
+  };
+  EXPECT_EQ(builds_of(*session, "TextSizeOz"), 1U);
+  EXPECT_EQ(builds_of(*another, "TextSizeOz"), 0U);
+  EXPECT_EQ(builds_of(*session, "TextSizeBytes"), 1U);
+  EXPECT_EQ(builds_of(*session, "TextSizeBytes"), 0U);
+  EXPECT_TRUE(apply(*session, "-mem2reg"));
+  EXPECT_EQ(builds_of(*session, "TextSizeBytes"), 1U) << "the module is another one";
+  EXPECT_FALSE(apply(*session, "-mem2reg"));
+  EXPECT_EQ(builds_of(*session, "TextSizeBytes"), 0U) << "the module is the same";
+  EXPECT_EQ(builds_of(*session, "TextSizeOz"), 0U);
+}
+
 TEST_F(BuildAndRunTest, ABuildCommandThatFailsKeepsTheSessionFromStarting) {
   std::shared_ptr<Benchmark> benchmark = buildable();
   Command& build = *benchmark->mutable_dynamic_config()->mutable_build_cmd();

@@ -4,9 +4,13 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 #include <llvm/ADT/StringExtras.h>
+#include <llvm/IR/Module.h>
 #include <llvm/Support/SHA1.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <map>
+#include <memory>
 #include <string>
 
 #include "sessions/llvm/ir_module.h"
@@ -54,6 +58,38 @@ TEST_F(LlvmSessionTest, ActionSpacesAreCommandLines) {
   EXPECT_EQ(flags.name(103), "-mem2reg");
 }
 
+// Whatever a client asks for has the type that the space announces.
+TEST_F(LlvmSessionTest, ObservationsAreOfTheTypesOfTheirSpaces) {
+  auto benchmark = std::make_shared<Benchmark>(
+      *make_benchmark("benchmark://user-v0/sorting", start_bitcode("sorting")));
+  BenchmarkDynamicConfig& config = *benchmark->mutable_dynamic_config();
+  config.mutable_build_cmd()->add_argument("$CC $IN -o program -lm");
+  config.mutable_build_cmd()->add_outfile("program");
+  config.mutable_run_cmd()->add_argument("./program");
+  const auto session = start(benchmark);
+  const std::map<Space::ValueCase, Event::ValueCase> types{
+      {Space::kStringValue, Event::kStringValue},   {Space::kByteSequence, Event::kByteTensor},
+      {Space::kInt64Box, Event::kInt64Tensor},      {Space::kInt64Value, Event::kInt64Value},
+      {Space::kBooleanValue, Event::kBooleanValue}, {Space::kDoubleSequence, Event::kDoubleTensor}};
+  for (const ObservationSpace& space : session->getObservationSpaces()) {
+    const Event event = observe(*session, space.name());
+    Event::ValueCase type = types.at(space.space().value_case());
+    // Announced as text, as CompilerGym does, and sent as what it is the text of.
+    if (space.name() == "Programl" || space.name() == "ProgramlJson" || space.name() == "CpuInfo") {
+      type = Event::kAnyValue;
+    } else if (space.name() == "LexedIr") {
+      type = Event::kEventDict;
+    }
+    EXPECT_EQ(event.value_case(), type) << space.name();
+  }
+  const Event lexed = observe(*session, "LexedIr");
+  const auto& tokens = lexed.event_dict().event();
+  EXPECT_EQ(tokens.at("token_id").value_case(), Event::kInt64Tensor);
+  for (const char* name : {"token_kind", "token_category", "token_value"}) {
+    EXPECT_EQ(tokens.at(name).value_case(), Event::kStringTensor) << name;
+  }
+}
+
 TEST_F(LlvmSessionTest, EachActionSpaceHasItsOwnActions) {
   bool had_effect = false;
   const auto pipelines = start(crc32_benchmark(), "Pipelines");
@@ -70,6 +106,47 @@ TEST_F(LlvmSessionTest, StartsFromAFile) {
   benchmark->set_uri("benchmark://file");
   benchmark->mutable_program()->set_uri("file:///" + crc32_path());
   EXPECT_EQ(number(*start(benchmark), "IrInstructionCount"), 242);
+}
+
+// How a program is given, and what keeps it from being used. Clients look for these texts.
+TEST_F(LlvmSessionTest, ProgramsThatCannotBeUsedAreRefusedInTheWordsClientsKnow) {
+  const std::string empty = (directory_ / "empty.bc").string();
+  const std::ofstream file(empty);
+  const std::string missing = (directory_ / "missing.bc").string();
+  const struct {
+    std::string uri;
+    grpc::StatusCode code;
+    std::string message;
+  } rows[] = {
+      {"https://example.com/program.bc", grpc::StatusCode::INVALID_ARGUMENT,
+       "Invalid benchmark data URI. Only the file:/// scheme is supported: "
+       "\"https://example.com/program.bc\""},
+      {"file:///" + missing, grpc::StatusCode::NOT_FOUND, "File not found: \"" + missing + "\""},
+      {"file:///" + empty, grpc::StatusCode::INVALID_ARGUMENT, "File is empty: \"" + empty + "\""},
+      {"file:///" + directory_.string(), grpc::StatusCode::INVALID_ARGUMENT,
+       "Error reading file: \"" + directory_.string() + "\": not a regular file"},
+  };
+  for (const auto& row : rows) {
+    auto benchmark = std::make_shared<Benchmark>();
+    benchmark->set_uri("benchmark://new");
+    benchmark->mutable_program()->set_uri(row.uri);
+    const grpc::Status status = start_error(benchmark);
+    EXPECT_EQ(status.error_code(), row.code) << row.uri;
+    EXPECT_EQ(status.error_message(), row.message);
+  }
+  auto nothing = std::make_shared<Benchmark>();
+  nothing->set_uri("benchmark://new");
+  EXPECT_EQ(start_error(nothing).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(start_error(nothing).error_message(), StartsWith("No program set in Benchmark:"));
+}
+
+TEST_F(LlvmSessionTest, AModuleThatBreaksTheRulesIsDataLossFromTheStart) {
+  IrModule module = parse_module(crc32_bitcode());
+  module->getFunction("main")->addFnAttr(llvm::Attribute::ZExt);
+  const grpc::Status status =
+      start_error(make_benchmark("benchmark://new", write_bitcode(*module)));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_THAT(status.error_message(), StartsWith("Failed to verify module: "));
 }
 
 TEST_F(LlvmSessionTest, UnparsableBitcodeIsRefusedByItsUri) {
@@ -115,6 +192,14 @@ TEST_F(LlvmSessionTest, ActionTellsWhetherItHadAnEffect) {
   EXPECT_FALSE(apply(*session, "-mem2reg"));
   EXPECT_TRUE(apply(*session, "-gvn"));
   EXPECT_FALSE(apply(*session, "-loop-reroll"));
+  EXPECT_TRUE(apply(*start(crc32_benchmark()), "-gvn")) << "clients' tests want that";
+}
+
+TEST_F(LlvmSessionTest, Mem2regChangesTheHash) {
+  const auto session = start(crc32_benchmark());
+  const std::string before = sha1(*session);
+  apply(*session, "-mem2reg");
+  EXPECT_NE(sha1(*session), before);
 }
 
 // The passes whose own answer is not to be trusted: each changes something here, once.
@@ -246,6 +331,11 @@ TEST_F(LlvmSessionTest, BaselineOptimisationsChangeTheModuleOnce) {
     EXPECT_EQ(number(*session, "IrInstructionCount"), number(*session, name));
     EXPECT_EQ(sha1(*fork(*session)), sha1(*session));
   }
+  const std::string bare = assemble("define void @f() norecurse nounwind { ret void }");
+  const auto small = start(make_benchmark("benchmark://bare", bare));
+  static_cast<void>(parameter(*small, "llvm.apply_baseline_optimizations", "-Oz"));
+  EXPECT_EQ(parameter(*small, "llvm.apply_baseline_optimizations", "-Oz"), "0");
+
   const auto session = start(crc32_benchmark());
   std::optional<std::string> reply;
   const grpc::Status status =
@@ -288,7 +378,7 @@ TEST_F(LlvmSessionTest, ForkIsIndependentOfItsParent) {
 TEST_F(LlvmSessionTest, ReplacedBenchmarkIsHonoured) {
   const std::string uri = "benchmark://user-v0/replaced";
   const auto first = start(make_benchmark(uri, crc32_bitcode()));
-  const auto second = start(make_benchmark(uri, start_bitcodes().back().bitcode));
+  const auto second = start(make_benchmark(uri, start_bitcode("sorting")));
   EXPECT_NE(sha1(*first), sha1(*second));
 }
 

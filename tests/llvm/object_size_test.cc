@@ -70,17 +70,20 @@ class ObjectSizeTest : public testing::Test {
   const std::unique_ptr<TargetMachines> machines_ = value_of(TargetMachines::create());
 };
 
-TEST_F(ObjectSizeTest, EqualsClangAndLlvmSize) {
-  for (const StartBitcode& start : start_bitcodes()) {
-    for (const char* pipeline : {"no-op-module", "default<Oz>", "default<O3>"}) {
-      const IrModule module = parse_module(start.bitcode);
-      ASSERT_TRUE(run_pipeline(*module, nullptr, pipeline).has_value());
-      const std::string bitcode = write_bitcode(*module);
-      EXPECT_EQ(value_of(object_text_size(bitcode, *machines_)), size_by_tools(bitcode))
-          << start.name << " after " << pipeline;
-    }
+class ObjectSizeOfModuleTest : public ObjectSizeTest,
+                               public testing::WithParamInterface<std::string> {};
+
+TEST_P(ObjectSizeOfModuleTest, EqualsClangAndLlvmSize) {
+  for (const char* pipeline : {"no-op-module", "default<Oz>", "default<O3>"}) {
+    const IrModule module = parse_module(start_bitcode(GetParam()));
+    ASSERT_TRUE(run_pipeline(*module, nullptr, pipeline).has_value());
+    const std::string bitcode = write_bitcode(*module);
+    EXPECT_EQ(value_of(object_text_size(bitcode, *machines_)), size_by_tools(bitcode)) << pipeline;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Modules, ObjectSizeOfModuleTest, testing::ValuesIn(module_names()),
+                         [](const auto& instance) { return instance.param; });
 
 TEST_F(ObjectSizeTest, OfAnExecutableEqualsLlvmSize) {
   const std::int64_t expected = size_by_tools(crc32_start_bitcode(), "");

@@ -13,6 +13,7 @@
 namespace compiler_gym {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
@@ -67,48 +68,65 @@ TEST(ObservationSpacesTest, NoSpaceNamesATypeThatClientsMightNotKnow) {
   }
 }
 
+// An absent end of a range is infinite, so that a 0 has to be there.
+void expect_from_zero(const Int64Range& range, const char* name) {
+  EXPECT_EQ(range.optional_min_case(), Int64Range::kMin) << name;
+  EXPECT_EQ(range.min(), 0) << name;
+  EXPECT_EQ(range.optional_max_case(), Int64Range::OPTIONAL_MAX_NOT_SET) << name;
+}
+
 TEST(ObservationSpacesTest, TextsHaveTheirLengths) {
   for (const char* name : {"Ir", "Programl", "ProgramlJson", "CpuInfo", "LexedIr"}) {
-    const Int64Range& range = space(name).space().string_value().length_range();
-    EXPECT_EQ(range.optional_min_case(), Int64Range::kMin) << name;
-    EXPECT_EQ(range.min(), 0) << name;
-    EXPECT_EQ(range.optional_max_case(), Int64Range::OPTIONAL_MAX_NOT_SET) << name;
+    expect_from_zero(space(name).space().string_value().length_range(), name);
   }
   EXPECT_EQ(space("IrSha1").space().string_value().length_range().min(), 40);
   EXPECT_EQ(space("IrSha1").space().string_value().length_range().max(), 40);
-  EXPECT_EQ(space("BitcodeFile").space().string_value().length_range().max(), 4096);
-  EXPECT_TRUE(space("Bitcode").space().has_byte_sequence());
+  const Int64Range& path = space("BitcodeFile").space().string_value().length_range();
+  EXPECT_EQ(path.optional_min_case(), Int64Range::kMin);
+  EXPECT_EQ(path.min(), 0);
+  EXPECT_EQ(path.max(), 4096);
+  ASSERT_TRUE(space("Bitcode").space().has_byte_sequence());
+  expect_from_zero(space("Bitcode").space().byte_sequence().length_range(), "Bitcode");
 }
 
 TEST(ObservationSpacesTest, VectorsHaveShapesAndZeroDefaults) {
   for (const auto& [name, size] : {std::pair("InstCount", 70), std::pair("Autophase", 56)}) {
     const Int64Box& box = space(name).space().int64_box();
-    for (const Int64Tensor* tensor :
-         {&box.low(), &box.high(), &space(name).default_observation().int64_tensor()}) {
+    const Int64Tensor& otherwise = space(name).default_observation().int64_tensor();
+    for (const Int64Tensor* tensor : {&box.low(), &box.high(), &otherwise}) {
       ASSERT_THAT(tensor->shape(), ElementsAre(size)) << name;
       ASSERT_EQ(tensor->value_size(), size) << name;
     }
-    EXPECT_EQ(box.low().value(size - 1), 0);
-    EXPECT_EQ(box.high().value(size - 1), std::numeric_limits<std::int64_t>::max());
-    EXPECT_EQ(space(name).default_observation().int64_tensor().value(size - 1), 0);
+    EXPECT_THAT(box.low().value(), Each(0)) << name;
+    EXPECT_THAT(box.high().value(), Each(std::numeric_limits<std::int64_t>::max())) << name;
+    EXPECT_THAT(otherwise.value(), Each(0)) << name;
   }
 }
 
-TEST(ObservationSpacesTest, NumbersStartAtZero) {
-  for (const char* name : {"IrInstructionCount", "ObjectTextSizeOz", "TextSizeO3"}) {
-    EXPECT_EQ(space(name).space().int64_value().optional_min_case(), Int64Range::kMin) << name;
-    EXPECT_EQ(space(name).space().int64_value().min(), 0) << name;
+TEST(ObservationSpacesTest, CostsStartAtZero) {
+  for (const char* name :
+       {"IrInstructionCount", "IrInstructionCountO0", "IrInstructionCountO3",
+        "IrInstructionCountOz", "ObjectTextSizeBytes", "ObjectTextSizeO0", "ObjectTextSizeO3",
+        "ObjectTextSizeOz", "TextSizeBytes", "TextSizeO0", "TextSizeO3", "TextSizeOz"}) {
+    ASSERT_TRUE(space(name).space().has_int64_value()) << name;
+    expect_from_zero(space(name).space().int64_value(), name);
     EXPECT_EQ(space(name).default_observation().value_case(), Event::kInt64Value) << name;
+    EXPECT_EQ(space(name).default_observation().int64_value(), 0) << name;
   }
+}
+
+TEST(ObservationSpacesTest, TimesAndBooleansAreAsClientsKnowThem) {
   for (const char* name : {"Runtime", "Buildtime"}) {
     const DoubleSequenceSpace& sequence = space(name).space().double_sequence();
-    EXPECT_EQ(sequence.length_range().optional_min_case(), Int64Range::kMin) << name;
+    expect_from_zero(sequence.length_range(), name);
     EXPECT_EQ(sequence.scalar_range().optional_min_case(), DoubleRange::kMin) << name;
+    EXPECT_EQ(sequence.scalar_range().min(), 0) << name;
     EXPECT_EQ(space(name).default_observation().value_case(), Event::VALUE_NOT_SET) << name;
   }
   for (const char* name : {"IsBuildable", "IsRunnable"}) {
     EXPECT_TRUE(space(name).space().has_boolean_value()) << name;
     EXPECT_EQ(space(name).default_observation().value_case(), Event::kInt64Value) << name;
+    EXPECT_EQ(space(name).default_observation().int64_value(), 0) << name;
   }
 }
 

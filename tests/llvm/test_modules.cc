@@ -7,6 +7,8 @@
 #include <llvm/Support/SourceMgr.h>
 
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -35,40 +37,34 @@ const std::string& crc32_bitcode() {
   return bitcode;
 }
 
-const std::vector<TestModule>& test_modules() {
-  static const std::vector<TestModule> modules = [] {
-    std::vector<TestModule> found;
-    std::istringstream paths(COMPILER_GYM_TEST_MODULES);
-    for (std::string path; std::getline(paths, path, ':');) {
-      const std::size_t name = path.rfind('/') + 1;
-      found.push_back({path.substr(name, path.rfind('.') - name), path});
-    }
+const std::vector<std::string>& module_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> found{"crc32"};
+    std::istringstream others(COMPILER_GYM_TEST_MODULE_NAMES);
+    found.insert(found.end(), std::istream_iterator<std::string>(others), {});
     return found;
   }();
-  return modules;
+  return names;
 }
 
-const std::vector<StartBitcode>& start_bitcodes() {
-  static const std::vector<StartBitcode> bitcodes = [] {
-    enable_crash_recovery();
-    std::vector<StartBitcode> normalised{
-        {"crc32", value_of(normalise_bitcode(crc32_bitcode(), "crc32"))}};
-    for (const TestModule& module : test_modules()) {
-      normalised.push_back(
-          {module.name, value_of(normalise_bitcode(read_file(module.path), module.name))});
-    }
-    return normalised;
-  }();
-  return bitcodes;
-}
-
-const std::string& start_bitcode(std::string_view name) {
-  for (const StartBitcode& start : start_bitcodes()) {
-    if (start.name == name) {
-      return start.bitcode;
-    }
+const std::string& start_bitcode(const std::string& name) {
+  static std::map<std::string, std::string> read;
+  if (const auto found = read.find(name); found != read.end()) {
+    return found->second;
   }
-  throw std::runtime_error("no test module " + std::string(name));
+  enable_crash_recovery();
+  const std::string bitcode =
+      name == "crc32" ? crc32_bitcode()
+                      : read_file(std::string(COMPILER_GYM_TEST_MODULES) + "/" + name + ".bc");
+  return read[name] = value_of(normalise_bitcode(bitcode, name));
+}
+
+std::vector<StartBitcode> start_bitcodes() {
+  std::vector<StartBitcode> bitcodes;
+  for (const std::string& name : module_names()) {
+    bitcodes.push_back({name, start_bitcode(name)});
+  }
+  return bitcodes;
 }
 
 const std::string& crc32_start_bitcode() {

@@ -16,22 +16,24 @@ namespace compiler_gym {
 [[nodiscard]] std::string crc32_path();
 [[nodiscard]] const std::string& crc32_bitcode();
 
-/// One of the modules that the build makes: a program of tests/llvm/programs, compiled but not
-/// optimised, or what llvm-stress generates from a seed.
-struct TestModule {
-  std::string name;  ///< e.g. `sorting` or `stress_3`; fit for the name of a test
-  std::string path;
-};
-[[nodiscard]] const std::vector<TestModule>& test_modules();
+/// The names of crc32 and of the modules that the build makes:
+///   sorting, ...    programs of tests/llvm/programs, compiled but not optimised
+///   demo_sort, ...  programs of bench/programs, likewise
+///   stress_1, ...   what llvm-stress generates from a seed
+///   csmith_1, ...   what csmith does, where it is installed
+/// Fit for names of tests; those come without any module being read.
+[[nodiscard]] const std::vector<std::string>& module_names();
 
-/// crc32 and all test_modules(), normalised: what sessions on them start from.
+/// A module by its name, normalised: what sessions on it start from. Read when first asked for.
+[[nodiscard]] const std::string& start_bitcode(const std::string& name);
+[[nodiscard]] const std::string& crc32_start_bitcode();
+
+/// All of them.
 struct StartBitcode {
   std::string name;
   std::string bitcode;
 };
-[[nodiscard]] const std::vector<StartBitcode>& start_bitcodes();
-[[nodiscard]] const std::string& start_bitcode(std::string_view name);
-[[nodiscard]] const std::string& crc32_start_bitcode();
+[[nodiscard]] std::vector<StartBitcode> start_bitcodes();
 
 /// Parses what is known to be fine.
 [[nodiscard]] IrModule parse_module(std::string_view bitcode);
