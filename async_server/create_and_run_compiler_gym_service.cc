@@ -1,6 +1,7 @@
 #include "async_server/create_and_run_compiler_gym_service.h"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,6 +71,21 @@ Result<stream_descriptor> watch_owner(asio::io_context& io_context, pid_t owner)
   return stream_descriptor(io_context, pidfd);
 }
 
+// Looks for itself when it is woken: a reactor may wake a wait without a reason.
+asio::awaitable<void> drain_with_owner(stream_descriptor& owner, pid_t pid, Server& server,
+                                       Logger& logger, Clock::duration grace) {
+  pollfd ended{owner.native_handle(), POLLIN, 0};
+  do {
+    const auto [error] = co_await owner.async_wait(stream_descriptor::wait_read,
+                                                   asio::as_tuple(asio::use_awaitable));
+    if (error) {
+      co_return;  // the service has ended
+    }
+  } while (poll(&ended, 1, 0) != 1);
+  logger.info("the owner, process {}, has ended", pid);
+  server.async_drain(grace, [](const grpc::Status&) {});
+}
+
 void run_io_thread(asio::io_context& io_context, Logger& logger) {
   for (;;) {
     try {
@@ -87,12 +103,13 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger) {
   Server server(io_context, std::move(plugin), command.server, logger);
 
   asio::signal_set signals(io_context, SIGTERM, SIGINT);
+  const auto rethrow = [](const std::exception_ptr& error) {
+    if (error != nullptr) {
+      std::rethrow_exception(error);
+    }
+  };
   asio::co_spawn(io_context, drain_on_signals(signals, server, logger, command.server.drain_grace),
-                 [](const std::exception_ptr& error) {
-                   if (error != nullptr) {
-                     std::rethrow_exception(error);
-                   }
-                 });
+                 rethrow);
 
   std::optional<stream_descriptor> owner;
   if (command.owner_pid.has_value()) {
@@ -101,12 +118,10 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger) {
       return fail(watched.error().error_message());
     }
     owner.emplace(*std::move(watched));
-    owner->async_wait(stream_descriptor::wait_read, [&](const boost::system::error_code& error) {
-      if (!error) {
-        logger.info("the owner, process {}, has ended", *command.owner_pid);
-        server.async_drain(command.server.drain_grace, [](const grpc::Status&) {});
-      }
-    });
+    asio::co_spawn(
+        io_context,
+        drain_with_owner(*owner, *command.owner_pid, server, logger, command.server.drain_grace),
+        rethrow);
   }
 
   bool served = false;
