@@ -31,7 +31,8 @@ class BenchmarkCache {
   explicit BenchmarkCache(std::size_t max_size_in_bytes = kDefaultMaxSizeInBytes);
 
   /// Returns what was stored, which may be evicted from the cache by the time the caller looks at
-  /// it.
+  /// it. If an equal benchmark is there, that is kept and returned: whoever knows it by its address
+  /// knows this one.
   std::shared_ptr<const Benchmark> add(Benchmark&& benchmark);
 
   /// Null if there is no benchmark of that URI. Counts as a use.

@@ -98,6 +98,15 @@ TEST_F(BenchmarkCacheTest, ABenchmarkReplacesTheOneOfItsUri) {
   EXPECT_EQ(cache_.get("a")->program().contents().front(), 'n');
 }
 
+TEST_F(BenchmarkCacheTest, AnEqualBenchmarkIsTheOneThatIsThere) {
+  const auto first = cache_.add(benchmark_of("a", 100));
+  add({"b"});
+  EXPECT_EQ(cache_.add(benchmark_of("a", 100)), first);
+  EXPECT_EQ(cache_.size_in_bytes(), 200U);
+  EXPECT_NE(cache_.add(benchmark_of("a", 101)), first);
+  EXPECT_EQ(cache_.size_in_bytes(), 201U);
+}
+
 TEST_F(BenchmarkCacheTest, AReplacedBenchmarkGoesBeforeRoomIsMade) {
   add({"a", "b", "c", "d"});
   cache_.add(benchmark_of("a", 100));  // 400 - 100 + 100: fits
