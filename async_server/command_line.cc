@@ -60,6 +60,18 @@ po::options_description describe(const ServerOptions& defaults) {
       "bytes for connections and messages on their way, about; 0 is no limit");
   add("max_benchmark_cache_bytes", number(defaults.context.max_benchmark_cache_bytes),
       "bytes of benchmarks that are kept, and as many of what the compiler keeps of them");
+  add("executor", value()->value_name("WHERE"),
+      "inline: sessions run in the service; isolated: each in a process of its own (default: the "
+      "service's)");
+  add("step_timeout", number(defaults.isolation.times.request_timeout.count() / 1000),
+      "seconds that one request may take of an isolated session; 0 is no limit");
+  add("recover", value()->value_name("HOW"),
+      "replay: an isolated session whose process died goes on in a new one, from its last good "
+      "state; none: it is lost (default: replay)");
+  add("worker_memory", number(isolated::WorkerLimits().memory_in_bytes >> 20),
+      "MiB of address space for the process of an isolated session; 0 is no limit");
+  add("worker_cpu", number(0),
+      "seconds of processor time for the process of an isolated session; 0 is no limit");
   add("drain_grace", number(defaults.drain_grace.count() / 1000),
       "seconds that running requests are given after SIGTERM or SIGINT; a second signal cancels "
       "them at once");
@@ -140,6 +152,20 @@ class Reader {
     }
   }
 
+  /// Sets `chosen` to whether the value is the first of two words. Returns whether it is either.
+  bool choose(const char* flag, const char* first, const char* second, bool& chosen) {
+    if (!has(flag)) {
+      return false;
+    }
+    const std::string& given = text(flag);
+    if (given != first && given != second) {
+      fail(fmt::format("flag '{}': '{}' is not one of {}, {}", flag, given, first, second));
+      return false;
+    }
+    chosen = given == first;
+    return true;
+  }
+
   void fail(std::string message) {
     if (status_.ok()) {
       status_ = invalid_argument(std::move(message));
@@ -151,6 +177,26 @@ class Reader {
   const po::variables_map& given_;
   grpc::Status status_;
 };
+
+constexpr int kMaxSeconds = 365 * 24 * 3600;
+
+void read_isolation(Reader& reader, ServiceCommand& command) {
+  bool isolated = false;
+  if (reader.choose("executor", "isolated", "inline", isolated)) {
+    command.executor = isolated ? ExecutorKind::kIsolated : ExecutorKind::kInline;
+  }
+  isolated::IsolationOptions& isolation = command.server.isolation;
+  reader.choose("recover", "replay", "none", isolation.recover);
+  auto seconds = static_cast<int>(isolation.times.request_timeout.count() / 1000);
+  reader.read("step_timeout", seconds, 0, kMaxSeconds);
+  isolation.times.request_timeout = std::chrono::seconds(seconds);
+  std::uint64_t mebibytes = command.worker_limits.memory_in_bytes >> 20;
+  reader.read("worker_memory", mebibytes, std::uint64_t{0}, std::uint64_t{1} << 40);
+  command.worker_limits.memory_in_bytes = mebibytes << 20;
+  seconds = 0;
+  reader.read("worker_cpu", seconds, 0, kMaxSeconds);
+  command.worker_limits.cpu_time = std::chrono::seconds(seconds);
+}
 
 void read_addresses(Reader& reader, ServerOptions& server) {
   int port = 0;
@@ -200,7 +246,6 @@ void read_limits(Reader& reader, ServerOptions& server) {
   reader.read("max_grpc_memory", server.max_grpc_memory, std::size_t{0}, kMaxBytes);
   reader.read("max_benchmark_cache_bytes", server.context.max_benchmark_cache_bytes, std::size_t{0},
               kMaxBytes);
-  constexpr int kMaxSeconds = 365 * 24 * 3600;
   int seconds = static_cast<int>(server.drain_grace.count() / 1000);
   reader.read("drain_grace", seconds, 0, kMaxSeconds);
   server.drain_grace = std::chrono::seconds(seconds);
@@ -216,6 +261,7 @@ Result<ServiceCommand> read_command(const po::variables_map& given) {
   reader.read("working_dir", command.working_directory);
   read_access(reader, command.server);
   read_limits(reader, command.server);
+  read_isolation(reader, command);
 
   constexpr int kMaxInt = std::numeric_limits<int>::max();
   if (reader.has("owner_pid")) {

@@ -16,6 +16,9 @@ namespace compiler_gym {
 /// What a service was asked to do.
 struct ServiceCommand {
   ServerOptions server;
+  /// None: what the plug-in is for.
+  std::optional<ExecutorKind> executor;
+  isolated::WorkerLimits worker_limits;
   /// As given; empty: make one under the temporary directory, and remove it at the end.
   boost::filesystem::path working_directory;
   /// The service ends with this process.

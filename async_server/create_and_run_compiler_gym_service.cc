@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -97,10 +98,50 @@ void run_io_thread(asio::io_context& io_context, Logger& logger) {
   }
 }
 
-int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger) {
+// The executor that the plug-in is for, or the one asked for if that is possible.
+Result<ExecutorKind> choose_executor(std::optional<ExecutorKind> asked_for, Isolation isolation) {
+  if (asked_for == ExecutorKind::kIsolated && isolation == Isolation::kImpossible) {
+    return invalid_argument(
+        "flag 'executor': sessions of this service share what they change, and can't be isolated");
+  }
+  return asked_for.value_or(isolation == Isolation::kDefault ? ExecutorKind::kIsolated
+                                                             : ExecutorKind::kInline);
+}
+
+// Each isolated session is a socket.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Before there are threads.
+Result<std::optional<isolated::Zygote>> fork_zygote(const ServiceCommand& command,
+                                                    const ServicePlugin& plugin) {
+  if (plugin.isolation == Isolation::kImpossible) {
+    return std::nullopt;
+  }
+  const ServerOptions& server = command.server;
+  auto make_context = [&] { return plugin.make_context(server.working_directory, server.context); };
+  Result<isolated::Zygote> zygote = isolated::Zygote::fork({
+      .make_context = make_context,
+      .make_session = plugin.make_session,
+      .working_directory = server.working_directory,
+      .limits = command.worker_limits,
+      .max_workers = server.sessions.max_sessions + 2 * server.isolation.max_templates,
+  });
+  if (!zygote) {
+    return zygote.error();
+  }
+  return std::optional<isolated::Zygote>(*std::move(zygote));
+}
+
+int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
+        std::optional<isolated::Zygote> zygote) {
   constexpr int kIoThreads = 2;  // one more than there are completion queues
   asio::io_context io_context(kIoThreads);
-  Server server(io_context, std::move(plugin), command.server, logger);
+  Server server(io_context, std::move(plugin), command.server, logger, std::move(zygote));
 
   asio::signal_set signals(io_context, SIGTERM, SIGINT);
   const auto rethrow = [](const std::exception_ptr& error) {
@@ -170,6 +211,16 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     }
     command.server.working_directory = directory->path();
     command.server.write_service_files = true;
+    const Result<ExecutorKind> executor = choose_executor(command.executor, plugin.isolation);
+    if (!executor) {
+      return fail(executor.error().error_message());
+    }
+    command.server.sessions.executor = *executor;
+    raise_descriptor_limit();
+    Result<std::optional<isolated::Zygote>> zygote = fork_zygote(command, plugin);
+    if (!zygote) {
+      return fail(zygote.error().error_message());
+    }
     const auto logger = make_logger({
         .level = command.verbosity > 0 ? LogLevel::kVerbose : LogLevel::kInfo,
         .file = (directory->path() / "logs" / log_file_name(argv[0])).string(),
@@ -178,7 +229,7 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     });
     logger->info("version {}, process {}, working directory {}", service_version(), getpid(),
                  directory->path().string());
-    return run(command, std::move(plugin), *logger);
+    return run(command, std::move(plugin), *logger, *std::move(zygote));
   } catch (...) {
     return fail(status_from_current_exception().error_message());
   }

@@ -3,7 +3,9 @@
 
 #include <boost/filesystem/path.hpp>
 #include <cstdlib>
+#include <functional>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -26,6 +28,27 @@ enum ServiceExitStatus : int {
 [[nodiscard]] int run_compiler_gym_service(int argc, const char* const* argv, const char* usage,
                                            ServicePlugin plugin);
 
+/// What a context class says by its member `kIsolation`. One that says nothing may be holding state
+/// that its sessions share.
+template <typename Context>
+[[nodiscard]] constexpr Isolation isolation_of() {
+  if constexpr (requires { Context::kIsolation; }) {
+    return Context::kIsolation;
+  }
+  return std::is_same_v<Context, DefaultCompilerGymServiceContext> ? Isolation::kOffered
+                                                                   : Isolation::kImpossible;
+}
+
+/// What, besides the Benchmark, a benchmark's program depends on, if the context class has a static
+/// function `programStamp`.
+template <typename Context>
+[[nodiscard]] std::function<std::string(const Benchmark&)> program_stamp_of() {
+  if constexpr (requires { &Context::programStamp; }) {
+    return &Context::programStamp;
+  }
+  return {};
+}
+
 /// The plug-in of a session class and a context class: the session's constructor takes a reference
 /// to the context, as `Context&` or as `CompilerGymServiceContext&`; the context's takes the
 /// working directory and, where it is to heed them, the ServiceContextOptions.
@@ -46,6 +69,8 @@ template <typename CompilationSessionType, typename Context = DefaultCompilerGym
           [](CompilerGymServiceContext& serviceContext) {
             return std::make_unique<CompilationSessionType>(static_cast<Context&>(serviceContext));
           },
+      .isolation = isolation_of<Context>(),
+      .program_stamp = program_stamp_of<Context>(),
   };
 }
 

@@ -79,7 +79,7 @@ awaitable<void> wait(Timer& timer) {
 class Server::Impl {
  public:
   Impl(boost::asio::io_context& io_context, ServicePlugin plugin, ServerOptions options,
-       Logger& logger)
+       Logger& logger, std::optional<isolated::Zygote> zygote)
       : io_context_(io_context),
         strand_(io_context.get_executor()),
         options_(std::move(options)),
@@ -90,7 +90,8 @@ class Server::Impl {
         context_host_(io_context.get_executor(),
                       plugin.make_context(options_.working_directory, options_.context),
                       start_workers_, logger),
-        service_(std::move(plugin.make_session), context_host_, step_workers_, options_.sessions),
+        service_(std::move(plugin.make_session), context_host_, step_workers_, options_.sessions,
+                 isolate(std::move(zygote), std::move(plugin.program_stamp))),
         handlers_(service_, start_workers_, logger, service_version()) {
     context_host_.benchmarks().set_max_size_in_bytes(options_.context.max_benchmark_cache_bytes);
   }
@@ -121,6 +122,19 @@ class Server::Impl {
     kRunning,   // from async_run() to its completion
     kFinished,  // all is over
   };
+
+  std::unique_ptr<isolated::IsolatedSessions> isolate(
+      std::optional<isolated::Zygote> zygote,
+      std::function<std::string(const Benchmark&)> program_stamp) {
+    if (!zygote) {
+      return nullptr;
+    }
+    isolated::IsolationOptions isolation = options_.isolation;
+    isolation.program_stamp = std::move(program_stamp);
+    return std::make_unique<isolated::IsolatedSessions>(io_context_.get_executor(),
+                                                        *std::move(zygote), step_workers_,
+                                                        std::move(isolation), logger_);
+  }
 
   awaitable<grpc::Status> prepare();
   awaitable<grpc::Status> start();
@@ -484,9 +498,10 @@ void Server::Impl::finish_on_strand(const grpc::Status& status, StatusHandler ha
 // the shell
 
 Server::Server(boost::asio::io_context& io_context, ServicePlugin plugin, ServerOptions options,
-               Logger& logger)
+               Logger& logger, std::optional<isolated::Zygote> zygote)
     : executor_(io_context.get_executor()),
-      impl_(std::make_unique<Impl>(io_context, std::move(plugin), std::move(options), logger)) {}
+      impl_(std::make_unique<Impl>(io_context, std::move(plugin), std::move(options), logger,
+                                   std::move(zygote))) {}
 
 Server::~Server() = default;
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,11 @@ using ContextFactory = std::function<std::unique_ptr<CompilerGymServiceContext>(
 struct ServicePlugin {
   ContextFactory make_context;
   SessionFactory make_session;
+  /// If possible, the context is made and initialised once more, by init(), in the process that
+  /// workers are forked from. It is never shut down there.
+  Isolation isolation = Isolation::kImpossible;
+  /// See IsolationOptions.
+  std::function<std::string(const Benchmark&)> program_stamp{};
 };
 
 struct ServerOptions {
@@ -57,6 +63,8 @@ struct ServerOptions {
   /// Bytes that gRPC may use for connections and for messages on their way: beyond it, it refuses
   /// connections and resets calls (RESOURCE_EXHAUSTED) until it has less. A soft bound. 0: none.
   std::size_t max_grpc_memory = std::size_t{4} << 30;
+  /// Of isolated sessions.
+  isolated::IsolationOptions isolation;
   /// How long a drain lets running requests finish before it cancels them.
   std::chrono::milliseconds drain_grace{20'000};
   /// Sessions idle for longer are ended. 0: never.
@@ -84,8 +92,9 @@ class Server {
   using StatusHandler = UniqueHandler<void(grpc::Status)>;
 
  public:
+  /// `zygote`: of this plug-in; without one no session can be isolated.
   Server(boost::asio::io_context& io_context, ServicePlugin plugin, ServerOptions options,
-         Logger& logger);
+         Logger& logger, std::optional<isolated::Zygote> zygote = std::nullopt);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();

@@ -1,6 +1,7 @@
 #include "context/compiler_gym_service_context.h"
 
 #include <boost/asio/system_executor.hpp>
+#include <string>
 
 namespace compiler_gym {
 
@@ -11,6 +12,11 @@ CompilerGymServiceContext::CompilerGymServiceContext(boost::filesystem::path wor
       strand_(boost::asio::any_io_executor(boost::asio::system_executor())) {}
 
 CompilerGymServiceContext::~CompilerGymServiceContext() = default;
+
+boost::filesystem::path CompilerGymServiceContext::scratchDirectoryOf(
+    pid_t process, const boost::filesystem::path& workingDirectory) {
+  return workingDirectory / "disk" / ("process-" + std::to_string(process));
+}
 
 grpc::Status CompilerGymServiceContext::init() {
   return grpc::Status::OK;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <grpcpp/support/status.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -14,6 +16,13 @@
 #include "core/worker_pool.h"
 
 namespace compiler_gym {
+
+/// Whether the sessions of a compiler can run in processes of their own.
+enum class Isolation {
+  kImpossible,  ///< they change what is in the context, and share what they change
+  kOffered,     ///< inline unless asked for
+  kDefault,     ///< isolated unless asked otherwise
+};
 
 /// One per service, made before any session and destroyed after the last. Derive from it to share
 /// state between sessions; a service that shares nothing uses DefaultCompilerGymServiceContext and
@@ -29,6 +38,9 @@ namespace compiler_gym {
 ///           which puts one function after another; or the derived class synchronises itself and
 ///           says so. What is handed to sessions should be immutable and shared:
 ///           `std::shared_ptr<const T>`.
+/// Isolation: a class whose sessions change nothing in it may say so by a member `static constexpr
+///           Isolation kIsolation`; its sessions can then run in worker processes, each with a copy
+///           of a context that was initialised, by init(), for all of them.
 /// Errors:   an exception from any override becomes the status INTERNAL `Unhandled exception:
 ///           <what()>`.
 /// Source:   CompilerGym issue 591.
@@ -52,6 +64,15 @@ class CompilerGymServiceContext {
   [[nodiscard]] const boost::filesystem::path& workingDirectory() const {
     return workingDirectory_;
   }
+
+  /// For files that only the calling process needs, made by whoever needs it first. That of a worker
+  /// process is removed when the worker ends, in whatever manner. Below `disk/`, as clients may put
+  /// the working directory where nothing can be executed.
+  [[nodiscard]] boost::filesystem::path scratchDirectory() const {
+    return scratchDirectoryOf(getpid(), workingDirectory_);
+  }
+  [[nodiscard]] static boost::filesystem::path scratchDirectoryOf(
+      pid_t process, const boost::filesystem::path& workingDirectory);
 
   /// Runs `function()` on the strand, never at the same time as another, and completes with its
   /// result (see run_on()). It should be short, and must not block: the strand's thread is one of

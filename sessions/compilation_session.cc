@@ -33,4 +33,6 @@ grpc::Status CompilationSession::handleSessionParameter(const std::string& /*key
   return grpc::Status::OK;
 }
 
+void CompilationSession::onProcessForked() {}
+
 }  // namespace compiler_gym

@@ -84,6 +84,11 @@ class CompilationSession {
                                                             const std::string& value,
                                                             std::optional<std::string>& reply);
 
+  /// Called in a new process that is a copy of the one this session was in, where the session is to
+  /// go on as a fork: what the two would otherwise share, a directory say, is to be let go of here,
+  /// and left to the other one. By default does nothing.
+  virtual void onProcessForked();
+
   /// Set by the service before each call: asks a long computation to end early, because the client
   /// has left, its deadline has passed or the service is draining. The service itself checks it
   /// between actions and between observations.

@@ -13,11 +13,12 @@ namespace compiler_gym {
 using internal::SessionTask;
 using internal::TaskQueue;
 
-Session::Session(Id id, std::unique_ptr<SessionExecutor> executor, Gate::Pass alive,
-                 std::size_t max_queued_tasks)
+Session::Session(Id id, std::unique_ptr<SessionExecutor> executor, SessionOrigin origin,
+                 Gate::Pass alive, std::size_t max_queued_tasks)
     : id_(id),
       alive_(std::move(alive)),
       executor_(std::move(executor)),
+      origin_(std::move(origin)),
       tasks_(max_queued_tasks),
       last_used_(Clock::now()) {}
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <stop_token>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/gate.h"
@@ -14,8 +15,18 @@
 
 namespace compiler_gym {
 
+/// What a session was made from: as long as no action has been applied, it can be made again.
+struct SessionOrigin {
+  std::shared_ptr<const Benchmark> benchmark;
+  int action_space = 0;
+  ExecutorKind executor = ExecutorKind::kInline;
+  SendSessionParameterRequest parameters{};  ///< those that the plug-in has accepted so far
+  bool acted = false;                        ///< a step with an action has been asked for
+};
+
 /// Runs tasks, first come, first served, never two at once.
-/// Threads:  every member may be called from any thread, executor() from the running task.
+/// Threads:  every member may be called from any thread; executor(), origin() and
+///           replace_executor() by the running task.
 /// Lifetime: shared by the table and by its running task. The executor is told to end when the
 ///           session has ended and its last task is done.
 class Session : public std::enable_shared_from_this<Session> {
@@ -23,7 +34,7 @@ class Session : public std::enable_shared_from_this<Session> {
   using Id = std::int64_t;
 
   /// `alive` is given back once the executor has ended.
-  Session(Id id, std::unique_ptr<SessionExecutor> executor, Gate::Pass alive,
+  Session(Id id, std::unique_ptr<SessionExecutor> executor, SessionOrigin origin, Gate::Pass alive,
           std::size_t max_queued_tasks);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -31,6 +42,12 @@ class Session : public std::enable_shared_from_this<Session> {
 
   [[nodiscard]] Id id() const { return id_; }
   [[nodiscard]] SessionExecutor& executor() { return *executor_; }
+  [[nodiscard]] SessionOrigin& origin() { return origin_; }
+  /// Returns the one before.
+  [[nodiscard]] std::unique_ptr<SessionExecutor> replace_executor(
+      std::unique_ptr<SessionExecutor> executor) {
+    return std::exchange(executor_, std::move(executor));
+  }
 
   /// Runs the task when its turn comes. It is dropped, inside this call, with RESOURCE_EXHAUSTED if
   /// too many are waiting and with NOT_FOUND if the session has ended; and later with CANCELLED if
@@ -56,6 +73,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Touched by the running task, then by the end of the session.
   Gate::Pass alive_;
   std::unique_ptr<SessionExecutor> executor_;
+  SessionOrigin origin_;
 
   std::mutex mutex_;  // guards what follows; never held while plug-in code or a handler runs
   internal::TaskQueue tasks_;

@@ -12,6 +12,9 @@
 
 namespace compiler_gym {
 
+/// In the service's own process, or in a worker process of the session's own.
+enum class ExecutorKind { kInline, kIsolated };
+
 /// A started session, in this process or in another. Each operation is what the RPC of its name does
 /// to the session alone: ids, order and the service's own parameters are others' business.
 ///

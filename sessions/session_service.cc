@@ -38,11 +38,13 @@ class RequestTask final : public internal::SessionTask {
 }  // namespace
 
 SessionService::SessionService(SessionFactory factory, ContextHost& context_host,
-                               WorkerPool& workers, SessionServiceOptions options)
+                               WorkerPool& workers, SessionServiceOptions options,
+                               std::unique_ptr<isolated::IsolatedSessions> isolated)
     : context_host_(context_host),
       workers_(workers),
       options_(options),
       inline_sessions_(std::move(factory), context_host, workers, spaces_),
+      isolated_sessions_(std::move(isolated)),
       sessions_(options.max_sessions) {}
 
 SessionService::~SessionService() = default;
@@ -68,18 +70,40 @@ void SessionService::start_session(StartSessionRequest& request, StartSessionRep
     handler(benchmark.error());
     return;
   }
-  Result<Opening> opening = prepare_opening();
+  Result<Opening> opening = prepare_opening({.benchmark = *benchmark,
+                                             .action_space = request.action_space(),
+                                             .executor = options_.executor});
   if (!opening) {
     handler(opening.error());
     return;
   }
-  const Result<Session::Id> id =
-      open(*opening,
-           inline_sessions_.start(request, *std::move(benchmark), reply, stop.get_token()), stop);
-  if (id) {
-    reply.set_session_id(*id);
+  start_executor(
+      options_.executor, request, *std::move(benchmark), reply, stop,
+      SessionExecutor::StartedHandler(
+          [this, &reply, stop, opening = *std::move(opening), handler = std::move(handler)](
+              Result<std::unique_ptr<SessionExecutor>> executor) mutable {
+            const Result<Session::Id> id = open(opening, std::move(executor), stop);
+            if (id) {
+              reply.set_session_id(*id);
+            }
+            handler(id ? grpc::Status::OK : id.error());
+          }));
+}
+
+void SessionService::start_executor(ExecutorKind kind, const StartSessionRequest& request,
+                                    std::shared_ptr<const Benchmark> benchmark,
+                                    StartSessionReply& reply, std::stop_source stop,
+                                    SessionExecutor::StartedHandler handler) {
+  if (kind == ExecutorKind::kIsolated) {
+    if (const grpc::Status status = internal::check_indices(spaces_, request); !status.ok()) {
+      handler(status);
+      return;
+    }
+    isolated_sessions_->start(request, std::move(benchmark), reply, std::move(stop),
+                              std::move(handler));
+  } else {
+    handler(inline_sessions_.start(request, std::move(benchmark), reply, stop.get_token()));
   }
-  handler(id ? grpc::Status::OK : id.error());
 }
 
 void SessionService::add_benchmarks(AddBenchmarkRequest& request) {
@@ -92,6 +116,7 @@ void SessionService::step(const StepRequest& request, StepReply& reply, std::sto
                           StatusHandler handler) {
   submit(request.session_id(), std::move(stop), std::move(handler),
          [&request, &reply](Session& session, std::stop_source token, StatusHandler done) {
+           session.origin().acted |= request.action_size() > 0;
            session.executor().step(request, reply, std::move(token), std::move(done));
          });
 }
@@ -101,7 +126,7 @@ void SessionService::fork_session(const ForkSessionRequest& request, ForkSession
                                   std::stop_source stop, StatusHandler handler) {
   submit(request.session_id(), std::move(stop), std::move(handler),
          [this, &request, &reply](Session& parent, std::stop_source token, StatusHandler done) {
-           Result<Opening> opening = prepare_opening();
+           Result<Opening> opening = prepare_opening(parent.origin());
            if (!opening) {
              // Not inside this call, as tasks promise.
              boost::asio::post(workers_.executor(),
@@ -137,24 +162,109 @@ void SessionService::send_session_parameter(const SendSessionParameterRequest& r
 void SessionService::set_parameters(Session& session, const SendSessionParameterRequest& request,
                                     SendSessionParameterReply& reply, std::stop_source stop,
                                     StatusHandler handler) {
+  const int already = reply.reply_size();
   session.executor().set_parameters(
       request, reply, stop,
-      StatusHandler([this, &session, &request, &reply, stop,
+      StatusHandler([this, &session, &request, &reply, stop, already,
                      handler = std::move(handler)](const grpc::Status& status) mutable {
+        if (!session.origin().acted) {
+          session.origin().parameters.mutable_parameter()->Add(
+              request.parameter().begin() + already,
+              request.parameter().begin() + reply.reply_size());
+        }
         if (!status.ok() || reply.reply_size() == request.parameter_size()) {
           handler(status);
           return;
         }
         const SessionParameter& parameter = request.parameter(reply.reply_size());
-        Result<std::string> answer = internal::handle_service_parameter(
-            context_host_.benchmarks(), parameter.key(), parameter.value());
-        if (!answer) {
-          handler(answer.error());
-          return;
+        auto go_on = [this, &session, &request, &reply, stop,
+                      handler = std::move(handler)](Result<std::string> answer) mutable {
+          if (!answer) {
+            handler(answer.error());
+            return;
+          }
+          reply.add_reply(*std::move(answer));
+          set_parameters(session, request, reply, std::move(stop), std::move(handler));
+        };
+        if (parameter.key() == "service.executor") {
+          set_executor(session, parameter.value(), stop,
+                       StatusHandler(
+                           [&parameter, go_on = std::move(go_on)](const grpc::Status& set) mutable {
+                             go_on(set.ok() ? Result<std::string>(parameter.value()) : set);
+                           }));
+        } else {
+          go_on(internal::handle_service_parameter(context_host_.benchmarks(), parameter.key(),
+                                                   parameter.value()));
         }
-        reply.add_reply(*std::move(answer));
-        set_parameters(session, request, reply, std::move(stop), std::move(handler));
       }));
+}
+
+void SessionService::set_executor(Session& session, const std::string& value, std::stop_source stop,
+                                  StatusHandler handler) {
+  const bool isolate = value == "isolated";
+  const ExecutorKind kind = isolate ? ExecutorKind::kIsolated : ExecutorKind::kInline;
+  if (!isolate && value != "inline") {
+    handler(invalid_argument("service.executor: expected inline or isolated, received: '" + value +
+                             "'"));
+  } else if (isolate && isolated_sessions_ == nullptr) {
+    handler(
+        invalid_argument("service.executor: sessions of this service share what they change, and "
+                         "can't be isolated"));
+  } else if (session.origin().acted) {
+    handler(invalid_argument("service.executor: can be set before the first action only"));
+  } else if (kind == session.origin().executor) {
+    handler(grpc::Status::OK);
+  } else {
+    // An inline session is initialised by the thread that starts it.
+    boost::asio::post(workers_.executor(), [this, kind, &session, stop = std::move(stop),
+                                            handler = std::move(handler)]() mutable {
+      restart_on(kind, session, std::move(stop), std::move(handler));
+    });
+  }
+}
+
+void SessionService::restart_on(ExecutorKind kind, Session& session, std::stop_source stop,
+                                StatusHandler handler) {
+  struct Messages {
+    StartSessionRequest start;
+    StartSessionReply started;
+    SendSessionParameterReply set;
+  };
+  auto messages = std::make_unique<Messages>();
+  messages->start.set_action_space(session.origin().action_space);
+  const StartSessionRequest& start = messages->start;
+  StartSessionReply& started = messages->started;
+  start_executor(
+      kind, start, session.origin().benchmark, started, stop,
+      SessionExecutor::StartedHandler(
+          [kind, &session, stop, messages = std::move(messages), handler = std::move(handler)](
+              Result<std::unique_ptr<SessionExecutor>> executor) mutable {
+            if (!executor) {
+              handler(executor.error());
+              return;
+            }
+            SessionExecutor& fresh = **executor;
+            SendSessionParameterReply& set = messages->set;
+            fresh.set_parameters(
+                session.origin().parameters, set, stop,
+                StatusHandler([kind, &session, executor = *std::move(executor),
+                               messages = std::move(messages),
+                               handler = std::move(handler)](const grpc::Status& status) mutable {
+                  if (!status.ok()) {
+                    handler(status);
+                    return;
+                  }
+                  session.origin().executor = kind;
+                  std::unique_ptr<SessionExecutor> before =
+                      session.replace_executor(std::move(executor));
+                  SessionExecutor& ending = *before;
+                  ending.end(UniqueHandler<void()>(
+                      [before = std::move(before), handler = std::move(handler)]() mutable {
+                        before.reset();
+                        handler(grpc::Status::OK);
+                      }));
+                }));
+          }));
 }
 
 void SessionService::end_session(const EndSessionRequest& request, EndSessionReply& reply,
@@ -169,10 +279,20 @@ void SessionService::end_session(const EndSessionRequest& request, EndSessionRep
       [handler = std::move(handler)]() mutable { handler(grpc::Status::OK); }));
 }
 
-void SessionService::end_all() {
+void SessionService::end_all(UniqueHandler<void()> handler) {
   for (const std::shared_ptr<Session>& session : sessions_.close()) {
     session->end(UniqueHandler<void()>([] {}));  // the gate tells when it is gone
   }
+  alive_.async_close([this, handler = std::move(handler)]() mutable {
+    if (isolated_sessions_ == nullptr) {
+      handler();
+      return;
+    }
+    boost::asio::post(workers_.executor(), [this, handler = std::move(handler)]() mutable {
+      isolated_sessions_->close();
+      handler();
+    });
+  });
 }
 
 std::size_t SessionService::end_idle_sessions(Clock::duration ttl) {
@@ -198,7 +318,7 @@ void SessionService::submit(Session::Id id, std::stop_source stop, StatusHandler
       std::make_unique<RequestTask<Run>>(std::move(stop), std::move(run), std::move(handler)));
 }
 
-Result<SessionService::Opening> SessionService::prepare_opening() {
+Result<SessionService::Opening> SessionService::prepare_opening(SessionOrigin origin) {
   Result<SessionTable::Place> place = sessions_.reserve();
   if (!place) {
     return place.error();
@@ -207,7 +327,7 @@ Result<SessionService::Opening> SessionService::prepare_opening() {
   if (!alive) {
     return unavailable("The service is shutting down: no session can be started");
   }
-  return Opening{*std::move(place), std::move(alive)};
+  return Opening{std::move(origin), *std::move(place), std::move(alive)};
 }
 
 // The id is taken last: a session that fails to start leaves no trace, nor does one whose client
@@ -222,8 +342,8 @@ Result<Session::Id> SessionService::open(Opening& opening,
   if (executor) {
     const Result<std::shared_ptr<Session>> session =
         sessions_.insert(std::move(opening.place), [&](Session::Id next_id) {
-          return std::make_shared<Session>(next_id, *std::move(executor), std::move(opening.alive),
-                                           options_.max_queued_steps);
+          return std::make_shared<Session>(next_id, *std::move(executor), std::move(opening.origin),
+                                           std::move(opening.alive), options_.max_queued_steps);
         });
     id = session ? Result<Session::Id>((*session)->id()) : session.error();
   }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <stop_token>
+#include <string>
 
 #include "context/context_host.h"
 #include "core/clock.h"
@@ -15,6 +16,7 @@
 #include "core/worker_pool.h"
 #include "sessions/compilation_session.h"
 #include "sessions/internal/inline_executor.h"
+#include "sessions/isolated/isolated_sessions.h"
 #include "sessions/service_spaces.h"
 #include "sessions/session_table.h"
 
@@ -25,6 +27,8 @@ struct SessionServiceOptions {
   std::size_t max_sessions = 16'384;
   /// Requests waiting for their turn in one session; RESOURCE_EXHAUSTED beyond.
   std::size_t max_queued_steps = 64;
+  /// Where sessions run that have not asked otherwise.
+  ExecutorKind executor = ExecutorKind::kInline;
 };
 
 /// Requests to one session run in the order they came, one at a time; different sessions run in
@@ -39,8 +43,10 @@ struct SessionServiceOptions {
 ///           turn: CANCELLED.
 class SessionService {
  public:
+  /// Without `isolated`, every session runs inline.
   SessionService(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
-                 SessionServiceOptions options);
+                 SessionServiceOptions options,
+                 std::unique_ptr<isolated::IsolatedSessions> isolated = nullptr);
   SessionService(const SessionService&) = delete;
   SessionService& operator=(const SessionService&) = delete;
   ~SessionService();
@@ -104,12 +110,12 @@ class SessionService {
     });
   }
 
-  /// Ends every session, lets no more start, and completes when the last one is destroyed.
-  /// Signature: void().
+  /// Ends every session, lets no more start, and completes when the last one is destroyed and no
+  /// worker process is left. Signature: void().
   template <boost::asio::completion_token_for<void()> Token>
   auto async_end_all(Token&& token) {
-    end_all();
-    return alive_.async_close(std::forward<Token>(token));
+    return boost::asio::async_initiate<Token, void()>(
+        [this](auto handler) { end_all(UniqueHandler<void()>(std::move(handler))); }, token);
   }
 
   /// Ends sessions not used for `ttl`. Returns how many.
@@ -129,6 +135,7 @@ class SessionService {
 
   /// What a session needs besides its executor to be opened.
   struct Opening {
+    SessionOrigin origin;
     SessionTable::Place place;
     Gate::Pass alive;
   };
@@ -143,14 +150,21 @@ class SessionService {
                               SendSessionParameterReply& reply, std::stop_source stop,
                               StatusHandler handler);
   void end_session(const EndSessionRequest& request, EndSessionReply& reply, StatusHandler handler);
-  void end_all();
+  void end_all(UniqueHandler<void()> handler);
 
   template <typename Run>
   void submit(Session::Id id, std::stop_source stop, StatusHandler handler, Run run);
   void set_parameters(Session& session, const SendSessionParameterRequest& request,
                       SendSessionParameterReply& reply, std::stop_source stop,
                       StatusHandler handler);
-  Result<Opening> prepare_opening();
+  void set_executor(Session& session, const std::string& value, std::stop_source stop,
+                    StatusHandler handler);
+  void restart_on(ExecutorKind kind, Session& session, std::stop_source stop,
+                  StatusHandler handler);
+  void start_executor(ExecutorKind kind, const StartSessionRequest& request,
+                      std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
+                      std::stop_source stop, SessionExecutor::StartedHandler handler);
+  Result<Opening> prepare_opening(SessionOrigin origin);
   Result<Session::Id> open(Opening& opening, Result<std::unique_ptr<SessionExecutor>> executor,
                            const std::stop_source& stop);
 
@@ -159,6 +173,7 @@ class SessionService {
   const SessionServiceOptions options_;
   ServiceSpaces spaces_;
   const internal::InlineSessions inline_sessions_;
+  const std::unique_ptr<isolated::IsolatedSessions> isolated_sessions_;
   Gate alive_;  // the executors of sessions
   SessionTable sessions_;
 };

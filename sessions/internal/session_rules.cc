@@ -91,26 +91,44 @@ Result<std::shared_ptr<const Benchmark>> find_benchmark(StartSessionRequest& req
   return benchmark;
 }
 
-grpc::Status run_start(CompilationSession& session, const ServiceSpaces& spaces,
-                       const StartSessionRequest& request,
-                       std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
-                       const std::stop_token& stop) {
-  const Result<const ActionSpace*> action_space = spaces.action_space(request.action_space());
-  if (!action_space) {
-    return action_space.error();
+grpc::Status check_indices(const ServiceSpaces& spaces, const StartSessionRequest& request) {
+  if (const auto space = spaces.action_space(request.action_space()); !space) {
+    return space.error();
   }
   for (const int index : request.observation_space()) {
     if (const auto space = spaces.observation_space(index); !space) {
       return space.error();
     }
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status run_init(CompilationSession& session, const ServiceSpaces& spaces, int action_space,
+                      std::shared_ptr<const Benchmark> benchmark, const std::stop_token& stop) {
   session.setStopToken(stop);
-  const grpc::Status status =
-      guarded([&] { return session.init(**action_space, std::move(benchmark)); });
-  if (!status.ok()) {
-    return status;
-  }
+  return guarded(
+      [&] { return session.init(**spaces.action_space(action_space), std::move(benchmark)); });
+}
+
+grpc::Status run_start_observations(CompilationSession& session, const ServiceSpaces& spaces,
+                                    const StartSessionRequest& request, StartSessionReply& reply,
+                                    const std::stop_token& stop) {
+  session.setStopToken(stop);
   return compute_observations(session, spaces, request, reply, stop);
+}
+
+grpc::Status run_start(CompilationSession& session, const ServiceSpaces& spaces,
+                       const StartSessionRequest& request,
+                       std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
+                       const std::stop_token& stop) {
+  grpc::Status status = check_indices(spaces, request);
+  if (status.ok()) {
+    status = run_init(session, spaces, request.action_space(), std::move(benchmark), stop);
+  }
+  if (status.ok()) {
+    status = run_start_observations(session, spaces, request, reply, stop);
+  }
+  return status;
 }
 
 grpc::Status run_fork(CompilationSession& session, CompilationSession& parent,

@@ -20,7 +20,23 @@ namespace compiler_gym::internal {
 [[nodiscard]] Result<std::shared_ptr<const Benchmark>> find_benchmark(StartSessionRequest& request,
                                                                       BenchmarkCache& benchmarks);
 
-/// Initialises `session` and computes the observations asked for. Its indices are checked first.
+/// INVALID_ARGUMENT for an action space or an observation space that there is not.
+[[nodiscard]] grpc::Status check_indices(const ServiceSpaces& spaces,
+                                         const StartSessionRequest& request);
+
+/// Initialises `session`. The action space is a valid index.
+[[nodiscard]] grpc::Status run_init(CompilationSession& session, const ServiceSpaces& spaces,
+                                    int action_space, std::shared_ptr<const Benchmark> benchmark,
+                                    const std::stop_token& stop);
+
+/// Computes the observations that a session is started with.
+[[nodiscard]] grpc::Status run_start_observations(CompilationSession& session,
+                                                  const ServiceSpaces& spaces,
+                                                  const StartSessionRequest& request,
+                                                  StartSessionReply& reply,
+                                                  const std::stop_token& stop);
+
+/// The three above, one after the other.
 [[nodiscard]] grpc::Status run_start(CompilationSession& session, const ServiceSpaces& spaces,
                                      const StartSessionRequest& request,
                                      std::shared_ptr<const Benchmark> benchmark,

@@ -21,6 +21,7 @@ namespace compiler_gym::testing {
 inline constexpr auto* kExampleService = "compiler_gym-example-service";
 inline constexpr auto* kCountingService = "compiler_gym-counting-service";
 inline constexpr auto* kFaultyService = "process_test_faulty_service";
+inline constexpr auto* kHazardService = "process_test_hazard_service";
 inline constexpr auto* kPortedService = "process_test_ported_service";
 
 using Environment = std::map<std::string, std::string>;

@@ -77,13 +77,14 @@ class ServiceFixture : public ::testing::Test {
   }
 
   /// `script` is set before, or while nothing runs.
-  void serve(SessionServiceOptions options = {}, SessionFactory factory = {}) {
+  void serve(SessionServiceOptions options = {}, SessionFactory factory = {},
+             std::unique_ptr<isolated::IsolatedSessions> isolated = nullptr) {
     if (!factory) {
       factory = [this](CompilerGymServiceContext& context) {
         return std::make_unique<ScriptedSession>(context, script);
       };
     }
-    service.emplace(std::move(factory), context_host, workers, options);
+    service.emplace(std::move(factory), context_host, workers, options, std::move(isolated));
     const grpc::Status loaded = service->load_spaces();
     ASSERT_TRUE(loaded.ok()) << to_string(loaded);
   }

@@ -24,7 +24,7 @@ std::string_view plug_in(std::string_view path) {
   constexpr std::string_view kSessions = "sessions/";
   const auto end = path.find('/', kSessions.size());
   if (!path.starts_with(kSessions) || end == std::string_view::npos ||
-      path.starts_with("sessions/internal/")) {
+      path.starts_with("sessions/internal/") || path.starts_with("sessions/isolated/")) {
     return {};
   }
   return path.substr(0, end + 1);

@@ -1,0 +1,61 @@
+#include "sessions/isolated/isolated_sessions.h"
+
+#include <utility>
+
+#include "sessions/isolated/isolated_executor.h"
+
+namespace compiler_gym::isolated {
+
+IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote zygote,
+                                   WorkerPool& workers, IsolationOptions options, Logger& logger)
+    : options_(std::move(options)),
+      workers_(workers),
+      host_(WorkerHost::make(std::move(executor), std::move(zygote), logger)),
+      templates_(
+          std::make_shared<Templates>(host_, workers, options_.times, options_.max_templates)) {}
+
+void IsolatedSessions::start(const StartSessionRequest& request,
+                             std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
+                             std::stop_source stop, SessionExecutor::StartedHandler handler) {
+  TemplateKey key{.benchmark = std::move(benchmark),
+                  .action_space = request.action_space(),
+                  .program_stamp = {}};
+  if (options_.program_stamp) {
+    key.program_stamp = options_.program_stamp(*key.benchmark);
+  }
+  templates_->fork(
+      key, stop,
+      WorkerChannel::ChannelHandler([this, &request, &reply, stop, key,
+                                     handler = std::move(handler)](
+                                        Result<std::shared_ptr<WorkerChannel>> forked) mutable {
+        if (!forked) {
+          handler(forked.error());
+          return;
+        }
+        const std::shared_ptr<WorkerChannel> worker = *std::move(forked);
+        auto started = std::make_unique<IsolatedExecutor>(*this, std::move(key), worker);
+        if (request.observation_space().empty()) {
+          handler(std::move(started));
+          return;
+        }
+        worker->request(RequestKind::kObserve, request, stop,
+                        WorkerChannel::ReplyHandler([&reply, started = std::move(started),
+                                                     handler = std::move(handler)](
+                                                        WorkerReply observed) mutable {
+                          if (!observed.status.ok()) {
+                            handler(observed.status);
+                          } else if (!reply.ParseFromString(observed.message)) {
+                            handler(internal_error("A worker process sent what can't be parsed"));
+                          } else {
+                            handler(std::move(started));
+                          }
+                        }));
+      }));
+}
+
+void IsolatedSessions::close() {
+  templates_->close();
+  host_->close();
+}
+
+}  // namespace compiler_gym::isolated

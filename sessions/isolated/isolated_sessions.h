@@ -1,0 +1,58 @@
+// Sessions that live in worker processes.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "core/logger.h"
+#include "core/unique_handler.h"
+#include "core/worker_pool.h"
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/isolated/templates.h"
+#include "sessions/isolated/worker_host.h"
+#include "sessions/session_executor.h"
+
+namespace compiler_gym::isolated {
+
+struct IsolationOptions {
+  WorkerTimes times;
+  /// Benchmarks kept loaded for further sessions.
+  std::size_t max_templates = 64;
+  /// Whether a session whose worker died goes on in a new one, from its last good state.
+  bool recover = true;
+  /// What, besides the Benchmark itself, its program depends on: of a program in a file, what tells
+  /// that the file has changed. May block. None: the Benchmark is all there is.
+  std::function<std::string(const Benchmark&)> program_stamp;
+};
+
+/// Starts sessions in worker processes.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive the sessions it starts. close() before it is destroyed.
+class IsolatedSessions {
+ public:
+  IsolatedSessions(boost::asio::any_io_executor executor, Zygote zygote, WorkerPool& workers,
+                   IsolationOptions options, Logger& logger);
+
+  /// Starts a session and computes the observations asked for, whose indices have been checked.
+  /// `request` and `reply` must live until it completes.
+  void start(const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+             StartSessionReply& reply, std::stop_source stop,
+             SessionExecutor::StartedHandler handler);
+
+  /// Ends all worker processes, and waits for that. Blocks. Every session has ended before.
+  void close();
+
+ private:
+  friend class IsolatedExecutor;
+
+  const IsolationOptions options_;
+  WorkerPool& workers_;
+  const std::shared_ptr<WorkerHost> host_;
+  const std::shared_ptr<Templates> templates_;
+};
+
+}  // namespace compiler_gym::isolated

@@ -1,0 +1,234 @@
+#include "sessions/isolated/templates.h"
+
+#include <fmt/core.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <utility>
+
+#include "sessions/internal/session_rules.h"
+
+namespace compiler_gym::isolated {
+namespace {
+
+// What a client hears if a benchmark can't be loaded. A program that crashes the compiler does so
+// every time, and clients try again after any other status than INVALID_ARGUMENT.
+grpc::Status loading_error(const Benchmark& benchmark, const WorkerReply& reply) {
+  if (!reply.worker_lost) {
+    return reply.status;
+  }
+  const std::string text = fmt::format("Benchmark \"{}\" can't be loaded: {}", benchmark.uri(),
+                                       reply.status.error_message());
+  const bool killed = reply.how_lost == kEndUnknown ||
+                      (WIFSIGNALED(reply.how_lost) && WTERMSIG(reply.how_lost) == SIGKILL);
+  const bool crashed = reply.status.error_code() == grpc::StatusCode::DATA_LOSS && !killed;
+  return crashed ? invalid_argument(text) : grpc::Status(reply.status.error_code(), text);
+}
+
+}  // namespace
+
+Templates::Templates(std::shared_ptr<WorkerHost> host, WorkerPool& workers, WorkerTimes times,
+                     std::size_t max_templates)
+    : host_(std::move(host)),
+      workers_(workers),
+      times_(times),
+      max_templates_(max_templates),
+      strand_(host_->executor()) {}
+
+template <typename Function>
+void Templates::on_strand(Function function) {
+  boost::asio::post(strand_, [self = shared_from_this(), function = std::move(function)]() mutable {
+    function(*self);
+  });
+}
+
+void Templates::fork(TemplateKey key, std::stop_source stop,
+                     WorkerChannel::ChannelHandler handler) {
+  Waiter waiter{.stop = std::move(stop), .handler = std::move(handler)};
+  on_strand([key = std::move(key), waiter = std::move(waiter)](Templates& self) mutable {
+    self.fork_on_strand(std::move(key), std::move(waiter));
+  });
+}
+
+void Templates::close() {
+  on_strand([](Templates& self) {
+    self.closed_ = true;
+    self.templates_.clear();
+  });
+}
+
+void Templates::fork_on_strand(TemplateKey key, Waiter waiter) {
+  if (closed_) {
+    complete(std::move(waiter), unavailable("The service is shutting down"));
+    return;
+  }
+  const TemplatePtr of = find_or_add_on_strand(std::move(key));
+  waiter.number = ++last_waiter_;
+  const std::stop_token token = waiter.stop.get_token();
+  of->waiting.push_back(std::move(waiter));
+  // May call back at once, which only posts.
+  of->waiting.back().leaver = std::make_unique<std::stop_callback<Leaver>>(
+      token, Leaver{weak_from_this(), of, last_waiter_});
+  serve_next_on_strand(of);
+}
+
+Templates::TemplatePtr Templates::find_or_add_on_strand(TemplateKey key) {
+  const auto found = std::ranges::find(
+      templates_, key, [](const auto& one) -> const TemplateKey& { return one->key; });
+  if (found != templates_.end()) {
+    templates_.splice(templates_.begin(), templates_, found);
+    return templates_.front();
+  }
+  templates_.push_front(std::make_shared<Template>(Template{.key = std::move(key)}));
+  evict_on_strand();
+  return templates_.front();
+}
+
+// Those in use stay, over the bound for a while.
+void Templates::evict_on_strand() {
+  auto one = templates_.end();
+  while (templates_.size() > max_templates_ && one != std::next(templates_.begin())) {
+    --one;
+    if (!(*one)->busy && (*one)->waiting.empty()) {
+      one = templates_.erase(one);
+    }
+  }
+}
+
+// -------------------------------------------------------------------------------------- loading
+
+void Templates::load_on_strand(const TemplatePtr& loading) {
+  loading->busy = true;
+  loading->stop_loading = std::stop_source();
+  host_->spawn(WorkerHost::SpawnHandler(
+      [self = shared_from_this(), loading](Result<WorkerHost::Spawned> spawned) {
+        self->on_spawned(loading, std::move(spawned));
+      }));
+}
+
+void Templates::on_spawned(const TemplatePtr& loading, Result<WorkerHost::Spawned> spawned) {
+  Result<std::shared_ptr<WorkerChannel>> worker =
+      spawned ? WorkerChannel::make(host_, *std::move(spawned), workers_, times_)
+              : Result<std::shared_ptr<WorkerChannel>>(spawned.error());
+  if (!worker) {
+    on_strand([loading, worker = std::move(worker)](Templates& self) {
+      self.on_loaded_on_strand(loading, worker);
+    });
+    return;
+  }
+  auto on_reply = [self = shared_from_this(), loading, worker = *worker](const WorkerReply& reply) {
+    Result<std::shared_ptr<WorkerChannel>> loaded = worker;
+    if (!reply.status.ok()) {
+      loaded = loading_error(*loading->key.benchmark, reply);
+    }
+    self->on_strand([loading, loaded = std::move(loaded)](Templates& templates) {
+      templates.on_loaded_on_strand(loading, loaded);
+    });
+  };
+  // A large program takes a while to write out.
+  boost::asio::post(workers_.executor(), [loading, worker = *std::move(worker),
+                                          on_reply = std::move(on_reply)]() mutable {
+    StartSessionRequest request;
+    *request.mutable_benchmark() = *loading->key.benchmark;
+    request.set_action_space(loading->key.action_space);
+    worker->request(RequestKind::kInit, request, loading->stop_loading,
+                    WorkerChannel::ReplyHandler(std::move(on_reply)));
+  });
+}
+
+void Templates::on_loaded_on_strand(const TemplatePtr& loaded,
+                                    Result<std::shared_ptr<WorkerChannel>> worker) {
+  loaded->busy = false;
+  if (worker) {
+    loaded->worker = *std::move(worker);
+    serve_next_on_strand(loaded);
+    evict_on_strand();
+    return;
+  }
+  if (worker.error().error_code() == grpc::StatusCode::CANCELLED && !loaded->waiting.empty()) {
+    load_on_strand(loaded);  // for who came when the last one had just left
+    return;
+  }
+  templates_.remove(loaded);
+  for (Waiter& waiter : std::exchange(loaded->waiting, {})) {
+    complete(std::move(waiter), worker.error());
+  }
+}
+
+// -------------------------------------------------------------------------------------- forking
+
+void Templates::serve_next_on_strand(const TemplatePtr& of) {
+  if (of->busy || of->waiting.empty()) {
+    return;
+  }
+  if (of->worker == nullptr) {
+    load_on_strand(of);
+    return;
+  }
+  of->busy = true;
+  Waiter waiter = std::move(of->waiting.front());
+  of->waiting.pop_front();
+  waiter.leaver.reset();
+  const std::stop_source stop = waiter.stop;
+  of->worker->fork(
+      stop,
+      WorkerChannel::ChannelHandler([self = shared_from_this(), of, waiter = std::move(waiter)](
+                                        Result<std::shared_ptr<WorkerChannel>> worker) mutable {
+        self->on_strand([of, waiter = std::move(waiter),
+                         worker = std::move(worker)](Templates& templates) mutable {
+          templates.on_forked_on_strand(of, std::move(waiter), std::move(worker));
+        });
+      }));
+}
+
+void Templates::on_forked_on_strand(const TemplatePtr& of, Waiter waiter,
+                                    Result<std::shared_ptr<WorkerChannel>> worker) {
+  of->busy = false;
+  if (!worker && worker.error().error_code() == grpc::StatusCode::DATA_LOSS && !waiter.retried) {
+    // The template itself has died: of nothing that this session did.
+    of->worker.reset();
+    waiter.retried = true;
+    of->waiting.push_front(std::move(waiter));
+  } else {
+    complete(std::move(waiter), std::move(worker));
+  }
+  serve_next_on_strand(of);
+  evict_on_strand();
+}
+
+// Out of the strand: the handler is not ours.
+void Templates::complete(Waiter waiter, Result<std::shared_ptr<WorkerChannel>> worker) {
+  waiter.leaver.reset();
+  boost::asio::post(host_->executor(),
+                    [handler = std::move(waiter.handler), worker = std::move(worker)]() mutable {
+                      handler(std::move(worker));
+                    });
+}
+
+void Templates::Leaver::operator()() const {
+  const std::shared_ptr<Templates> self = templates.lock();
+  if (self != nullptr) {
+    self->on_strand([weak = from, number = waiter](Templates& locked) {
+      if (const TemplatePtr left = weak.lock()) {
+        locked.leave_on_strand(left, number);
+      }
+    });
+  }
+}
+
+void Templates::leave_on_strand(const TemplatePtr& from, std::uint64_t waiter) {
+  const auto found = std::ranges::find(from->waiting, waiter, &Waiter::number);
+  if (found == from->waiting.end()) {
+    return;  // its turn came meanwhile
+  }
+  Waiter leaving = std::move(*found);
+  from->waiting.erase(found);
+  complete(std::move(leaving), internal::cancelled_before_its_turn());
+  if (from->worker == nullptr && from->waiting.empty()) {
+    from->stop_loading.request_stop();
+  }
+}
+
+}  // namespace compiler_gym::isolated

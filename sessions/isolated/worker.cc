@@ -1,0 +1,219 @@
+#include "sessions/isolated/worker.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sessions/internal/session_rules.h"
+#include "sessions/isolated/frame.h"
+#include "sessions/isolated/watched_session.h"
+
+namespace compiler_gym::isolated {
+namespace {
+
+class Worker {
+ public:
+  Worker(FileDescriptor socket, const WorkerSetting& setting)
+      : socket_(std::move(socket)), setting_(setting) {}
+
+  [[noreturn]] void run();
+
+ private:
+  struct Reply {
+    grpc::Status status;
+    std::string message;
+  };
+
+  Frame read_request();
+  void write_reply(std::uint64_t number, const Reply& reply);
+  Reply handle(const Frame& request);
+  template <typename Request, typename Answer, typename Run>
+  Reply answer(const Frame& frame, Run run);
+  grpc::Status init(StartSessionRequest& request, const std::stop_token& stop);
+  void fork_session();
+  void die_with_zygote();
+
+  FileDescriptor socket_;
+  const WorkerSetting setting_;
+  FileDescriptor passed_;  // with the request that is being read
+  std::unique_ptr<CompilationSession> session_;
+  bool dies_with_zygote_ = false;
+};
+
+[[noreturn]] void on_out_of_memory() {
+  _exit(kExitOutOfMemory);
+}
+
+// What fork_orphan() returns in the new process.
+constexpr int kForked = -1;
+
+// Forks a process whose parent ends at once, so that the zygote adopts it: this one could be too
+// busy, or too dead, to reap it. Returns an error number, 0 if there is none. Between vfork and _exit
+// the parent runs in our memory, which saves copying the page tables twice: half of what this costs.
+// Not inlined: what a caller holds in registers would be the parent's to spoil.
+[[gnu::noinline]] int fork_orphan() {
+  volatile int error = 0;  // written by the parent
+  const pid_t parent = vfork();
+  if (parent == 0) {
+    const pid_t child = fork();
+    if (child == 0) {
+      return kForked;
+    }
+    error = child < 0 ? errno : 0;
+    _exit(0);
+  }
+  if (parent < 0) {
+    return errno;
+  }
+  waitpid(parent, nullptr, 0);
+  return error;
+}
+
+void Worker::run() {
+  std::set_new_handler(on_out_of_memory);
+  for (;;) {
+    const Frame request = read_request();
+    die_with_zygote();
+    if (static_cast<RequestKind>(request.header.code) == RequestKind::kFork) {
+      fork_session();
+    } else {
+      write_reply(request.header.number, handle(request));
+    }
+  }
+}
+
+Frame Worker::read_request() {
+  std::array<char, 16 * 1024> buffer;  // NOLINT: not worth clearing for every request
+  FrameReader reader;
+  while (!reader.complete()) {
+    const std::ptrdiff_t received =
+        receive_bytes(socket_.get(), buffer.data(), buffer.size(), passed_, 0);
+    if (received <= 0) {
+      _exit(0);  // the service has closed its end, or is gone
+    }
+    reader.append({buffer.data(), static_cast<std::size_t>(received)});
+  }
+  return reader.take();
+}
+
+void Worker::write_reply(std::uint64_t number, const Reply& reply) {
+  const std::string bytes =
+      framed({.number = number, .code = static_cast<std::uint32_t>(reply.status.error_code())},
+             reply.status.ok() ? reply.message : reply.status.error_message());
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    const std::ptrdiff_t sent = send_bytes(socket_.get(), rest, -1, 0);
+    if (sent < 0) {
+      _exit(0);
+    }
+    rest.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+Worker::Reply Worker::handle(const Frame& request) {
+  WorkerSlot& slot = setting_.board[request.header.slot];
+  slot.applied.store(0, std::memory_order_release);
+  std::stop_source stop;
+  const std::stop_token token = stop.get_token();
+  const auto watched = [&] {
+    return WatchedSession(setting_.context, *session_, slot, request.header.number, stop);
+  };
+  switch (static_cast<RequestKind>(request.header.code)) {
+    case RequestKind::kInit:
+      return answer<StartSessionRequest, StartSessionReply>(
+          request, [&](auto& start, auto& /*reply*/) { return init(start, token); });
+    case RequestKind::kObserve:
+      return answer<StartSessionRequest, StartSessionReply>(
+          request, [&](const auto& start, auto& reply) {
+            WatchedSession session = watched();
+            return internal::run_start_observations(session, setting_.spaces, start, reply, token);
+          });
+    case RequestKind::kStep:
+      return answer<StepRequest, StepReply>(request, [&](const auto& step, auto& reply) {
+        WatchedSession session = watched();
+        return internal::run_step(session, setting_.spaces, step, reply, token);
+      });
+    case RequestKind::kParameters:
+      return answer<SendSessionParameterRequest, SendSessionParameterReply>(
+          request, [&](const auto& parameters, auto& reply) {
+            WatchedSession session = watched();
+            return internal::run_parameters(session, parameters, reply, token);
+          });
+    case RequestKind::kFork:
+      break;
+  }
+  return {internal_error("A worker process was asked for what it does not know"), {}};
+}
+
+template <typename Request, typename Answer, typename Run>
+Worker::Reply Worker::answer(const Frame& frame, Run run) {
+  Request request;
+  if (!request.ParseFromString(frame.body)) {
+    return {internal_error("A worker process can't parse its request"), {}};
+  }
+  Answer answer;
+  Reply reply{run(request, answer), {}};
+  if (reply.status.ok()) {
+    reply.message = answer.SerializeAsString();
+  }
+  return reply;
+}
+
+grpc::Status Worker::init(StartSessionRequest& request, const std::stop_token& stop) {
+  try {
+    session_ = setting_.make_session(setting_.context);
+  } catch (...) {
+    return status_from_current_exception();
+  }
+  auto benchmark = std::make_shared<Benchmark>(std::move(*request.mutable_benchmark()));
+  return internal::run_init(*session_, setting_.spaces, request.action_space(),
+                            std::move(benchmark), stop);
+}
+
+void Worker::fork_session() {
+  FileDescriptor socket = std::exchange(passed_, FileDescriptor());
+  const int error = fork_orphan();
+  if (error == 0) {
+    return;
+  }
+  // To the new worker's socket: this one's is not expected to say anything.
+  socket_.swap(socket);
+  if (error != kForked) {
+    write_reply(0, {resource_exhausted(std::string("A worker process can't be forked: ") +
+                                       std::strerror(error)),
+                    {}});
+    socket_.swap(socket);
+    return;
+  }
+  setsid();
+  dies_with_zygote_ = false;
+  session_->onProcessForked();
+  write_reply(0, {grpc::Status::OK, std::to_string(getpid())});
+}
+
+// The death signal is that of the present parent's death, so it is set once that is the zygote: a
+// forked worker has another one for a moment.
+void Worker::die_with_zygote() {
+  if (!dies_with_zygote_ && getppid() == setting_.zygote) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dies_with_zygote_ = true;
+  }
+}
+
+}  // namespace
+
+void run_worker(FileDescriptor socket, const WorkerSetting& setting) {
+  Worker(std::move(socket), setting).run();
+}
+
+}  // namespace compiler_gym::isolated

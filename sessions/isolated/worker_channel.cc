@@ -1,0 +1,346 @@
+#include "sessions/isolated/worker_channel.h"
+
+#include <fmt/core.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "sessions/isolated/worker.h"
+
+namespace compiler_gym::isolated {
+namespace {
+
+using boost::asio::posix::stream_descriptor;
+
+// Larger replies are read by their receiver on the worker pool: to parse one would hold up the event
+// loop.
+constexpr std::size_t kLargeReply = 64 * 1024;
+
+// How a worker ended, `how` being what waitpid() says.
+std::string describe_end(int how) {
+  if (how == kEndUnknown) {
+    return "its worker process has ended";
+  }
+  if (WIFSIGNALED(how)) {
+    return fmt::format("its worker process was ended by signal {} ({})", WTERMSIG(how),
+                       strsignal(WTERMSIG(how)));
+  }
+  if (WEXITSTATUS(how) == kExitOutOfMemory) {
+    return "its worker process reached its limit of memory";
+  }
+  return fmt::format("its worker process ended with exit status {}", WEXITSTATUS(how));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<WorkerChannel>> WorkerChannel::make(std::shared_ptr<WorkerHost> host,
+                                                           WorkerHost::Spawned worker,
+                                                           WorkerPool& workers,
+                                                           const WorkerTimes& times) {
+  const std::optional<std::uint32_t> slot = host->board().take();
+  if (!slot) {
+    const std::size_t limit = host->board().size();
+    host->bury(worker.pid, true, WorkerHost::BuryHandler([](int) {}));
+    return resource_exhausted(
+        fmt::format("{} worker processes are there already, the limit is {}", limit, limit));
+  }
+  return std::shared_ptr<WorkerChannel>(
+      new WorkerChannel(std::move(host), std::move(worker), workers, times, *slot));
+}
+
+WorkerChannel::WorkerChannel(std::shared_ptr<WorkerHost> host, WorkerHost::Spawned worker,
+                             WorkerPool& workers, const WorkerTimes& times, std::uint32_t slot)
+    : host_(std::move(host)),
+      workers_(workers),
+      times_(times),
+      slot_(slot),
+      pid_(worker.pid),
+      socket_(host_->executor(), worker.socket.release()),
+      timer_(host_->executor()) {}
+
+WorkerChannel::~WorkerChannel() {
+  end(UniqueHandler<void()>([] {}));
+}
+
+void WorkerChannel::end(UniqueHandler<void()> handler) {
+  // The slot is free once nobody writes to it.
+  auto ended = [host = host_, slot = std::exchange(slot_, std::nullopt),
+                handler = std::move(handler)](int /*how*/) mutable {
+    if (slot) {
+      host->board().give_back(*slot);
+    }
+    handler();
+  };
+  if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
+    host_->bury(pid, true, WorkerHost::BuryHandler(std::move(ended)));
+  } else {
+    boost::asio::post(host_->executor(), [ended = std::move(ended)]() mutable { ended(0); });
+  }
+}
+
+// -------------------------------------------------------------------------------------- a request
+
+void WorkerChannel::request(RequestKind kind, const google::protobuf::MessageLite& message,
+                            std::stop_source stop, ReplyHandler handler) {
+  const std::uint64_t number = begin(std::move(handler), stop);
+  write(
+      framed({.number = number, .code = static_cast<std::uint32_t>(kind), .slot = *slot_}, message),
+      true);
+}
+
+void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
+  Result<SocketPair> sockets = make_socket_pair(SOCK_STREAM);
+  Result<std::shared_ptr<WorkerChannel>> made =
+      sockets ? make(host_, {std::move(sockets->ours), 0}, workers_, times_)
+              : Result<std::shared_ptr<WorkerChannel>>(sockets.error());
+  if (!made) {
+    boost::asio::post(host_->executor(),
+                      [status = made.error(), handler = std::move(handler)]() mutable {
+                        handler(std::move(status));
+                      });
+    return;
+  }
+  // The new worker's first reply is to a request that this one's passes on.
+  const std::shared_ptr<WorkerChannel> child = *std::move(made);
+  child->begin(ReplyHandler([child, handler = std::move(handler)](WorkerReply reply) mutable {
+                 if (!reply.status.ok()) {
+                   handler(std::move(reply.status));
+                   return;
+                 }
+                 const std::string& pid = reply.message;
+                 std::from_chars(pid.data(), pid.data() + pid.size(), child->pid_);
+                 handler(std::move(child));
+               }),
+               stop);
+  const std::string bytes = framed({.code = static_cast<std::uint32_t>(RequestKind::kFork)}, "");
+  const auto sent = send_bytes(socket_.native_handle(), bytes, sockets->theirs.get(), MSG_DONTWAIT);
+  if (sent == static_cast<std::ptrdiff_t>(bytes.size())) {
+    child->wait_to_read();
+  } else {
+    child->lose(true);
+  }
+}
+
+// The stop source may be triggered already; what it asks for is noted before the request is sent.
+std::uint64_t WorkerChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    WorkerSlot& slot = host_->board()[*slot_];
+    slot.applied.store(kNotBegun, std::memory_order_relaxed);
+    slot.cancelled_request.store(0, std::memory_order_relaxed);
+    number = ++last_number_;
+    pending_.emplace();
+    pending_->number = number;
+    pending_->handler = std::move(handler);
+    pending_->next_check = times_.request_timeout.count() == 0
+                               ? Clock::time_point::max()
+                               : Clock::now() + times_.request_timeout;
+    watch_the_time_locked();
+  }
+  stopper_.emplace(stop.get_token(), Stopper{weak_from_this(), number});
+  return number;
+}
+
+// Directly, mostly: a request is small, and the worker's socket empty.
+void WorkerChannel::write(std::string_view bytes, bool first) {
+  const std::ptrdiff_t sent = send_bytes(socket_.native_handle(), bytes, -1, MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+    lose(first);
+    return;
+  }
+  bytes.remove_prefix(static_cast<std::size_t>(std::max<std::ptrdiff_t>(sent, 0)));
+  if (bytes.empty()) {
+    wait_to_read();
+    return;
+  }
+  socket_.async_wait(stream_descriptor::wait_write,
+                     [self = shared_from_this(),
+                      rest = std::string(bytes)](const boost::system::error_code& error) {
+                       if (!error) {
+                         self->write(rest, false);
+                       }
+                     });
+}
+
+void WorkerChannel::wait_to_read() {
+  socket_.async_wait(stream_descriptor::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (!error) {
+                         self->read();
+                       }
+                     });
+}
+
+void WorkerChannel::read() {
+  std::array<char, 64 * 1024> buffer;  // NOLINT: not worth clearing for every reply
+  for (;;) {
+    FileDescriptor nothing;
+    const std::ptrdiff_t received =
+        receive_bytes(socket_.native_handle(), buffer.data(), buffer.size(), nothing, MSG_DONTWAIT);
+    if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      wait_to_read();
+      return;
+    }
+    if (received <= 0) {
+      lose(false);
+      return;
+    }
+    reader_.append({buffer.data(), static_cast<std::size_t>(received)});
+    if (!reader_.valid()) {
+      lose(false);  // it writes what it should not: nothing it says can be believed
+      return;
+    }
+    if (reader_.complete()) {
+      on_frame(reader_.take());
+      return;
+    }
+  }
+}
+
+void WorkerChannel::on_frame(Frame frame) {
+  std::optional<Pending> done;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!pending_ || pending_->burying) {
+      return;  // too late: it is being killed
+    }
+    done.swap(pending_);
+  }
+  stopper_.reset();
+  WorkerReply reply;
+  reply.applied = host_->board()[*slot_].applied.load(std::memory_order_acquire);
+  const auto code = static_cast<grpc::StatusCode>(frame.header.code);
+  if (code == grpc::StatusCode::OK) {
+    reply.message = std::move(frame.body);
+  } else if (code == grpc::StatusCode::CANCELLED && done->cause == Cause::kTimeout) {
+    reply.status = deadline_exceeded(timeout_text() + ": " + frame.body);
+  } else {
+    reply.status = grpc::Status(code, std::move(frame.body));
+  }
+  if (reply.message.size() <= kLargeReply) {
+    done->handler(std::move(reply));
+    return;
+  }
+  boost::asio::post(workers_.executor(),
+                    [handler = std::move(done->handler), reply = std::move(reply)]() mutable {
+                      handler(std::move(reply));
+                    });
+}
+
+// ------------------------------------------------------------------------------------- its end
+
+void WorkerChannel::Stopper::operator()() const {
+  if (const std::shared_ptr<WorkerChannel> self = channel.lock()) {
+    const std::lock_guard lock(self->mutex_);
+    if (self->pending_ && self->pending_->number == number) {
+      self->cancel_locked(Cause::kCancelled);
+    }
+  }
+}
+
+void WorkerChannel::cancel_locked(Cause cause) {
+  if (pending_->cause != Cause::kNone) {
+    return;
+  }
+  pending_->cause = cause;
+  pending_->next_check = Clock::now() + times_.cancel_grace;
+  host_->board()[*slot_].cancelled_request.store(pending_->number, std::memory_order_relaxed);
+  watch_the_time_locked();
+}
+
+// The timer is left running when a request ends in time, as most do: the next one, whose time is up
+// later, finds it set.
+void WorkerChannel::watch_the_time_locked() {
+  const Clock::time_point next = pending_->next_check;
+  if (next == Clock::time_point::max() || (timer_expiry_ && *timer_expiry_ <= next)) {
+    return;
+  }
+  timer_expiry_ = next;
+  timer_.expires_at(next);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (const auto self = weak.lock(); self != nullptr && !error) {
+      self->check_the_time();
+    }
+  });
+}
+
+void WorkerChannel::check_the_time() {
+  {
+    const std::lock_guard lock(mutex_);
+    timer_expiry_.reset();
+    if (!pending_) {
+      return;
+    }
+    if (Clock::now() < pending_->next_check) {
+      watch_the_time_locked();
+      return;
+    }
+    if (pending_->cause == Cause::kNone) {
+      cancel_locked(Cause::kTimeout);
+      return;
+    }
+  }
+  lose(false);
+}
+
+// Kills the worker, if it is not dead already, and hears how it ended.
+void WorkerChannel::lose(bool never_began) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!pending_ || pending_->burying) {
+      return;
+    }
+    pending_->burying = true;
+  }
+  shutdown(socket_.native_handle(), SHUT_RDWR);  // ends a wait on it
+  auto on_buried = [self = shared_from_this(), never_began](int how) {
+    self->on_lost(how, never_began);
+  };
+  if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
+    host_->bury(pid, false, WorkerHost::BuryHandler(std::move(on_buried)));
+  } else {
+    boost::asio::post(host_->executor(), [on_buried] { on_buried(kEndUnknown); });
+  }
+}
+
+void WorkerChannel::on_lost(int how, bool never_began) {
+  std::optional<Pending> done;
+  {
+    const std::lock_guard lock(mutex_);
+    done.swap(pending_);
+  }
+  stopper_.reset();
+  WorkerReply reply;
+  const std::uint32_t applied = host_->board()[*slot_].applied.load(std::memory_order_acquire);
+  reply.applied = applied == kNotBegun ? 0 : applied;
+  reply.worker_lost = true;
+  reply.how_lost = how;
+  reply.never_began = never_began || (done->cause == Cause::kNone && applied == kNotBegun);
+  switch (done->cause) {
+    case Cause::kNone:
+      reply.status = data_loss(describe_end(how));
+      break;
+    case Cause::kCancelled:
+      reply.status = cancelled("its worker process was killed, since it did not stop when asked");
+      break;
+    case Cause::kTimeout:
+      reply.status = deadline_exceeded(timeout_text() + ": its worker process was killed");
+      break;
+  }
+  done->handler(std::move(reply));
+}
+
+std::string WorkerChannel::timeout_text() const {
+  return fmt::format("the time limit of {} ms has passed", times_.request_timeout.count());
+}
+
+}  // namespace compiler_gym::isolated

@@ -1,0 +1,127 @@
+// The service's end of a worker process: one request at a time, which can be cancelled or killed.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/status.h"
+#include "core/unique_handler.h"
+#include "core/worker_pool.h"
+#include "sessions/isolated/frame.h"
+#include "sessions/isolated/worker_host.h"
+
+namespace compiler_gym::isolated {
+
+struct WorkerTimes {
+  /// For one request: what clients of CompilerGym wait for one. 0: as long as it takes.
+  std::chrono::milliseconds request_timeout{300'000};
+  /// From the wish that a request end to the kill of a worker that does not heed it.
+  std::chrono::milliseconds cancel_grace{500};
+};
+
+/// What became of a request.
+struct WorkerReply {
+  grpc::Status status;
+  std::string message;  ///< the reply's bytes, if the status is OK
+  /// How many actions, or parameters, of the request took effect.
+  std::uint32_t applied = 0;
+  /// The worker is no more: it crashed, or it was killed for not ending in time. The status says
+  /// which.
+  bool worker_lost = false;
+  int how_lost = 0;  ///< then, as waitpid() says it
+  /// The worker was dead before it could read the request.
+  bool never_began = false;
+};
+
+/// Threads:  requests may be made from any thread, one at a time; the handler runs on the executor
+///           of the host, or on the worker pool if the reply is large.
+/// Lifetime: shared by the request under way. Destroying it kills and buries the worker.
+/// Cancel:   by the stop source or at the timeout. The worker is asked first, and killed if it does
+///           not answer within the grace period.
+class WorkerChannel : public std::enable_shared_from_this<WorkerChannel> {
+ public:
+  using ReplyHandler = UniqueHandler<void(WorkerReply)>;
+  using ChannelHandler = UniqueHandler<void(Result<std::shared_ptr<WorkerChannel>>)>;
+
+  /// Connects to a worker. RESOURCE_EXHAUSTED if the board is full.
+  [[nodiscard]] static Result<std::shared_ptr<WorkerChannel>> make(std::shared_ptr<WorkerHost> host,
+                                                                   WorkerHost::Spawned worker,
+                                                                   WorkerPool& workers,
+                                                                   const WorkerTimes& times);
+
+  WorkerChannel(const WorkerChannel&) = delete;
+  WorkerChannel& operator=(const WorkerChannel&) = delete;
+  ~WorkerChannel();
+
+  void request(RequestKind kind, const google::protobuf::MessageLite& message,
+               std::stop_source stop, ReplyHandler handler);
+
+  /// A new worker with a copy of this one's session. Its status is DATA_LOSS if this worker is no
+  /// more.
+  void fork(std::stop_source stop, ChannelHandler handler);
+
+  /// Kills the worker; completes when it is gone. Nothing may be under way.
+  void end(UniqueHandler<void()> handler);
+
+ private:
+  enum class Cause { kNone, kCancelled, kTimeout };
+
+  struct Stopper {
+    std::weak_ptr<WorkerChannel> channel;
+    std::uint64_t number;
+    void operator()() const;
+  };
+
+  /// The request under way.
+  struct Pending {
+    std::uint64_t number = 0;
+    ReplyHandler handler;
+    Cause cause = Cause::kNone;
+    bool burying = false;
+    Clock::time_point next_check;  ///< the timeout, then the end of the grace period
+  };
+
+  WorkerChannel(std::shared_ptr<WorkerHost> host, WorkerHost::Spawned worker, WorkerPool& workers,
+                const WorkerTimes& times, std::uint32_t slot);
+
+  std::uint64_t begin(ReplyHandler handler, const std::stop_source& stop);
+  void write(std::string_view bytes, bool first);
+  void wait_to_read();
+  void read();
+  void on_frame(Frame frame);
+  void cancel_locked(Cause cause);
+  void watch_the_time_locked();
+  void check_the_time();
+  void lose(bool never_began);
+  void on_lost(int how, bool never_began);
+  [[nodiscard]] std::string timeout_text() const;
+
+  const std::shared_ptr<WorkerHost> host_;
+  WorkerPool& workers_;
+  const WorkerTimes times_;
+  std::optional<std::uint32_t> slot_;  // until end()
+  pid_t pid_;                          // 0: not known yet, or buried
+  boost::asio::posix::stream_descriptor socket_;
+
+  // Of the request under way; touched by whoever performs its present part.
+  FrameReader reader_;
+  std::optional<std::stop_callback<Stopper>> stopper_;
+
+  std::mutex mutex_;  // guards what follows
+  std::uint64_t last_number_ = 0;
+  std::optional<Pending> pending_;
+  Timer timer_;
+  std::optional<Clock::time_point> timer_expiry_;  // while it is being waited for
+};
+
+}  // namespace compiler_gym::isolated

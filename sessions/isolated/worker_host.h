@@ -1,0 +1,80 @@
+// The service's end of a zygote: makes worker processes and buries them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/file_descriptor.h"
+#include "core/logger.h"
+#include "core/status.h"
+#include "core/unique_handler.h"
+#include "sessions/isolated/zygote.h"
+
+namespace compiler_gym::isolated {
+
+/// Threads:  every member may be called from any thread. Handlers run on the executor.
+/// Lifetime: shared by what it is doing. close() must be called for the executor to run out of work.
+/// Errors:   once the zygote has ended, by whatever cause, UNAVAILABLE.
+class WorkerHost : public std::enable_shared_from_this<WorkerHost> {
+ public:
+  struct Spawned {
+    FileDescriptor socket;
+    pid_t pid = 0;
+  };
+  using SpawnHandler = UniqueHandler<void(Result<Spawned>)>;
+  /// How a worker ended, as waitpid() says it, or kEndUnknown.
+  using BuryHandler = UniqueHandler<void(int)>;
+
+  [[nodiscard]] static std::shared_ptr<WorkerHost> make(boost::asio::any_io_executor executor,
+                                                        Zygote zygote, Logger& logger);
+
+  /// A new worker, that has no session yet.
+  void spawn(SpawnHandler handler);
+
+  /// Kills a worker with all it has started, unless it is dead already, and tells when it is gone.
+  /// Once for each worker. `idle`: it runs no request.
+  void bury(pid_t pid, bool idle, BuryHandler handler);
+
+  /// Ends the zygote and every worker, and waits for that. What is under way fails.
+  void close();
+
+  [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
+  [[nodiscard]] WorkerBoard& board() const { return zygote_.board(); }
+
+ private:
+  struct Waiting {
+    SpawnHandler spawn;
+    BuryHandler bury;
+  };
+
+  WorkerHost(boost::asio::any_io_executor executor, Zygote zygote, Logger& logger);
+
+  void request(ZygoteRequest request, Waiting waiting);
+  void write_locked();
+  void wait_for_answers();
+  void read_answers();
+  void answer(const ZygoteAnswer& answer, FileDescriptor socket);
+  void fail_all();
+  static void fail(Waiting waiting);
+
+  const boost::asio::any_io_executor executor_;
+  Logger& logger_;
+  Zygote zygote_;
+
+  std::mutex mutex_;                               // guards what follows
+  boost::asio::posix::stream_descriptor control_;  // a duplicate of the zygote's
+  std::deque<ZygoteRequest> unsent_;
+  bool writing_ = false;
+  std::uint64_t next_tag_ = 1;
+  std::unordered_map<std::uint64_t, Waiting> waiting_;
+  bool ended_ = false;
+};
+
+}  // namespace compiler_gym::isolated

@@ -1,0 +1,56 @@
+#include "sessions/isolated/zygote.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "sessions/isolated/frame.h"
+#include "sessions/isolated/zygote_process.h"
+
+namespace compiler_gym::isolated {
+
+Result<Zygote> Zygote::fork(ZygoteOptions options) {
+  Result<SocketPair> sockets = make_socket_pair(SOCK_SEQPACKET);
+  if (!sockets) {
+    return sockets.error();
+  }
+  auto board = std::make_unique<WorkerBoard>(options.max_workers);
+  const pid_t pid = ::fork();
+  if (pid < 0) {
+    return unavailable(std::string("The process that forks workers can't be made: ") +
+                       std::strerror(errno));
+  }
+  if (pid == 0) {
+    sockets->ours.reset();
+    run_zygote(std::move(sockets->theirs), options, *board);
+  }
+  return Zygote(std::move(sockets->ours), std::move(board), pid);
+}
+
+Zygote::Zygote(FileDescriptor control, std::unique_ptr<WorkerBoard> board, pid_t pid)
+    : control_(std::move(control)), board_(std::move(board)), pid_(pid) {}
+
+Zygote::Zygote(Zygote&& other) noexcept
+    : control_(std::move(other.control_)),
+      board_(std::move(other.board_)),
+      pid_(std::exchange(other.pid_, -1)) {}
+
+Zygote::~Zygote() {
+  end();
+}
+
+void Zygote::end() {
+  control_.reset();
+  if (const pid_t pid = std::exchange(pid_, -1); pid >= 0) {
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+}
+
+}  // namespace compiler_gym::isolated

@@ -1,0 +1,54 @@
+// Frames come together however they are cut up.
+#include "sessions/isolated/frame.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace compiler_gym::isolated {
+namespace {
+
+TEST(FrameTest, ComesTogetherFromPiecesOfAnySize) {
+  const std::string body(100, 'b');
+  const std::string bytes = framed({.number = 7, .code = 3, .slot = 5}, body);
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+    FrameReader reader;
+    for (std::size_t at = 0; at < bytes.size(); at += piece) {
+      EXPECT_FALSE(reader.complete());
+      reader.append(std::string_view(bytes).substr(at, piece));
+      EXPECT_TRUE(reader.valid());
+    }
+    ASSERT_TRUE(reader.complete());
+    const Frame frame = reader.take();
+    EXPECT_EQ(frame.header.number, 7U);
+    EXPECT_EQ(frame.header.code, 3U);
+    EXPECT_EQ(frame.header.slot, 5U);
+    EXPECT_EQ(frame.body, body);
+  }
+}
+
+TEST(FrameTest, AReaderTakesOneFrameAfterAnother) {
+  FrameReader reader;
+  for (const char* body : {"one", "", "three"}) {
+    reader.append(framed({}, body));
+    ASSERT_TRUE(reader.complete());
+    EXPECT_EQ(reader.take().body, body);
+  }
+}
+
+TEST(FrameTest, MoreThanAFrameIsNoFrame) {
+  FrameReader reader;
+  reader.append(framed({}, "body") + "x");
+  EXPECT_FALSE(reader.valid());
+}
+
+TEST(FrameTest, ASizeThatNoMessageHasIsNoFrame) {
+  FrameHeader header;
+  header.body_size = kMaxBodySize + 1;
+  FrameReader reader;
+  reader.append({reinterpret_cast<const char*>(&header), sizeof(header)});
+  EXPECT_FALSE(reader.valid());
+}
+
+}  // namespace
+}  // namespace compiler_gym::isolated

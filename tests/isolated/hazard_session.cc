@@ -1,0 +1,183 @@
+#include "tests/isolated/hazard_session.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include "core/status.h"
+#include "tests/process/fifo_gate.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+[[noreturn]] void hang() {
+  for (;;) {
+    pause();
+  }
+}
+
+// Each call's frame is used after the next one returns, so that none can be optimised away.
+int overflow_the_stack(int depth) {
+  volatile char frame[4096];
+  frame[0] = static_cast<char>(depth);
+  return depth == std::numeric_limits<int>::max() ? 0 : overflow_the_stack(depth + 1) + frame[0];
+}
+
+void take_all_memory() {
+  for (;;) {
+    constexpr std::size_t kPiece = 16 << 20;
+    std::memset(new char[kPiece], 1, kPiece);
+  }
+}
+
+void leave_child(const std::string& tell) {
+  const pid_t child = fork();
+  if (child == 0) {
+    setpgid(0, 0);
+    hang();
+  }
+  setpgid(child, child);
+  std::ofstream(tell + ".tmp") << child;
+  std::rename((tell + ".tmp").c_str(), tell.c_str());
+  hang();
+}
+
+}  // namespace
+
+std::vector<ActionSpace> HazardSession::getActionSpaces() const {
+  std::vector<ActionSpace> spaces(2);
+  spaces[0].set_name("first");
+  spaces[1].set_name("second");
+  return spaces;
+}
+
+std::vector<ObservationSpace> HazardSession::getObservationSpaces() const {
+  std::vector<ObservationSpace> spaces(3);
+  spaces[0].set_name("history");
+  spaces[1].set_name("process");
+  spaces[2].set_name("segv");
+  return spaces;
+}
+
+grpc::Status HazardSession::init(const ActionSpace& /*actionSpace*/, const Benchmark& benchmark) {
+  std::ofstream(file("loads"), std::ios::app) << benchmark.uri() << '\n';
+  std::ofstream(file("loader")) << getpid();
+  std::string what = benchmark.program().contents();
+  if (what == "file") {
+    std::ifstream program(file("program"));
+    what.assign(std::istreambuf_iterator<char>(program), {});
+  }
+  if (what == "exit") {
+    return meet(kExit);
+  }
+  if (what == "hang") {
+    return meet(kHang);
+  } else if (what == "gate") {
+    FifoGate::wait_at(file("gate"));
+  } else if (what == "fail") {
+    return failed_precondition("no licence for this program");
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status HazardSession::init(CompilationSession* other) {
+  history_ = static_cast<HazardSession*>(other)->history_;
+  return grpc::Status::OK;
+}
+
+grpc::Status HazardSession::applyAction(const Event& action, bool& endOfEpisode,
+                                        std::optional<ActionSpace>& /*newActionSpace*/,
+                                        bool& /*actionHadNoEffect*/) {
+  constexpr std::int64_t kEndsTheEpisode = 1000;
+  if (broken_) {
+    return data_loss("broken before");
+  }
+  const std::int64_t value = action.int64_value();
+  if (value < 0) {
+    if (const grpc::Status status = meet(value); !status.ok()) {
+      return status;
+    }
+  }
+  history_.push_back(value);
+  endOfEpisode = value == kEndsTheEpisode;
+  return grpc::Status::OK;
+}
+
+grpc::Status HazardSession::meet(std::int64_t hazard) {
+  switch (hazard) {
+    case kSegmentationFault:
+      std::raise(SIGSEGV);
+      break;
+    case kStackOverflow:
+      overflow_the_stack(0);
+      break;
+    case kMemoryBomb:
+      take_all_memory();
+      break;
+    case kAbort:
+      std::abort();
+    case kExit:
+      _exit(3);
+    case kHang:
+      FifoGate::wait_at(file("gate"));
+      hang();
+    case kWaitAtGate:
+      FifoGate::wait_at(file("gate"));
+      break;
+    case kBreak:
+      broken_ = true;
+      return data_loss("the module is broken");
+    case kLeaveChild:
+      leave_child(file("child"));
+      break;
+    case kCorrupt:
+      broken_ = true;
+      break;
+    default:
+      return invalid_argument("Out-of-range");
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status HazardSession::endOfStep(bool /*actionHadNoEffect*/, bool& /*endOfEpisode*/,
+                                      std::optional<ActionSpace>& /*newActionSpace*/) {
+  return broken_ ? data_loss("the module breaks a rule") : grpc::Status::OK;
+}
+
+grpc::Status HazardSession::computeObservation(const ObservationSpace& observationSpace,
+                                               Event& observation) {
+  if (observationSpace.name() == "history") {
+    auto& tensor = *observation.mutable_int64_tensor();
+    tensor.add_shape(history_.size());
+    tensor.mutable_value()->Add(history_.begin(), history_.end());
+  } else if (observationSpace.name() == "process") {
+    observation.set_int64_value(getpid());
+  } else {
+    std::raise(SIGSEGV);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status HazardSession::handleSessionParameter(const std::string& key, const std::string& value,
+                                                   std::optional<std::string>& reply) {
+  if (key == "echo") {
+    reply = value;
+  } else if (key == "push") {
+    history_.push_back(std::stoll(value));
+    reply = value;
+  } else if (key == "segv") {
+    std::raise(SIGSEGV);
+  }
+  return grpc::Status::OK;
+}
+
+std::string HazardSession::file(const std::string& name) const {
+  return (workingDirectory() / name).string();
+}
+
+}  // namespace compiler_gym::testing

@@ -1,0 +1,64 @@
+// A compiler that is dangerous to be in one process with.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sessions/compilation_session.h"
+
+namespace compiler_gym::testing {
+
+/// Actions that are no hazard, 0 and more, go into the history.
+enum Hazard : std::int64_t {
+  kSegmentationFault = -1,
+  kStackOverflow = -2,
+  kMemoryBomb = -3,
+  kAbort = -4,
+  kExit = -6,         ///< with status 3
+  kHang = -7,         ///< for good, after passing the gate
+  kWaitAtGate = -8,   ///< until the test opens it; then goes into the history
+  kBreak = -9,        ///< DATA_LOSS, from now on and for everything
+  kBadAction = -10,   ///< INVALID_ARGUMENT
+  kLeaveChild = -11,  ///< starts a process in a group of its own that hangs, then hangs itself
+  kCorrupt = -12,     ///< succeeds, but the step does not: DATA_LOSS at its end, and ever after
+};
+
+/// The working directory has what it is told by the test, and tells the test: `gate`, a pipe where
+/// to wait; `loads`, a line for each benchmark that was loaded; `loader`, the process that loaded the
+/// last one; `child`, the process that kLeaveChild started. A benchmark's program says what loading
+/// it does: `exit`, `hang`, `gate` (waits there), `fail`; if it is `file`, the file `program` says
+/// what.
+///
+/// Observations: `history`, an int64 tensor; `process`, the number of the process; `segv` crashes.
+/// Parameters: `echo`; `push`, which puts its value into the history.
+class HazardSession final : public CompilationSession {
+ public:
+  using CompilationSession::CompilationSession;
+
+  std::string getCompilerVersion() const override { return "hazard"; }
+  std::vector<ActionSpace> getActionSpaces() const override;
+  std::vector<ObservationSpace> getObservationSpaces() const override;
+  using CompilationSession::init;
+  grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;
+  grpc::Status init(CompilationSession* other) override;
+  grpc::Status applyAction(const Event& action, bool& endOfEpisode,
+                           std::optional<ActionSpace>& newActionSpace,
+                           bool& actionHadNoEffect) override;
+  grpc::Status computeObservation(const ObservationSpace& observationSpace,
+                                  Event& observation) override;
+  grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
+                         std::optional<ActionSpace>& newActionSpace) override;
+  grpc::Status handleSessionParameter(const std::string& key, const std::string& value,
+                                      std::optional<std::string>& reply) override;
+
+ private:
+  grpc::Status meet(std::int64_t hazard);
+  [[nodiscard]] std::string file(const std::string& name) const;
+
+  std::vector<std::int64_t> history_;
+  bool broken_ = false;
+};
+
+}  // namespace compiler_gym::testing

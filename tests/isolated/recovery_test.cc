@@ -1,0 +1,99 @@
+// How a session goes on after its worker, and when it can't.
+#include "tests/isolated/isolated_fixture.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+class RecoveryTest : public IsolatedTest {};
+
+TEST_F(RecoveryTest, WhatSucceededIsDoneAgainInItsOrder) {
+  serve_isolated();
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1, 2})->get()), "OK");
+  EXPECT_EQ(failure(parameter(session, "push", "3")->get()), "OK");
+  EXPECT_EQ(failure(step(session, {4, kBadAction, 5})->get()), "INVALID_ARGUMENT: Out-of-range");
+  EXPECT_EQ(failure(step(session, {6, 1000, 7})->get()), "OK") << "1000 ends the episode";
+  EXPECT_THAT(failure(step(session, {kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_THAT(history(session), ElementsAre(1, 2, 3, 4, 6, 1000));
+}
+
+TEST_F(RecoveryTest, AForkRemembersWhatItsParentDid) {
+  serve_isolated();
+  const Session::Id parent = started();
+  EXPECT_EQ(failure(step(parent, {1})->get()), "OK");
+  const Session::Id fork = forked(parent);
+  EXPECT_EQ(failure(step(fork, {2})->get()), "OK");
+  remaining_after_end(parent);
+  EXPECT_THAT(failure(step(fork, {kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_THAT(history(fork), ElementsAre(1, 2));
+}
+
+TEST_F(RecoveryTest, ALostSessionCanBeForked) {
+  serve_isolated();
+  const Session::Id session = started();
+  EXPECT_THAT(failure(step(session, {1, kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_THAT(history(forked(session)), ElementsAre(1));
+}
+
+TEST_F(RecoveryTest, ACompilerThatSaysItIsBrokenIsReplaced) {
+  serve_isolated();
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+  EXPECT_EQ(failure(step(session, {2, kBreak, 3})->get()), "DATA_LOSS: the module is broken");
+  EXPECT_THAT(history(session), ElementsAre(1, 2));
+}
+
+TEST_F(RecoveryTest, AStepThatTheCompilerDoesNotAcceptIsUndone) {
+  serve_isolated();
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+  EXPECT_EQ(failure(step(session, {2, kCorrupt, 3})->get()), "DATA_LOSS: broken before");
+  EXPECT_THAT(history(session), ElementsAre(1)) << "which of its actions did it, nobody knows";
+  EXPECT_EQ(failure(step(session, {kCorrupt})->get()), "DATA_LOSS: the module breaks a rule");
+  EXPECT_THAT(history(session), ElementsAre(1));
+}
+
+TEST_F(RecoveryTest, ASessionThatCannotBeRestoredIsLostForGood) {
+  put("program", "");
+  isolated::IsolationOptions options;
+  options.max_templates = 1;
+  serve_isolated(options);
+  const Result<StartSessionReply> started_on_file = start_on("file");
+  ASSERT_TRUE(started_on_file) << failure(started_on_file);
+  const Session::Id session = started_on_file->session_id();
+  const Session::Id other = started("benchmark://other");  // takes the one template's place
+  put("program", "fail");
+  EXPECT_THAT(failure(step(session, {kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_EQ(
+      failure(step(session, {1})->get()),
+      "DATA_LOSS: The session is lost: its benchmark can't be loaded any more: no licence for "
+      "this program");
+  put("program", "");
+  EXPECT_THAT(failure(fork(session)->get()), StartsWith("DATA_LOSS: The session is lost"));
+  EXPECT_THAT(failure(parameter(session, "echo", "x")->get()),
+              StartsWith("DATA_LOSS: The session is lost"));
+  EXPECT_EQ(remaining_after_end(session), 1);
+  EXPECT_THAT(history(other), IsEmpty());
+}
+
+TEST_F(RecoveryTest, WithoutRecoveryALostSessionIsLost) {
+  isolated::IsolationOptions options;
+  options.recover = false;
+  serve_isolated(options);
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1, kBreak})->get()), "DATA_LOSS: the module is broken");
+  EXPECT_EQ(failure(step(session, {2})->get()), "DATA_LOSS: broken before")
+      << "the worker lives, and says so itself";
+  const Session::Id second = started();
+  EXPECT_THAT(failure(step(second, {1, kExit})->get()),
+              StartsWith("DATA_LOSS: Session 1, action 2"));
+  EXPECT_THAT(failure(step(second, {2})->get()), StartsWith("DATA_LOSS: The session is lost: "));
+  EXPECT_EQ(remaining_after_end(second), 1);
+}
+
+}  // namespace
+}  // namespace compiler_gym::testing

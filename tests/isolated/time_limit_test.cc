@@ -1,0 +1,126 @@
+// Requests that take too long, or whose client has left: asked to end, then made to.
+#include "tests/isolated/isolated_fixture.h"
+#include "tests/support/fake_clock.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+
+class OwnsFakeClock {
+ protected:
+  FakeClock clock;
+};
+
+class TimeLimitTest : protected OwnsFakeClock, public IsolatedTest {
+ protected:
+  static constexpr auto kLimit = 10s;
+  static constexpr auto kGrace = 1s;
+
+  void serve_limited() {
+    isolated::IsolationOptions options;
+    options.times = {.request_timeout = kLimit, .cancel_grace = kGrace};
+    serve_isolated(options);
+  }
+
+  /// Whether any worker has been told that its request is to end.
+  [[nodiscard]] bool asked_to_stop() const {
+    for (std::uint32_t slot = 0; slot < kMaxWorkers; ++slot) {
+      if ((*board_)[slot].cancelled_request != 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  FifoGate gate{path("gate")};
+};
+
+TEST_F(TimeLimitTest, AStepThatHangsEndsWhenItsTimeAndItsGraceAreUp) {
+  serve_limited();
+  const Session::Id session = started();
+  const pid_t process = process_of(session);
+  const StepCall hanging = step(session, {1, kHang, 2});
+  gate.wait_for_arrival();
+  gate.let_pass();
+  clock.advance(kLimit);
+  poll_until([&] { return asked_to_stop(); });
+  EXPECT_FALSE(hanging->answered());
+  EXPECT_FALSE(is_gone(process));
+  clock.advance(kGrace);
+  EXPECT_EQ(
+      failure(hanging->get()),
+      "DEADLINE_EXCEEDED: Session 0, action 2 of 3 (int64_value: -7): the time limit of 10000 "
+      "ms has passed: its worker process was killed");
+  EXPECT_TRUE(is_gone(process));
+  EXPECT_THAT(history(session), ElementsAre(1));
+}
+
+TEST_F(TimeLimitTest, AStepThatHeedsTheLimitKeepsItsWorker) {
+  serve_limited();
+  const Session::Id session = started();
+  const pid_t process = process_of(session);
+  const StepCall slow = step(session, {1, kWaitAtGate, 2});
+  gate.wait_for_arrival();
+  clock.advance(kLimit);
+  poll_until([&] { return asked_to_stop(); });
+  gate.let_pass();
+  EXPECT_EQ(failure(slow->get()),
+            "DEADLINE_EXCEEDED: the time limit of 10000 ms has passed: Step cancelled after 2 of 3 "
+            "actions");
+  EXPECT_EQ(process_of(session), process);
+  EXPECT_THAT(history(session), ElementsAre(1, kWaitAtGate));
+}
+
+TEST_F(TimeLimitTest, EachStepHasTheWholeTime) {
+  serve_limited();
+  const Session::Id session = started();
+  for (int i = 0; i < 5; ++i) {
+    clock.advance(kLimit - 1ns);
+    EXPECT_EQ(failure(step(session, {i})->get()), "OK");
+  }
+  EXPECT_THAT(history(session), ElementsAre(0, 1, 2, 3, 4));
+}
+
+TEST_F(TimeLimitTest, AClientThatLeavesEndsItsStepLikewise) {
+  serve_limited();
+  const Session::Id session = started();
+  const StepCall hanging = step(session, {1, kHang});
+  gate.wait_for_arrival();
+  gate.let_pass();
+  hanging->stop.request_stop();
+  EXPECT_FALSE(hanging->answered());
+  clock.advance(kGrace);
+  EXPECT_EQ(failure(hanging->get()),
+            "CANCELLED: Session 0, action 2 of 2 (int64_value: -7): its worker process was killed, "
+            "since it did not stop when asked");
+  EXPECT_THAT(history(session), ElementsAre(1));
+}
+
+TEST_F(TimeLimitTest, AStepOfALeavingClientEndsBetweenActions) {
+  serve_limited();
+  const Session::Id session = started();
+  const pid_t process = process_of(session);
+  const StepCall slow = step(session, {kWaitAtGate, 1});
+  gate.wait_for_arrival();
+  slow->stop.request_stop();
+  gate.let_pass();
+  EXPECT_EQ(failure(slow->get()), "CANCELLED: Step cancelled after 1 of 2 actions");
+  EXPECT_EQ(process_of(session), process);
+}
+
+TEST_F(TimeLimitTest, ASessionThatIsEndedInTheMiddleOfAStepIsKilled) {
+  serve_limited();
+  const Session::Id session = started();
+  const pid_t process = process_of(session);
+  const StepCall hanging = step(session, {kHang});
+  gate.wait_for_arrival();
+  EXPECT_EQ(remaining_after_end(session), 0);
+  clock.advance(kGrace);
+  EXPECT_EQ(hanging->get().error().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(is_gone(process));
+}
+
+}  // namespace
+}  // namespace compiler_gym::testing

@@ -1,0 +1,144 @@
+// What kills a worker process costs its own session a step, and no other session anything.
+#include "tests/isolated/isolated_fixture.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // sanitizers handle these signals, and allow no limit of memory
+#else
+constexpr bool kSanitized = false;
+#endif
+
+struct Death {
+  const char* name;
+  Hazard hazard;
+  const char* how;
+};
+
+class WorkerDeathTest : public IsolatedTest, public ::testing::WithParamInterface<Death> {
+ protected:
+  WorkerDeathTest() : IsolatedTest({.limits = {.memory_in_bytes = std::uint64_t{1} << 30}}) {}
+};
+
+TEST_P(WorkerDeathTest, CostsItsOwnSessionTheActionAndNoOtherAnything) {
+  if (kSanitized && GetParam().hazard != kExit) {
+    GTEST_SKIP() << "a sanitizer has its own ways with this";
+  }
+  serve_isolated();
+  const Session::Id session = started();
+  const Session::Id other = started();
+  const Session::Id fork = forked(session);
+  EXPECT_EQ(failure(step(session, {1, 2})->get()), "OK");
+  EXPECT_EQ(failure(step(other, {8})->get()), "OK");
+  const pid_t process_of_other = process_of(other);
+
+  EXPECT_EQ(failure(step(session, {3, GetParam().hazard, 4}, {0})->get()),
+            "DATA_LOSS: Session 0, action 2 of 3 (int64_value: " +
+                std::to_string(GetParam().hazard) + "): its worker process " + GetParam().how);
+
+  EXPECT_THAT(history(session), ElementsAre(1, 2, 3)) << "what was good before it has stayed";
+  EXPECT_EQ(failure(step(session, {5})->get()), "OK");
+  EXPECT_THAT(history(session), ElementsAre(1, 2, 3, 5));
+  EXPECT_THAT(history(other), ElementsAre(8));
+  EXPECT_EQ(process_of(other), process_of_other);
+  EXPECT_THAT(history(fork), ElementsAre());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , WorkerDeathTest,
+    ::testing::Values(Death{"SegmentationFault", kSegmentationFault,
+                            "was ended by signal 11 (Segmentation fault)"},
+                      Death{"StackOverflow", kStackOverflow,
+                            "was ended by signal 11 (Segmentation fault)"},
+                      Death{"MemoryBomb", kMemoryBomb, "reached its limit of memory"},
+                      Death{"Abort", kAbort, "was ended by signal 6 (Aborted)"},
+                      Death{"Exit", kExit, "ended with exit status 3"}),
+    [](const auto& row) { return row.param.name; });
+
+class WorkerKillTest : public IsolatedTest {};
+
+TEST_F(WorkerKillTest, AKillInTheMiddleOfAnActionIsADeathLikeAnother) {
+  FifoGate gate(path("gate"));
+  serve_isolated();
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+  const pid_t process = process_of(session);
+  const StepCall hanging = step(session, {2, kHang});
+  gate.wait_for_arrival();
+  kill(process, SIGKILL);
+  EXPECT_EQ(
+      failure(hanging->get()),
+      "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -7): its worker process was ended by "
+      "signal 9 (Killed)");
+  EXPECT_THAT(history(session), ElementsAre(1, 2));
+}
+
+TEST_F(WorkerKillTest, AKillBetweenStepsIsNotNoticed) {
+  serve_isolated();
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1, 2})->get()), "OK");
+  const pid_t process = process_of(session);
+  kill(process, SIGKILL);
+  poll_until([&] { return is_gone(process); });
+  EXPECT_EQ(failure(step(session, {3})->get()), "OK");
+  EXPECT_THAT(history(session), ElementsAre(1, 2, 3));
+  EXPECT_NE(process_of(session), process);
+
+  kill(process_of(session), SIGKILL);
+  const Session::Id fork = forked(session);
+  EXPECT_THAT(history(fork), ElementsAre(1, 2, 3)) << "or by a fork";
+}
+
+TEST_F(WorkerKillTest, ACrashInAnObservationKeepsTheActions) {
+  if (kSanitized) {
+    GTEST_SKIP() << "a sanitizer has its own ways with this";
+  }
+  serve_isolated();
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1, 2}, {0, 2})->get()),
+            "DATA_LOSS: Session 0, after its 2 actions: its worker process was ended by signal 11 "
+            "(Segmentation fault)");
+  EXPECT_THAT(history(session), ElementsAre(1, 2));
+}
+
+TEST_F(WorkerKillTest, ADeadSessionCanBeEnded) {
+  serve_isolated();
+  const Session::Id session = started();
+  const pid_t process = process_of(session);
+  EXPECT_THAT(failure(step(session, {kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_TRUE(is_gone(process));
+  EXPECT_EQ(remaining_after_end(session), 0);
+}
+
+TEST_F(WorkerKillTest, WhatAWorkerHasStartedGoesWithIt) {
+  serve_isolated();
+  const Session::Id session = started();
+  const StepCall hanging = step(session, {kLeaveChild});
+  poll_until([&] { return boost::filesystem::exists(path("child")); });
+  const pid_t child = std::stoi(contents("child"));
+  const pid_t process = getpgid(child) == child ? getsid(child) : -1;
+  ASSERT_GT(process, 0) << "a group of its own, in the worker's session";
+  kill(process, SIGKILL);
+  EXPECT_THAT(failure(hanging->get()), StartsWith("DATA_LOSS"));
+  poll_until([&] { return is_gone(child); });
+}
+
+TEST_F(WorkerKillTest, WithoutTheZygoteNoSessionIsStarted) {
+  serve_isolated();
+  const Session::Id session = started();
+  const pid_t process = process_of(session);
+  kill(zygote_process_, SIGKILL);
+  EXPECT_EQ(failure(start("benchmark://another")),
+            "UNAVAILABLE: No worker process can be made: the process that forks them has ended");
+  poll_until([&] { return is_gone(process); });
+  EXPECT_THAT(failure(step(session, {1})->get()), StartsWith("UNAVAILABLE"));
+  EXPECT_EQ(remaining_after_end(session), 0);
+}
+
+}  // namespace
+}  // namespace compiler_gym::testing

@@ -1,0 +1,113 @@
+// Services with worker processes, from outside: no end of the service leaves a process behind.
+#include <csignal>
+#include <thread>
+
+#include "tests/isolated/hazard_session.h"
+#include "tests/process/fifo_gate.h"
+#include "tests/process/process_fixture.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class IsolationTest : public ProcessTest {
+ protected:
+  static bool is_gone(pid_t process) { return kill(process, 0) != 0 && errno == ESRCH; }
+
+  static pid_t process_of(WireClient& client, std::int64_t session) {
+    const Result<StepReply> reply = client.step(session, {}, {1});
+    EXPECT_TRUE(reply) << outcome(reply);
+    return reply ? static_cast<pid_t>(reply->observation(0).int64_value()) : -1;
+  }
+
+  /// Starts sessions, the last of which hangs in a step, and keeps the numbers of their processes.
+  void serve_and_hang(WireClient& client, std::string& step_outcome) {
+    for (int session = 0; session < 3; ++session) {
+      ASSERT_EQ(outcome(client.start_session()), "OK");
+      processes.push_back(process_of(client, session));
+    }
+    FifoGate gate((working_dir() / "gate").string());
+    stepper =
+        std::jthread([&client, &step_outcome] { step_outcome = outcome(client.step(2, {kHang})); });
+    gate.wait_for_arrival();
+    gate.let_pass();
+  }
+
+  std::vector<pid_t> processes;
+  std::jthread stepper;
+};
+
+TEST_F(IsolationTest, ASessionIsInlineOrIsolatedAsTheFlagSays) {
+  serve(kHazardService);
+  WireClient inlined = connect();
+  EXPECT_EQ(outcome(inlined.start_session()), "OK");
+  EXPECT_EQ(process_of(inlined, 0), service->pid());
+  EXPECT_EQ(stop(), 6);
+
+  serve(kHazardService, {"--executor=isolated"});
+  WireClient isolated = connect();
+  EXPECT_EQ(outcome(isolated.start_session()), "OK");
+  EXPECT_NE(process_of(isolated, 0), service->pid());
+  EXPECT_EQ(outcome(isolated.end_session(0)), "OK");
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(IsolationTest, ACrashIsDataLossAndTheSessionGoesOn) {
+  serve(kHazardService, {"--executor=isolated"});
+  WireClient client = connect();
+  EXPECT_EQ(outcome(client.start_session()), "OK");
+  EXPECT_EQ(outcome(client.step(0, {1, kExit})),
+            "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -6): its worker process ended with "
+            "exit status 3");
+  const Result<StepReply> reply = client.step(0, {2}, {0});
+  ASSERT_TRUE(reply) << outcome(reply);
+  EXPECT_THAT(reply->observation(0).int64_tensor().value(), ::testing::ElementsAre(1, 2));
+}
+
+TEST_F(IsolationTest, AStepThatHangsIsKilledAtItsTimeLimit) {
+  serve(kHazardService, {"--executor=isolated", "--step_timeout=1"});
+  WireClient client = connect();
+  EXPECT_EQ(outcome(client.start_session()), "OK");
+  FifoGate gate((working_dir() / "gate").string());
+  EXPECT_THAT(outcome(client.step(0, {kHang})),
+              StartsWith("DEADLINE_EXCEEDED: Session 0, action 1 of 1"));
+  EXPECT_EQ(outcome(client.step(0, {1})), "OK");
+}
+
+TEST_F(IsolationTest, ADrainKillsWhatHangs) {
+  serve(kHazardService, {"--executor=isolated", "--drain_grace=0"});
+  WireClient client = connect();
+  std::string step_outcome;
+  serve_and_hang(client, step_outcome);
+  EXPECT_EQ(stop(), 6);
+  for (const pid_t process : processes) {
+    EXPECT_TRUE(is_gone(process));
+  }
+  stepper.join();
+  EXPECT_THAT(step_outcome, AnyOf(StartsWith("CANCELLED"), StartsWith("UNAVAILABLE")));
+}
+
+TEST_F(IsolationTest, AKilledServiceLeavesNoProcess) {
+  serve(kHazardService, {"--executor=isolated"});
+  WireClient client = connect();
+  std::string step_outcome;
+  serve_and_hang(client, step_outcome);
+  EXPECT_EQ(stop(SIGKILL), -SIGKILL);
+  poll_until([&] { return std::all_of(processes.begin(), processes.end(), is_gone); });
+  stepper.join();
+  EXPECT_THAT(step_outcome, StartsWith("UNAVAILABLE"));
+}
+
+TEST_F(IsolationTest, AServiceWhoseSessionsShareStateCannotIsolateThem) {
+  run(kCountingService, {"--working_dir", working_dir().string(), "--executor=isolated"});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_EQ(service->stderr_text(),
+            "ERROR: flag 'executor': sessions of this service share what they change, and can't be "
+            "isolated\n");
+}
+
+}  // namespace
+}  // namespace compiler_gym::testing
