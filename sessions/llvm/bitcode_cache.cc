@@ -13,8 +13,8 @@
 namespace compiler_gym {
 namespace {
 
-// What an entry takes besides its bytes: nodes of the tables, the baselines.
-constexpr std::size_t kEntryOverheadInBytes = 1024;
+// What an entry takes besides its bytes: nodes of the tables, and a page for the baselines.
+constexpr std::size_t kEntryOverheadInBytes = 512 + 4096;
 
 // Equal messages give equal bytes, which maps don't see to by themselves.
 std::string serialise(const BenchmarkDynamicConfig& config) {

@@ -1,5 +1,7 @@
 #include "sessions/llvm/loaded_benchmark.h"
 
+#include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "sessions/llvm/crash_recovery.h"
@@ -55,21 +57,14 @@ LoadedBenchmark::LoadedBenchmark(std::string bitcode, BenchmarkDynamicConfig dyn
 Result<std::int64_t> LoadedBenchmark::baseline_cost(Baseline baseline, Cost cost,
                                                     const CostModel& cost_model,
                                                     const std::stop_token& stop_token) const {
-  Slot& slot = baseline_costs_[static_cast<std::size_t>(baseline)][static_cast<std::size_t>(cost)];
-  const std::lock_guard lock(slot.mutex);
-  if (slot.value.has_value()) {
-    return *slot.value;
-  }
-  const Result<IrModule> module = optimised(bitcode_, baseline, cost_model.machines());
-  if (!module) {
-    return module.error();
-  }
-  const Result<std::int64_t> value =
-      cost_model.compute(cost, **module, dynamic_config_, stop_token);
-  if (value) {
-    slot.value = *value;
-  }
-  return value;
+  const std::size_t index = 3 * static_cast<std::size_t>(baseline) + static_cast<std::size_t>(cost);
+  return baseline_costs_.get(index, [&]() -> Result<std::int64_t> {
+    const Result<IrModule> module = optimised(bitcode_, baseline, cost_model.machines());
+    if (!module) {
+      return module.error();
+    }
+    return cost_model.compute(cost, **module, dynamic_config_, stop_token);
+  });
 }
 
 }  // namespace compiler_gym

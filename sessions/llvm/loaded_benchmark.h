@@ -1,17 +1,14 @@
 // A benchmark as the sessions on it share it.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "core/status.h"
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/llvm/baseline_costs.h"
 #include "sessions/llvm/cost_model.h"
 
 namespace compiler_gym {
@@ -35,21 +32,16 @@ class LoadedBenchmark {
   [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const { return dynamic_config_; }
 
   /// What the benchmark costs at a level. Computed when first asked for, by one caller, while those
-  /// who ask for the same wait; a failure is not kept.
+  /// who ask for the same wait, in processes forked from this one too; a failure is not kept.
   /// Errors: those of CostModel::compute(); INTERNAL if the optimiser crashes on this benchmark.
   [[nodiscard]] Result<std::int64_t> baseline_cost(Baseline baseline, Cost cost,
                                                    const CostModel& cost_model,
                                                    const std::stop_token& stop_token) const;
 
  private:
-  struct Slot {
-    std::mutex mutex;
-    std::optional<std::int64_t> value;
-  };
-
   const std::string bitcode_;
   const BenchmarkDynamicConfig dynamic_config_;
-  mutable std::array<std::array<Slot, 3>, 3> baseline_costs_;  // by baseline, by cost
+  mutable BaselineCosts baseline_costs_;  // by baseline, by cost
 };
 
 }  // namespace compiler_gym
