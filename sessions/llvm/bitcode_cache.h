@@ -65,6 +65,15 @@ class BitcodeCache {
 
   [[nodiscard]] Figures figures() const;
 
+  /// What tells a file's content from what it was, but for the content.
+  struct FileStamp {
+    std::uint64_t device, inode, size;
+    std::int64_t seconds, nanoseconds;
+    bool operator==(const FileStamp&) const = default;
+  };
+  /// None if the program is in the message.
+  [[nodiscard]] static std::optional<FileStamp> stamp_of(const Benchmark& benchmark);
+
  private:
   using Loaded = Result<std::shared_ptr<const LoadedBenchmark>>;
   using Key = std::array<std::uint8_t, 32>;
@@ -75,14 +84,6 @@ class BitcodeCache {
     std::size_t size_in_bytes;
   };
   using Entries = std::list<Entry>;  // most recently used first
-
-  /// What tells a file's content from what it was, but for the content.
-  struct FileStamp {
-    std::uint64_t device, inode, size;
-    std::int64_t seconds, nanoseconds;
-    bool operator==(const FileStamp&) const = default;
-  };
-  static std::optional<FileStamp> stamp_of(const Benchmark& benchmark);
 
   /// A Benchmark object seen before. Its address could be another's by now; `object` can't.
   struct Alias {

@@ -25,7 +25,7 @@ grpc::Status text_size_error(const grpc::Status& cause) {
 }  // namespace
 
 CostModel::CostModel(TargetMachines& machines, ClangPath& clang,
-                     boost::filesystem::path scratch_parent)
+                     std::function<boost::filesystem::path()> scratch_parent)
     : machines_(machines), clang_(clang), scratch_parent_(std::move(scratch_parent)) {}
 
 Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
@@ -56,7 +56,7 @@ Result<std::int64_t> CostModel::built_text_size(const Command& build_command,
   if (!clang) {
     return text_size_error(clang.error());
   }
-  const Result<ScratchDirectory> directory = ScratchDirectory::create(scratch_parent_);
+  const Result<ScratchDirectory> directory = ScratchDirectory::create(scratch_parent_());
   if (!directory) {
     return text_size_error(directory.error());
   }

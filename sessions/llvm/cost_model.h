@@ -3,6 +3,7 @@
 
 #include <boost/filesystem/path.hpp>
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 
@@ -30,8 +31,9 @@ enum class Cost {
 /// Lifetime: refers to what it is constructed with.
 class CostModel {
  public:
-  /// Directories for builds are made in `scratch_parent`.
-  CostModel(TargetMachines& machines, ClangPath& clang, boost::filesystem::path scratch_parent);
+  /// Directories for builds are made in what `scratch_parent` returns at the time.
+  CostModel(TargetMachines& machines, ClangPath& clang,
+            std::function<boost::filesystem::path()> scratch_parent);
 
   /// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...`; clients look for this text.
   [[nodiscard]] Result<std::int64_t> compute(Cost cost, const llvm::Module& module,
@@ -47,7 +49,7 @@ class CostModel {
 
   TargetMachines& machines_;
   ClangPath& clang_;
-  const boost::filesystem::path scratch_parent_;
+  const std::function<boost::filesystem::path()> scratch_parent_;
 };
 
 }  // namespace compiler_gym

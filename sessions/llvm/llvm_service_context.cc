@@ -1,5 +1,7 @@
 #include "sessions/llvm/llvm_service_context.h"
 
+#include <fmt/core.h>
+
 #include <stop_token>
 #include <utility>
 
@@ -26,13 +28,17 @@ grpc::Status LlvmServiceContext::init() {
     return machines.error();
   }
   target_machines_ = *std::move(machines);
-  cost_model_ = std::make_unique<CostModel>(*target_machines_, clang_, scratch_parent());
+  cost_model_ =
+      std::make_unique<CostModel>(*target_machines_, clang_, [this] { return scratchDirectory(); });
   cpu_info_json_ = to_json(read_cpu_info());
   return grpc::Status::OK;
 }
 
-boost::filesystem::path LlvmServiceContext::scratch_parent() const {
-  return workingDirectory() / "disk" / "llvm";
+std::string LlvmServiceContext::programStamp(const Benchmark& benchmark) {
+  const auto stamp = BitcodeCache::stamp_of(benchmark);
+  return stamp.has_value() ? fmt::format("{}:{}:{}:{}.{}", stamp->device, stamp->inode, stamp->size,
+                                         stamp->seconds, stamp->nanoseconds)
+                           : "";
 }
 
 Result<std::shared_ptr<const LoadedBenchmark>> LlvmServiceContext::load(

@@ -15,8 +15,15 @@ namespace compiler_gym {
 
 /// The benchmarks' bitcode with their baselines, the target machines, and where to find clang.
 /// Threads: after init(), every member may be called from any thread; none uses the strand.
+///
+/// Isolation: what sessions share is computed, never changed, so that each may have its own copy.
 class LlvmServiceContext : public CompilerGymServiceContext {
  public:
+  static constexpr Isolation kIsolation = Isolation::kDefault;
+
+  /// Tells a program in a file from what was there before; empty if it is in the message.
+  [[nodiscard]] static std::string programStamp(const Benchmark& benchmark);
+
   explicit LlvmServiceContext(boost::filesystem::path workingDirectory,
                               ServiceContextOptions options = {});
   ~LlvmServiceContext() override;
@@ -31,10 +38,6 @@ class LlvmServiceContext : public CompilerGymServiceContext {
 
   /// The observation `CpuInfo`.
   [[nodiscard]] const std::string& cpu_info_json() const { return cpu_info_json_; }
-
-  /// The directory for directories of sessions and builds: below `disk/`, as clients may put the
-  /// working directory where nothing can be executed.
-  [[nodiscard]] boost::filesystem::path scratch_parent() const;
 
  private:
   [[nodiscard]] Result<std::shared_ptr<const LoadedBenchmark>> load(const Benchmark& benchmark,

@@ -133,6 +133,12 @@ grpc::Status LlvmSession::init(CompilationSession* other) {
   return grpc::Status::OK;
 }
 
+// What was built is the other process's, directory and all.
+void LlvmSession::onProcessForked() {
+  static_cast<void>(runner_.release());
+  built_generation_.reset();
+}
+
 grpc::Status LlvmSession::applyAction(const Event& action, bool& /*endOfEpisode*/,
                                       std::optional<ActionSpace>& /*newActionSpace*/,
                                       bool& actionHadNoEffect) {
@@ -301,7 +307,7 @@ Result<std::vector<std::chrono::nanoseconds>> LlvmSession::build(int count) {
   }
   if (runner_ == nullptr) {
     runner_ = std::make_unique<BenchmarkRunner>(dynamic_config(), context_.clang(),
-                                                context_.scratch_parent());
+                                                context_.scratchDirectory());
   }
   built_generation_.reset();
   auto times = runner_->build(*bytes, count, stopToken());

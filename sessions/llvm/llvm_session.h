@@ -44,6 +44,8 @@ class LlvmSession final : public CompilationSession {
                                   std::shared_ptr<const Benchmark> benchmark) override;
   [[nodiscard]] grpc::Status init(CompilationSession* other) override;
 
+  void onProcessForked() override;
+
   [[nodiscard]] grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                                          std::optional<ActionSpace>& newActionSpace,
                                          bool& actionHadNoEffect) override;

@@ -55,7 +55,7 @@ class BuildAndRunTest : public LlvmFixture {
 
   // Directories that sessions or builds have made and not removed.
   std::ptrdiff_t scratch_directories() const {
-    const boost::filesystem::path parent = context_.scratch_parent();
+    const boost::filesystem::path parent = context_.scratchDirectory();
     return boost::filesystem::exists(parent)
                ? std::distance(boost::filesystem::directory_iterator(parent), {})
                : 0;
@@ -168,7 +168,7 @@ TEST_F(BuildAndRunTest, WarmupsRunAndAreNotReported) {
   parameter(*session, "llvm.set_warmup_runs_count_per_runtime_observation", "3");
   EXPECT_THAT(observe(*session, "Runtime").double_tensor().value(), testing::SizeIs(2));
   const boost::filesystem::path directory =
-      boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+      boost::filesystem::directory_iterator(context_.scratchDirectory())->path();
   EXPECT_EQ(read_file((directory / "runs").string()), "\n\n\n\n\n");
 }
 
@@ -180,7 +180,7 @@ TEST_F(BuildAndRunTest, RunsWhatTheModuleIsNow) {
   EXPECT_TRUE(apply(*session, "-mem2reg"));
   static_cast<void>(observe(*session, "Runtime"));
   const boost::filesystem::path directory =
-      boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+      boost::filesystem::directory_iterator(context_.scratchDirectory())->path();
   const std::string first = read_file((directory / "copy_1").string());
   EXPECT_EQ(read_file((directory / "copy_2").string()), first);
   EXPECT_NE(read_file((directory / "copy_3").string()), first);
@@ -196,7 +196,7 @@ TEST_F(BuildAndRunTest, CommandsBeforeAndAfterRunOnce) {
   parameter(*session, "llvm.set_runtimes_per_observation_count", "2");
   EXPECT_EQ(observe(*session, "Runtime").double_tensor().value_size(), 2);
   const boost::filesystem::path directory =
-      boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+      boost::filesystem::directory_iterator(context_.scratchDirectory())->path();
   EXPECT_EQ(read_file((directory / "log").string()), "before\nafter\n");
 }
 
@@ -247,7 +247,7 @@ TEST_F(BuildAndRunTest, ActionsOfNewPmKeepWhatProgramsDo) {
       }
       static_cast<void>(observe(*session, "Runtime"));
       const boost::filesystem::path directory =
-          boost::filesystem::directory_iterator(context_.scratch_parent())->path();
+          boost::filesystem::directory_iterator(context_.scratchDirectory())->path();
       const std::string output = read_file((directory / "output").string());
       expected = round == 0 ? output : expected;
       EXPECT_EQ(output, expected) << name << " after " << sequence;
