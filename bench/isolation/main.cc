@@ -1,0 +1,193 @@
+// Measures what it costs to run a session in a worker process: the example compiler, whose actions
+// do nothing, without gRPC, one request at a time. Both ways of running take turns, a few hundred
+// requests each, so that what else the machine does hits both; the medians of the rounds are
+// reported.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/filesystem/operations.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/logger.h"
+#include "sessions/example/example_session.h"
+#include "sessions/session_service.h"
+
+namespace compiler_gym {
+namespace {
+
+using Microseconds = std::chrono::duration<double, std::micro>;
+
+constexpr int kRounds = 101;
+constexpr int kStepsPerRound = 300;
+constexpr int kStartsPerRound = 5;
+
+void require(const grpc::Status& status) {
+  if (!status.ok()) {
+    throw std::runtime_error(to_string(status));
+  }
+}
+
+std::unique_ptr<CompilationSession> make_session(CompilerGymServiceContext& context) {
+  return std::make_unique<example::ExampleSession>(context);
+}
+
+// One session service with its threads.
+class Service {
+ public:
+  Service(const boost::filesystem::path& directory, isolated::Zygote zygote)
+      : io_thread_([this] { io_context_.run(); }) {
+    context_host_ = std::make_unique<ContextHost>(
+        io_context_.get_executor(), std::make_unique<DefaultCompilerGymServiceContext>(directory),
+        workers_, *logger_);
+    service_ = std::make_unique<SessionService>(
+        make_session, *context_host_, workers_, SessionServiceOptions(),
+        std::make_unique<isolated::IsolatedSessions>(io_context_.get_executor(), std::move(zygote),
+                                                     workers_, isolated::IsolationOptions(),
+                                                     *logger_));
+    require(service_->load_spaces());
+  }
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  ~Service() {
+    service_->async_end_all(boost::asio::use_future).get();
+    service_.reset();
+    keep_running_.reset();
+  }
+
+  Session::Id start() {
+    StartSessionRequest request;
+    request.mutable_benchmark()->set_uri("benchmark://bench");
+    request.mutable_benchmark()->mutable_program()->set_contents("program");
+    StartSessionReply reply;
+    require(
+        service_->async_start_session(request, reply, std::stop_source(), boost::asio::use_future)
+            .get());
+    return reply.session_id();
+  }
+  void choose(Session::Id session, const char* executor) {
+    SendSessionParameterRequest request;
+    request.set_session_id(session);
+    request.add_parameter()->set_key("service.executor");
+    request.mutable_parameter(0)->set_value(executor);
+    SendSessionParameterReply reply;
+    require(service_
+                ->async_send_session_parameter(request, reply, std::stop_source(),
+                                               boost::asio::use_future)
+                .get());
+  }
+  Session::Id fork(Session::Id parent) {
+    ForkSessionRequest request;
+    request.set_session_id(parent);
+    ForkSessionReply reply;
+    require(
+        service_->async_fork_session(request, reply, std::stop_source(), boost::asio::use_future)
+            .get());
+    return reply.session_id();
+  }
+  void step(Session::Id session) {
+    StepRequest request;
+    request.set_session_id(session);
+    request.add_action()->set_int64_value(1);
+    request.add_observation_space(1);
+    StepReply reply;
+    require(
+        service_->async_step(request, reply, std::stop_source(), boost::asio::use_future).get());
+  }
+  void end(Session::Id session) {
+    EndSessionRequest request;
+    request.set_session_id(session);
+    EndSessionReply reply;
+    require(service_->async_end_session(request, reply, boost::asio::use_future).get());
+  }
+
+ private:
+  std::unique_ptr<Logger> logger_ = make_silent_logger();
+  boost::asio::io_context io_context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{
+      io_context_.get_executor()};
+  WorkerPool workers_{{.threads = 2}, *logger_};
+  std::unique_ptr<ContextHost> context_host_;
+  std::unique_ptr<SessionService> service_;
+  std::jthread io_thread_;
+};
+
+// The time of one call of `function`, of `count` in a row.
+template <typename Function>
+double microseconds_each(int count, Function function) {
+  const auto started = std::chrono::steady_clock::now();
+  for (int i = 0; i < count; ++i) {
+    function();
+  }
+  return Microseconds(std::chrono::steady_clock::now() - started).count() / count;
+}
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + kRounds / 2, values.end());
+  return values[kRounds / 2];
+}
+
+void measure(Service& service) {
+  const Session::Id inlined = service.start();
+  const Session::Id isolated = service.start();
+  service.choose(isolated, "isolated");
+  std::vector<double> inline_step;
+  std::vector<double> isolated_step;
+  std::vector<double> difference;
+  std::vector<double> inline_fork;
+  std::vector<double> isolated_fork;
+  for (int round = 0; round < kRounds; ++round) {
+    inline_step.push_back(microseconds_each(kStepsPerRound, [&] { service.step(inlined); }));
+    isolated_step.push_back(microseconds_each(kStepsPerRound, [&] { service.step(isolated); }));
+    difference.push_back(isolated_step.back() - inline_step.back());
+    inline_fork.push_back(
+        microseconds_each(kStartsPerRound, [&] { service.end(service.fork(inlined)); }));
+    isolated_fork.push_back(
+        microseconds_each(kStartsPerRound, [&] { service.end(service.fork(isolated)); }));
+  }
+  fmt::print("step, inline              {:8.1f} us\n", median(inline_step));
+  fmt::print("step, isolated            {:8.1f} us\n", median(isolated_step));
+  fmt::print("  difference              {:8.1f} us\n", median(difference));
+  fmt::print("fork and end, inline      {:8.1f} us\n", median(inline_fork));
+  fmt::print("fork and end, isolated    {:8.1f} us\n", median(isolated_fork));
+}
+
+int run() {
+  const auto directory = boost::filesystem::temp_directory_path();
+  Result<isolated::Zygote> zygote = isolated::Zygote::fork({
+      .make_context = [&] { return std::make_unique<DefaultCompilerGymServiceContext>(directory); },
+      .make_session = make_session,
+      .working_directory = directory,
+      .limits = {},
+  });
+  if (!zygote) {
+    fmt::print(stderr, "{}\n", to_string(zygote.error()));
+    return EXIT_FAILURE;
+  }
+  Service service(directory, *std::move(zygote));
+  measure(service);
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace compiler_gym
+
+int main() {
+  try {
+    return compiler_gym::run();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return EXIT_FAILURE;
+  }
+}
