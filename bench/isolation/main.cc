@@ -15,6 +15,7 @@
 #include <exception>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -71,9 +72,7 @@ class Service {
     request.mutable_benchmark()->set_uri("benchmark://bench");
     request.mutable_benchmark()->mutable_program()->set_contents("program");
     StartSessionReply reply;
-    require(
-        service_->async_start_session(request, reply, std::stop_source(), boost::asio::use_future)
-            .get());
+    require(service_->async_start_session(request, reply, never_, boost::asio::use_future).get());
     return reply.session_id();
   }
   void choose(Session::Id session, const char* executor) {
@@ -82,18 +81,14 @@ class Service {
     request.add_parameter()->set_key("service.executor");
     request.mutable_parameter(0)->set_value(executor);
     SendSessionParameterReply reply;
-    require(service_
-                ->async_send_session_parameter(request, reply, std::stop_source(),
-                                               boost::asio::use_future)
+    require(service_->async_send_session_parameter(request, reply, never_, boost::asio::use_future)
                 .get());
   }
   Session::Id fork(Session::Id parent) {
     ForkSessionRequest request;
     request.set_session_id(parent);
     ForkSessionReply reply;
-    require(
-        service_->async_fork_session(request, reply, std::stop_source(), boost::asio::use_future)
-            .get());
+    require(service_->async_fork_session(request, reply, never_, boost::asio::use_future).get());
     return reply.session_id();
   }
   void step(Session::Id session) {
@@ -102,8 +97,7 @@ class Service {
     request.add_action()->set_int64_value(1);
     request.add_observation_space(1);
     StepReply reply;
-    require(
-        service_->async_step(request, reply, std::stop_source(), boost::asio::use_future).get());
+    require(service_->async_step(request, reply, never_, boost::asio::use_future).get());
   }
   void end(Session::Id session) {
     EndSessionRequest request;
@@ -113,6 +107,7 @@ class Service {
   }
 
  private:
+  const std::stop_source never_{std::nostopstate};
   std::unique_ptr<Logger> logger_ = make_silent_logger();
   boost::asio::io_context io_context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{
