@@ -15,8 +15,8 @@ namespace compiler_gym {
 /// In the service's own process, or in a worker process of the session's own.
 enum class ExecutorKind { kInline, kIsolated };
 
-/// A started session, in this process or in another. Each operation is what the RPC of its name does
-/// to the session alone: ids, order and the service's own parameters are others' business.
+/// A started session, in this process or in another. Each operation is what the RPC of its name
+/// does to the session alone: ids, order and the service's own parameters are others' business.
 ///
 /// Order:    one operation at a time; end() last.
 /// Threads:  operations may come from any thread, and return without waiting. Handlers run on a

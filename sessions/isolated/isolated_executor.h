@@ -17,11 +17,11 @@ namespace compiler_gym::isolated {
 /// Sends each operation to the worker, and writes down what changed the session there.
 ///
 /// Recovery: when the worker is lost, whoever's request did it hears so, and the next request finds
-///           a new worker: forked from the benchmark's template, with all that succeeded done again.
-///           A worker that answers DATA_LOSS, the status of a compiler whose state is broken, is
-///           replaced likewise. What a step did before it failed is kept, as in a session that
-///           survives the failure; but if the compiler does not accept it as a step of its own, it
-///           goes too. If the session can't be restored, every request is DATA_LOSS.
+///           a new worker: forked from the benchmark's template, with all that succeeded done
+///           again. A worker that answers DATA_LOSS, the status of a compiler whose state is
+///           broken, is replaced likewise. What a step did before it failed is kept, as in a
+///           session that survives the failure; but if the compiler does not accept it as a step of
+///           its own, it goes too. If the session can't be restored, every request is DATA_LOSS.
 class IsolatedExecutor final : public SessionExecutor {
  public:
   IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,

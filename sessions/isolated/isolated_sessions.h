@@ -19,14 +19,14 @@
 namespace compiler_gym::isolated {
 
 struct IsolationOptions {
-  WorkerTimes times;
+  WorkerTimes times{};
   /// Benchmarks kept loaded for further sessions.
   std::size_t max_templates = 64;
   /// Whether a session whose worker died goes on in a new one, from its last good state.
   bool recover = true;
   /// What, besides the Benchmark itself, its program depends on: of a program in a file, what tells
   /// that the file has changed. May block. None: the Benchmark is all there is.
-  std::function<std::string(const Benchmark&)> program_stamp;
+  std::function<std::string(const Benchmark&)> program_stamp{};
 };
 
 /// Starts sessions in worker processes.

@@ -58,9 +58,9 @@ class Worker {
 constexpr int kForked = -1;
 
 // Forks a process whose parent ends at once, so that the zygote adopts it: this one could be too
-// busy, or too dead, to reap it. Returns an error number, 0 if there is none. Between vfork and _exit
-// the parent runs in our memory, which saves copying the page tables twice: half of what this costs.
-// Not inlined: what a caller holds in registers would be the parent's to spoil.
+// busy, or too dead, to reap it. Returns an error number, 0 if there is none. Between vfork and
+// _exit the parent runs in our memory, which saves copying the page tables twice: half of what this
+// costs. Not inlined: what a caller holds in registers would be the parent's to spoil.
 [[gnu::noinline]] int fork_orphan() {
   volatile int error = 0;  // written by the parent
   const pid_t parent = vfork();

@@ -12,8 +12,8 @@ namespace compiler_gym::isolated {
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "shared between processes");
 
 WorkerBoard::WorkerBoard(std::size_t size) : size_(size) {
-  // Fresh pages are zero, and an atomic zero is what a slot starts as: constructing them would touch
-  // memory that mostly is never used.
+  // Fresh pages are zero, and an atomic zero is what a slot starts as: constructing them would
+  // touch memory that mostly is never used.
   void* memory = mmap(nullptr, size * sizeof(WorkerSlot), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {

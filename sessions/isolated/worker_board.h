@@ -14,7 +14,8 @@ namespace compiler_gym::isolated {
 struct alignas(64) WorkerSlot {
   /// Written by the service: the number of the request that is to end early.
   std::atomic<std::uint64_t> cancelled_request{0};
-  /// Written by the worker: how many actions, or parameters, of its request have been applied.
+  /// How many actions, or parameters, of the request have been applied. Set to kNotBegun by the
+  /// service; counted by the worker from 0, once it has read the request.
   std::atomic<std::uint32_t> applied{0};
 };
 

@@ -20,8 +20,8 @@ namespace {
 
 using boost::asio::posix::stream_descriptor;
 
-// Larger replies are read by their receiver on the worker pool: to parse one would hold up the event
-// loop.
+// Larger replies are read by their receiver on the worker pool: to parse one would hold up the
+// event loop.
 constexpr std::size_t kLargeReply = 64 * 1024;
 
 // How a worker ended, `how` being what waitpid() says.
@@ -91,9 +91,8 @@ void WorkerChannel::end(UniqueHandler<void()> handler) {
 void WorkerChannel::request(RequestKind kind, const google::protobuf::MessageLite& message,
                             std::stop_source stop, ReplyHandler handler) {
   const std::uint64_t number = begin(std::move(handler), stop);
-  write(
-      framed({.number = number, .code = static_cast<std::uint32_t>(kind), .slot = *slot_}, message),
-      true);
+  write(framed({.number = number, .code = static_cast<std::uint32_t>(kind), .slot = *slot_},
+               message));
 }
 
 void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
@@ -125,7 +124,7 @@ void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
   if (sent == static_cast<std::ptrdiff_t>(bytes.size())) {
     child->wait_to_read();
   } else {
-    child->lose(true);
+    child->lose();
   }
 }
 
@@ -151,10 +150,10 @@ std::uint64_t WorkerChannel::begin(ReplyHandler handler, const std::stop_source&
 }
 
 // Directly, mostly: a request is small, and the worker's socket empty.
-void WorkerChannel::write(std::string_view bytes, bool first) {
+void WorkerChannel::write(std::string_view bytes) {
   const std::ptrdiff_t sent = send_bytes(socket_.native_handle(), bytes, -1, MSG_DONTWAIT);
   if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-    lose(first);
+    lose();
     return;
   }
   bytes.remove_prefix(static_cast<std::size_t>(std::max<std::ptrdiff_t>(sent, 0)));
@@ -166,7 +165,7 @@ void WorkerChannel::write(std::string_view bytes, bool first) {
                      [self = shared_from_this(),
                       rest = std::string(bytes)](const boost::system::error_code& error) {
                        if (!error) {
-                         self->write(rest, false);
+                         self->write(rest);
                        }
                      });
 }
@@ -191,12 +190,12 @@ void WorkerChannel::read() {
       return;
     }
     if (received <= 0) {
-      lose(false);
+      lose();
       return;
     }
     reader_.append({buffer.data(), static_cast<std::size_t>(received)});
     if (!reader_.valid()) {
-      lose(false);  // it writes what it should not: nothing it says can be believed
+      lose();  // it writes what it should not: nothing it says can be believed
       return;
     }
     if (reader_.complete()) {
@@ -289,11 +288,11 @@ void WorkerChannel::check_the_time() {
       return;
     }
   }
-  lose(false);
+  lose();
 }
 
 // Kills the worker, if it is not dead already, and hears how it ended.
-void WorkerChannel::lose(bool never_began) {
+void WorkerChannel::lose() {
   {
     const std::lock_guard lock(mutex_);
     if (!pending_ || pending_->burying) {
@@ -302,9 +301,7 @@ void WorkerChannel::lose(bool never_began) {
     pending_->burying = true;
   }
   shutdown(socket_.native_handle(), SHUT_RDWR);  // ends a wait on it
-  auto on_buried = [self = shared_from_this(), never_began](int how) {
-    self->on_lost(how, never_began);
-  };
+  auto on_buried = [self = shared_from_this()](int how) { self->on_lost(how); };
   if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
     host_->bury(pid, false, WorkerHost::BuryHandler(std::move(on_buried)));
   } else {
@@ -312,7 +309,7 @@ void WorkerChannel::lose(bool never_began) {
   }
 }
 
-void WorkerChannel::on_lost(int how, bool never_began) {
+void WorkerChannel::on_lost(int how) {
   std::optional<Pending> done;
   {
     const std::lock_guard lock(mutex_);
@@ -324,7 +321,7 @@ void WorkerChannel::on_lost(int how, bool never_began) {
   reply.applied = applied == kNotBegun ? 0 : applied;
   reply.worker_lost = true;
   reply.how_lost = how;
-  reply.never_began = never_began || (done->cause == Cause::kNone && applied == kNotBegun);
+  reply.never_began = done->cause == Cause::kNone && applied == kNotBegun;
   switch (done->cause) {
     case Cause::kNone:
       reply.status = data_loss(describe_end(how));

@@ -95,15 +95,15 @@ class WorkerChannel : public std::enable_shared_from_this<WorkerChannel> {
                 const WorkerTimes& times, std::uint32_t slot);
 
   std::uint64_t begin(ReplyHandler handler, const std::stop_source& stop);
-  void write(std::string_view bytes, bool first);
+  void write(std::string_view bytes);
   void wait_to_read();
   void read();
   void on_frame(Frame frame);
   void cancel_locked(Cause cause);
   void watch_the_time_locked();
   void check_the_time();
-  void lose(bool never_began);
-  void on_lost(int how, bool never_began);
+  void lose();
+  void on_lost(int how);
   [[nodiscard]] std::string timeout_text() const;
 
   const std::shared_ptr<WorkerHost> host_;

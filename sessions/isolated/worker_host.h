@@ -20,7 +20,8 @@
 namespace compiler_gym::isolated {
 
 /// Threads:  every member may be called from any thread. Handlers run on the executor.
-/// Lifetime: shared by what it is doing. close() must be called for the executor to run out of work.
+/// Lifetime: shared by what it is doing. close() must be called for the executor to run out of
+/// work.
 /// Errors:   once the zygote has ended, by whatever cause, UNAVAILABLE.
 class WorkerHost : public std::enable_shared_from_this<WorkerHost> {
  public:

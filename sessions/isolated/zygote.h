@@ -40,10 +40,10 @@ struct ZygoteOptions {
 /// this process, whichever it is.
 ///
 /// It is forked before the first thread is made, and stays a process of one thread, so its forks
-/// are whole: in a copy of a process with threads, locks are held by nobody. Before the first worker
-/// it makes the plug-in's context and runs its init(), once: workers find that done in their memory.
-/// It has a POSIX session of its own, so that ^C in a terminal is the service's to handle, and
-/// adopts and reaps whatever its descendants leave behind.
+/// are whole: in a copy of a process with threads, locks are held by nobody. Before the first
+/// worker it makes the plug-in's context and runs its init(), once: workers find that done in their
+/// memory. It has a POSIX session of its own, so that ^C in a terminal is the service's to handle,
+/// and adopts and reaps whatever its descendants leave behind.
 class Zygote {
  public:
   /// The calling process must have no threads. UNAVAILABLE with the reason.

@@ -1,7 +1,7 @@
-// Who is a child of the zygote: workers it forked; workers forked by workers, whose parents ended at
-// once; and what is left of the commands of workers that died. The first two lead POSIX sessions of
-// their own, and the last are members of a dead worker's: that is how they are told apart, and how a
-// dead worker's processes are found, which have process groups of their own.
+// Who is a child of the zygote: workers it forked; workers forked by workers, whose parents ended
+// at once; and what is left of the commands of workers that died. The first two lead POSIX sessions
+// of their own, and the last are members of a dead worker's: that is how they are told apart, and
+// how a dead worker's processes are found, which have process groups of their own.
 #include "sessions/isolated/zygote_process.h"
 
 #include <fcntl.h>

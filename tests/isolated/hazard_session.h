@@ -26,10 +26,10 @@ enum Hazard : std::int64_t {
 };
 
 /// The working directory has what it is told by the test, and tells the test: `gate`, a pipe where
-/// to wait; `loads`, a line for each benchmark that was loaded; `loader`, the process that loaded the
-/// last one; `child`, the process that kLeaveChild started. A benchmark's program says what loading
-/// it does: `exit`, `hang`, `gate` (waits there), `fail`; if it is `file`, the file `program` says
-/// what.
+/// to wait; `loads`, a line for each benchmark that was loaded; `loader`, the process that loaded
+/// the last one; `child`, the process that kLeaveChild started. A benchmark's program says what
+/// loading it does: `exit`, `hang`, `gate` (waits there), `fail`; if it is `file`, the file
+/// `program` says what.
 ///
 /// Observations: `history`, an int64 tensor; `process`, the number of the process; `segv` crashes.
 /// Parameters: `echo`; `push`, which puts its value into the history.

@@ -21,8 +21,8 @@
 
 namespace compiler_gym::testing {
 
-/// A request that is under way. Its client leaves by `stop.request_stop()`. Goes only when it has been answered, since the
-/// service uses its messages until then.
+/// A request that is under way. Its client leaves by `stop.request_stop()`. Goes only when it has
+/// been answered, since the service uses its messages until then.
 template <typename Request, typename Reply>
 struct Call {
   Call() = default;
@@ -60,8 +60,8 @@ std::string failure(const Result<Reply>& result) {
   return result ? "OK" : to_string(result.error());
 }
 
-/// The end of each test ends all sessions, and checks that no plug-in object is left and that no session was ever in two
-/// calls at once.
+/// The end of each test ends all sessions, and checks that no plug-in object is left and that no
+/// session was ever in two calls at once.
 class ServiceFixture : public ::testing::Test {
  protected:
   static constexpr std::size_t kWorkers = 4;
@@ -116,7 +116,8 @@ class ServiceFixture : public ::testing::Test {
     return reply ? reply->session_id() : -1;
   }
 
-  // Each hands the request in before it returns, so that the order of calls here is the order of requests there.
+  // Each hands the request in before it returns, so that the order of calls here is the order of
+  // requests there.
 
   StepCall step(Session::Id session, const std::vector<std::int64_t>& actions,
                 const std::vector<int>& observations = {},

@@ -120,7 +120,8 @@ TEST_F(SessionEndTest, ARequestThatFoundTheSessionJustBeforeItsEndIsRefused) {
   const internal::InlineSessions sessions({}, context_host, workers, spaces);
   auto executor = std::make_unique<internal::InlineExecutor>(
       sessions, std::make_unique<ScriptedSession>(context_host.context(), script));
-  const auto session = std::make_shared<Session>(7, std::move(executor), SessionOrigin(), Gate::Pass(), 1);
+  const auto session =
+      std::make_shared<Session>(7, std::move(executor), SessionOrigin(), Gate::Pass(), 1);
   Latch ended;
   session->end(UniqueHandler<void()>([&] { ended.open(); }));
   session->submit(std::make_unique<CountedTask>(story));
