@@ -198,6 +198,7 @@ BitcodeCache::Figures BitcodeCache::figures() const {
   const std::lock_guard lock(mutex_);
   Figures figures = figures_;
   figures.entries = entries_.size();
+  figures.max_size_in_bytes = options_.max_benchmark_cache_bytes;
   return figures;
 }
 

@@ -45,10 +45,11 @@ class BitcodeCache {
 
   struct Figures {
     std::size_t entries = 0;
-    std::size_t size_in_bytes = 0;  ///< of the entries' bitcode and configuration
-    std::uint64_t hits = 0;         ///< found, or loaded by another caller at the same time
-    std::uint64_t loads = 0;        ///< calls of the loader
-    std::uint64_t hashed = 0;       ///< benchmarks that had to be read through to know them
+    std::size_t size_in_bytes = 0;      ///< of the entries' bitcode and configuration
+    std::size_t max_size_in_bytes = 0;  ///< as given
+    std::uint64_t hits = 0;             ///< found, or loaded by another caller at the same time
+    std::uint64_t loads = 0;            ///< calls of the loader
+    std::uint64_t hashed = 0;           ///< benchmarks that had to be read through to know them
     std::uint64_t evictions = 0;
   };
 

@@ -13,11 +13,13 @@
 namespace compiler_gym {
 
 LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
-                                       ServiceContextOptions options)
+                                       ServiceContextOptions options,
+                                       SpareModulesOptions spare_modules)
     : CompilerGymServiceContext(std::move(workingDirectory)),
       bitcode_cache_([this](const Benchmark& benchmark,
                             std::string_view program) { return load(benchmark, program); },
-                     std::move(options)) {}
+                     std::move(options)),
+      spare_modules_(spare_modules) {}
 
 LlvmServiceContext::~LlvmServiceContext() = default;
 

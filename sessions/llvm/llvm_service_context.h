@@ -9,11 +9,13 @@
 #include "sessions/llvm/bitcode_cache.h"
 #include "sessions/llvm/clang_path.h"
 #include "sessions/llvm/cost_model.h"
+#include "sessions/llvm/spare_modules.h"
 #include "sessions/llvm/target_machines.h"
 
 namespace compiler_gym {
 
-/// The benchmarks' bitcode with their baselines, the target machines, and where to find clang.
+/// The benchmarks' bitcode with their baselines, spare modules of those in demand, the target
+/// machines, and where to find clang.
 /// Threads: after init(), every member may be called from any thread; none uses the strand.
 ///
 /// Isolation: what sessions share is computed, never changed, so that each may have its own copy.
@@ -25,13 +27,17 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   [[nodiscard]] static std::string programStamp(const Benchmark& benchmark);
 
   explicit LlvmServiceContext(boost::filesystem::path workingDirectory,
-                              ServiceContextOptions options = {});
+                              ServiceContextOptions options = {},
+                              SpareModulesOptions spare_modules = {});
   ~LlvmServiceContext() override;
 
   /// Sets up LLVM's targets and the recovery from crashes, which are of the process.
   [[nodiscard]] grpc::Status init() override;
 
   [[nodiscard]] BitcodeCache& bitcode_cache() { return bitcode_cache_; }
+  [[nodiscard]] const BitcodeCache& bitcode_cache() const { return bitcode_cache_; }
+  [[nodiscard]] SpareModules& spare_modules() { return spare_modules_; }
+  [[nodiscard]] const SpareModules& spare_modules() const { return spare_modules_; }
   [[nodiscard]] TargetMachines& target_machines() { return *target_machines_; }
   [[nodiscard]] const CostModel& cost_model() const { return *cost_model_; }
   [[nodiscard]] ClangPath& clang() { return clang_; }
@@ -48,6 +54,7 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   std::unique_ptr<CostModel> cost_model_;
   std::string cpu_info_json_;
   BitcodeCache bitcode_cache_;
+  SpareModules spare_modules_;
 };
 
 }  // namespace compiler_gym

@@ -12,6 +12,8 @@
 
 #include "sessions/llvm/benchmark_commands.h"
 #include "sessions/llvm/benchmark_runner.h"
+#include "sessions/llvm/cost_observations.h"
+#include "sessions/llvm/figure_parameters.h"
 #include "sessions/llvm/ir_module.h"
 #include "sessions/llvm/loaded_benchmark.h"
 #include "sessions/llvm/module_observations.h"
@@ -33,26 +35,6 @@ std::string value_case_name(const Event& event) {
   std::string name = "k" + field->camelcase_name();
   name[1] = static_cast<char>(name[1] - 'a' + 'A');
   return name;
-}
-
-struct CostObservation {
-  Cost cost;
-  std::optional<Baseline> baseline;  // none: of the module as it is
-};
-
-// The enumerators of costs come in fours: of the module, O0, O3, Oz.
-std::optional<CostObservation> as_cost(LlvmObservation observation) {
-  if (observation < LlvmObservation::kIrInstructionCount ||
-      observation > LlvmObservation::kTextSizeOz) {
-    return std::nullopt;
-  }
-  const int position =
-      static_cast<int>(observation) - static_cast<int>(LlvmObservation::kIrInstructionCount);
-  CostObservation result{static_cast<Cost>(position / 4), std::nullopt};
-  if (position % 4 > 0) {
-    result.baseline = static_cast<Baseline>(position % 4 - 1);
-  }
-  return result;
 }
 
 bool is_deterministic(LlvmObservation observation) {
@@ -111,8 +93,8 @@ grpc::Status LlvmSession::init(const ActionSpace& actionSpace,
   if (!loaded) {
     return loaded.error();
   }
-  Result<OptimisedModule> module =
-      OptimisedModule::start(*std::move(loaded), context_.target_machines());
+  Result<OptimisedModule> module = OptimisedModule::start(
+      *std::move(loaded), context_.target_machines(), &context_.spare_modules());
   if (!module) {
     return module.error();
   }
@@ -335,6 +317,9 @@ grpc::Status LlvmSession::handleSessionParameter(const std::string& key, const s
                                                  std::optional<std::string>& reply) {
   if (key == "llvm.apply_baseline_optimizations") {
     return apply_baseline(value, reply);
+  }
+  if (reply = figure_parameter(key, context_); reply.has_value()) {
+    return grpc::Status::OK;
   }
   return handle_count_parameter(key, value, counts_, reply);
 }

@@ -29,6 +29,8 @@ class OptimisedModule;
 ///   llvm.{get,set}_buildtimes_per_observation_count           1   numbers in `Buildtime`
 ///   llvm.apply_baseline_optimizations   `-O3` or `-Oz`: runs the whole pipeline; `1` if the module
 ///                                       changed, else `0`
+/// and of the process's caches, to read: llvm.bitcode_cache.get_hits and what else there is in
+/// figure_parameters.h.
 class LlvmSession final : public CompilationSession {
  public:
   explicit LlvmSession(LlvmServiceContext& serviceContext);

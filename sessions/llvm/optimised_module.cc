@@ -6,29 +6,34 @@
 
 #include "sessions/llvm/loaded_benchmark.h"
 #include "sessions/llvm/pipeline.h"
+#include "sessions/llvm/spare_modules.h"
 #include "sessions/llvm/target_machines.h"
 
 namespace compiler_gym {
 
 OptimisedModule::OptimisedModule(std::shared_ptr<const LoadedBenchmark> benchmark,
-                                 TargetMachines& machines, IrModule module)
-    : benchmark_(std::move(benchmark)), machines_(&machines), module_(std::move(module)) {}
+                                 TargetMachines& machines, SpareModules* spares, IrModule module)
+    : benchmark_(std::move(benchmark)),
+      machines_(&machines),
+      spares_(spares),
+      module_(std::move(module)) {}
 
 Result<OptimisedModule> OptimisedModule::start(std::shared_ptr<const LoadedBenchmark> benchmark,
-                                               TargetMachines& machines) {
-  Result<IrModule> module = IrModule::parse(benchmark->bitcode());
+                                               TargetMachines& machines, SpareModules* spares) {
+  Result<IrModule> module =
+      spares != nullptr ? spares->take(benchmark) : IrModule::parse(benchmark->bitcode());
   if (!module) {
     return internal_error("Failed to parse a benchmark's bitcode again: " +
                           module.error().error_message());
   }
-  return OptimisedModule(std::move(benchmark), machines, *std::move(module));
+  return OptimisedModule(std::move(benchmark), machines, spares, *std::move(module));
 }
 
 Result<OptimisedModule> OptimisedModule::fork(const std::stop_token& stop_token) const {
   if (!broken_.ok()) {
     return broken_;
   }
-  Result<OptimisedModule> copy = start(benchmark_, *machines_);
+  Result<OptimisedModule> copy = start(benchmark_, *machines_, spares_);
   if (!copy) {
     return copy.error();
   }

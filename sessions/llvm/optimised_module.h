@@ -17,6 +17,7 @@
 namespace compiler_gym {
 
 class LoadedBenchmark;
+class SpareModules;
 class TargetMachines;
 
 /// The module of one session: starts as a benchmark, and changes by pipelines.
@@ -28,12 +29,14 @@ class TargetMachines;
 ///           uses and how names are made unique, and so in half of all cases the result of later
 ///           passes.
 /// Threads:  one at a time. Different modules are independent of each other.
-/// Lifetime: refers to the target machines.
+/// Lifetime: refers to the target machines and the spare modules.
 class OptimisedModule {
  public:
+  /// Takes the benchmark's module, and those of forks, from `spares`; parses it if that is null.
   /// Errors: INTERNAL if the benchmark's bitcode, which once could be read, can't be.
   [[nodiscard]] static Result<OptimisedModule> start(
-      std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines);
+      std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines,
+      SpareModules* spares = nullptr);
 
   /// A module in the same state. Errors: CANCELLED at a stop request; whatever this one is broken
   /// by.
@@ -61,7 +64,7 @@ class OptimisedModule {
 
  private:
   OptimisedModule(std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines,
-                  IrModule module);
+                  SpareModules* spares, IrModule module);
 
   [[nodiscard]] Result<bool> run(std::string_view pipeline, ChangeDetection change_detection);
   [[nodiscard]] grpc::Status become_broken(grpc::Status reason);
@@ -75,6 +78,7 @@ class OptimisedModule {
 
   std::shared_ptr<const LoadedBenchmark> benchmark_;
   TargetMachines* machines_;
+  SpareModules* spares_;
   std::optional<IrModule> module_;  // none after a crash
   std::vector<std::string_view> applied_;
   std::size_t generation_ = 0;

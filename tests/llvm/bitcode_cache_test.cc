@@ -244,23 +244,6 @@ TEST_F(BitcodeCacheFileTest, RefusesWhatIsNoProgram) {
   EXPECT_THAT(unset.error_message(), ::testing::StartsWith("No program set in Benchmark:"));
 }
 
-// The whole way: 64 sessions at once on a benchmark that none has seen.
-using ColdStartTest = LlvmFixture;
-
-TEST_F(ColdStartTest, SixtyFourSessionsLoadANewBenchmarkOnce) {
-  const auto benchmark = crc32_benchmark();
-  std::vector<std::future<std::string>> sessions;
-  for (int i = 0; i < 64; ++i) {
-    sessions.push_back(std::async(std::launch::async, [&] { return sha1(*start(benchmark)); }));
-  }
-  const std::string first = testing::get_within_watchdog(std::move(sessions.front()));
-  for (int i = 1; i < 64; ++i) {
-    EXPECT_EQ(testing::get_within_watchdog(std::move(sessions[i])), first);
-  }
-  EXPECT_EQ(context_.bitcode_cache().figures().loads, 1U);
-  EXPECT_EQ(context_.bitcode_cache().figures().hits, 63U);
-}
-
 TEST_F(BitcodeCacheFileTest, AFileOutsideOfTheRootsIsRefused) {
   write("program");
   boost::filesystem::create_directories(directory_ / "root");

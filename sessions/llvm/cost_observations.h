@@ -1,0 +1,20 @@
+// The twelve observations that are costs.
+#pragma once
+
+#include <optional>
+
+#include "sessions/llvm/cost_model.h"
+#include "sessions/llvm/loaded_benchmark.h"
+#include "sessions/llvm/observation_spaces.h"
+
+namespace compiler_gym {
+
+struct CostObservation {
+  Cost cost;
+  std::optional<Baseline> baseline;  ///< none: of the module as it is
+};
+
+/// None if the observation is not a cost.
+[[nodiscard]] std::optional<CostObservation> as_cost(LlvmObservation observation);
+
+}  // namespace compiler_gym
