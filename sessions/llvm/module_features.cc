@@ -1,6 +1,5 @@
 #include "sessions/llvm/module_features.h"
 
-#include <llvm/IR/CFG.h>
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/Module.h>
@@ -104,56 +103,84 @@ enum Feature : std::size_t {
 };
 static_assert(kFeatures == kAutophaseSize);
 
-void count_constants(const Instruction& instruction, Autophase& features) {
-  for (const llvm::Use& operand : instruction.operands()) {
-    const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(operand.get());
-    if (constant == nullptr) {
-      continue;
+struct BlockCounts {
+  std::int64_t instructions = 0;
+  std::int64_t phis = 0;
+  std::int64_t phi_arguments = 0;
+};
+
+void count_if_constant(const llvm::Value* operand, Autophase& features) {
+  const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(operand);
+  if (constant == nullptr) {
+    return;
+  }
+  const unsigned width = constant->getBitWidth();
+  features[k32BitConstants] += static_cast<std::int64_t>(width == 32);
+  features[k64BitConstants] += static_cast<std::int64_t>(width == 64);
+  features[kConstantZeroes] += static_cast<std::int64_t>(constant->isZero());
+  features[kConstantOnes] += static_cast<std::int64_t>(constant->isOne());
+}
+
+// What the opcode alone does not say. Most of the time goes into looking at operands, so those that
+// can't be integers are left alone: pointers that are loaded from or stored to, blocks.
+void count_instruction(const Instruction& instruction, BlockCounts& block, Autophase& features) {
+  switch (instruction.getOpcode()) {
+    case Instruction::PHI:
+      ++block.phis;
+      block.phi_arguments += llvm::cast<llvm::PHINode>(instruction).getNumIncomingValues();
+      break;
+    case Instruction::Load:
+      return;
+    case Instruction::Store:
+      count_if_constant(instruction.getOperand(0), features);
+      return;
+    case Instruction::Br: {
+      const auto& branch = llvm::cast<llvm::BranchInst>(instruction);
+      if (branch.isUnconditional()) {
+        ++features[kUnconditionalBranches];
+      } else {
+        count_if_constant(branch.getCondition(), features);
+      }
+      return;
     }
-    const unsigned width = constant->getBitWidth();
-    features[k32BitConstants] += static_cast<std::int64_t>(width == 32);
-    features[k64BitConstants] += static_cast<std::int64_t>(width == 64);
-    features[kConstantZeroes] += static_cast<std::int64_t>(constant->isZero());
-    features[kConstantOnes] += static_cast<std::int64_t>(constant->isOne());
+    case Instruction::Call: {
+      const llvm::Function* callee = llvm::cast<llvm::CallInst>(instruction).getCalledFunction();
+      features[kCallsOfIntFunctions] +=
+          static_cast<std::int64_t>(callee != nullptr && callee->getReturnType()->isIntegerTy());
+      break;
+    }
+    default:
+      if (instruction.isBinaryOp()) {
+        features[kBinaryOperationsWithConstant] +=
+            static_cast<std::int64_t>(llvm::isa<llvm::Constant>(instruction.getOperand(0)) ||
+                                      llvm::isa<llvm::Constant>(instruction.getOperand(1)));
+      }
+  }
+  for (const llvm::Use& operand : instruction.operands()) {
+    count_if_constant(operand.get(), features);
   }
 }
 
-// What the opcode alone does not say.
-void count_instruction(const Instruction& instruction, Autophase& features) {
-  if (instruction.isBinaryOp()) {
-    features[kBinaryOperationsWithConstant] +=
-        static_cast<std::int64_t>(llvm::isa<llvm::Constant>(instruction.getOperand(0)) ||
-                                  llvm::isa<llvm::Constant>(instruction.getOperand(1)));
-  } else if (const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction)) {
-    const llvm::Function* callee = call->getCalledFunction();
-    features[kCallsOfIntFunctions] +=
-        static_cast<std::int64_t>(callee != nullptr && callee->getReturnType()->isIntegerTy());
-  } else if (const auto* branch = llvm::dyn_cast<llvm::BranchInst>(&instruction)) {
-    features[kUnconditionalBranches] += static_cast<std::int64_t>(branch->isUnconditional());
-  }
-  count_constants(instruction, features);
-}
-
-// The number of edges into a block, counted no further than to three.
-unsigned predecessors_up_to_3(const llvm::BasicBlock& block) {
-  unsigned count = 0;
-  for (auto edge = llvm::pred_begin(&block), end = llvm::pred_end(&block); edge != end && count < 3;
-       ++edge) {
-    ++count;
-  }
-  return count;
+// Inline for the most frequent terminator, unlike LLVM's.
+unsigned successors_of(const Instruction& terminator) {
+  const auto* branch = llvm::dyn_cast<llvm::BranchInst>(&terminator);
+  return branch != nullptr ? branch->getNumSuccessors() : terminator.getNumSuccessors();
 }
 
 void count_edges(const llvm::BasicBlock& block, Autophase& features) {
-  const unsigned successors = block.getTerminator()->getNumSuccessors();
-  const unsigned predecessors = predecessors_up_to_3(block);
-  features[kEdges] += successors;
-  if (successors > 1) {
-    for (const llvm::BasicBlock* successor : llvm::successors(&block)) {
-      // Critical: from a block with several edges out to one with several in.
-      features[kCriticalEdges] += static_cast<std::int64_t>(successor->hasNPredecessorsOrMore(2));
+  const unsigned successors = successors_of(*block.getTerminator());
+  unsigned predecessors = 0;
+  unsigned from_several = 0;  // edges from a block with further ones
+  for (const llvm::User* user : block.users()) {
+    const auto* terminator = llvm::dyn_cast<Instruction>(user);  // or it is a blockaddress
+    if (terminator != nullptr && terminator->isTerminator()) {
+      ++predecessors;
+      from_several += static_cast<unsigned>(successors_of(*terminator) > 1);
     }
   }
+  features[kEdges] += successors;
+  // Critical: from a block with several edges out to one with several in.
+  features[kCriticalEdges] += predecessors > 1 ? from_several : 0;
   features[kOneSuccessor] += static_cast<std::int64_t>(successors == 1);
   features[kTwoSuccessors] += static_cast<std::int64_t>(successors == 2);
   if (predecessors == 1) {
@@ -169,42 +196,35 @@ void count_edges(const llvm::BasicBlock& block, Autophase& features) {
   }
 }
 
-void classify_block(std::int64_t instructions, std::int64_t phis, std::int64_t phi_arguments,
-                    Autophase& features) {
-  if (instructions < 15) {
+void classify_block(const BlockCounts& block, Autophase& features) {
+  if (block.instructions < 15) {
     ++features[kBlocksWithLessThan15Instructions];
-  } else if (instructions <= 500) {
+  } else if (block.instructions <= 500) {
     ++features[kBlocksWith15To500Instructions];
   }
-  if (phis == 0) {
+  if (block.phis == 0) {
     ++features[kBlocksWithoutPhi];
     return;
   }
   ++features[kBlocksBeginningWithPhi];  // phis come first in a block, or not at all
-  ++features[phis <= 3 ? kBlocksWith1To3Phis : kBlocksWithMoreThan3Phis];
-  features[kPhiArguments] += phi_arguments;
-  if (phi_arguments > 5) {
+  ++features[block.phis <= 3 ? kBlocksWith1To3Phis : kBlocksWithMoreThan3Phis];
+  features[kPhiArguments] += block.phi_arguments;
+  if (block.phi_arguments > 5) {
     ++features[kBlocksWithMoreThan5PhiArguments];
-  } else if (phi_arguments >= 1) {
+  } else if (block.phi_arguments >= 1) {
     ++features[kBlocksWith1To5PhiArguments];
   }
 }
 
 void count_block(const llvm::BasicBlock& block, Counts& counts, Autophase& features) {
-  std::int64_t instructions = 0;
-  std::int64_t phis = 0;
-  std::int64_t phi_arguments = 0;
+  BlockCounts block_counts;
   for (const Instruction& instruction : block) {
-    ++instructions;
+    ++block_counts.instructions;
     ++counts.opcodes[instruction.getOpcode()];
-    if (const auto* phi = llvm::dyn_cast<llvm::PHINode>(&instruction)) {
-      ++phis;
-      phi_arguments += phi->getNumIncomingValues();
-    }
-    count_instruction(instruction, features);
+    count_instruction(instruction, block_counts, features);
   }
   count_edges(block, features);
-  classify_block(instructions, phis, phi_arguments, features);
+  classify_block(block_counts, features);
 }
 
 // The features that are counts of opcodes.
