@@ -215,10 +215,16 @@ grpc::Status LlvmSession::compute(LlvmObservation observation, Event& event) {
 grpc::Status LlvmSession::compute_cost(LlvmObservation observation, Event& event) {
   const CostObservation wanted = as_cost(observation).value();
   const LoadedBenchmark& benchmark = module_->benchmark();
+  std::optional<Baseline> baseline = wanted.baseline;
+  if (!baseline.has_value() && module_->generation() == 0 &&
+      wanted.cost != Cost::kIrInstructionCount) {
+    // To generate code takes milliseconds, every session is asked for it at its start, and for one
+    // benchmark it is always the same.
+    baseline = Baseline::kO0;
+  }
   Result<std::int64_t> cost = 0;
-  if (wanted.baseline.has_value()) {
-    cost =
-        benchmark.baseline_cost(*wanted.baseline, wanted.cost, context_.cost_model(), stopToken());
+  if (baseline.has_value()) {
+    cost = benchmark.baseline_cost(*baseline, wanted.cost, context_.cost_model(), stopToken());
   } else {
     grpc::Status status = module_->read([&](const llvm::Module& module) {
       cost = context_.cost_model().compute(wanted.cost, module, dynamic_config(), stopToken());
