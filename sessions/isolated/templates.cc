@@ -186,9 +186,13 @@ void Templates::serve_next_on_strand(const TemplatePtr& of) {
 void Templates::on_forked_on_strand(const TemplatePtr& of, Waiter waiter,
                                     Result<std::shared_ptr<WorkerChannel>> worker) {
   of->busy = false;
-  if (!worker && worker.error().error_code() == grpc::StatusCode::DATA_LOSS && !waiter.retried) {
-    // The template itself has died: of nothing that this session did.
+  // The template itself has died, or hangs: of nothing that this session did.
+  const bool lost = !worker && (worker.error().error_code() == grpc::StatusCode::DATA_LOSS ||
+                                worker.error().error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  if (lost) {
     of->worker.reset();
+  }
+  if (lost && !waiter.retried) {
     waiter.retried = true;
     of->waiting.push_front(std::move(waiter));
   } else {

@@ -1,4 +1,7 @@
 // Requests that take too long, or whose client has left: asked to end, then made to.
+#include <csignal>
+#include <future>
+
 #include "tests/isolated/isolated_fixture.h"
 #include "tests/support/fake_clock.h"
 
@@ -55,6 +58,23 @@ TEST_F(TimeLimitTest, AStepThatHangsEndsWhenItsTimeAndItsGraceAreUp) {
       "ms has passed: its worker process was killed");
   EXPECT_TRUE(is_gone(process));
   EXPECT_THAT(history(session), ElementsAre(1));
+}
+
+// Else no session on its benchmark could be started, or restored, any more.
+TEST_F(TimeLimitTest, ATemplateThatHangsIsReplaced) {
+  serve_limited();
+  EXPECT_EQ(failure(start_on("x")), "OK");
+  const pid_t hanging = std::stoi(contents("loader"));
+  kill(hanging, SIGSTOP);
+  std::future<std::string> starting =
+      std::async(std::launch::async, [this] { return failure(start_on("x")); });
+  poll_until([&] {
+    clock.advance(kLimit + kGrace);
+    return starting.wait_for(0s) == std::future_status::ready;
+  });
+  EXPECT_EQ(starting.get(), "OK");
+  EXPECT_EQ(loads(), 2);
+  poll_until([&] { return is_gone(hanging); });
 }
 
 TEST_F(TimeLimitTest, AStepThatHeedsTheLimitKeepsItsWorker) {
