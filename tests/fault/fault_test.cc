@@ -1,0 +1,233 @@
+// What a fault costs: the session it hits, and nobody else.
+//
+// Two hundred sessions of the LLVM service step at the same time while the fault comes again and
+// again. Afterwards the state of each is compared with a replay of its own successful actions: a
+// session that was hit has to be where it was before the step that failed, all others where their
+// steps took them.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <boost/filesystem/operations.hpp>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+
+#include "bench/client/client_loop.h"
+#include "bench/client/managed_service.h"
+#include "bench/soak/fault_injector.h"
+#include "bench/soak/resource_usage.h"
+#include "tests/fault/crowd.h"
+#include "tests/support/poll.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+namespace fs = boost::filesystem;
+using ::testing::IsEmpty;
+
+constexpr int kCrowd = 200;
+constexpr int kStepsEach = 6;
+constexpr int kFaults = 12;
+
+std::string read_program() {
+  std::ifstream file(COMPILER_GYM_TEST_DATA "/crc32.bc", std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class FaultTest : public ::testing::Test {
+ protected:
+  // What happens to the service; its argument says how often it has happened before.
+  using Disturbance = std::function<boost::asio::awaitable<void>(int)>;
+
+  void serve(std::vector<std::string> arguments) {
+    ManagedServiceOptions options;
+    options.binary = fs::path(COMPILER_GYM_BIN_DIR) / "compiler_gym-llvm-service";
+    options.arguments = std::move(arguments);
+    auto started = loop_.run(ManagedService::async_start(std::move(options)));
+    ASSERT_TRUE(started) << started.error().error_message();
+    service_ = *std::move(started);
+    client_.emplace(loop_.pump(), service_->target());
+    FaultTargets targets;
+    targets.service = service_->pid();
+    targets.target = service_->target();
+    targets.port = service_->port();
+    targets.load_generator = fs::path(COMPILER_GYM_BIN_DIR) / "compiler_gym-load";
+    targets.program_file = COMPILER_GYM_TEST_DATA "/crc32.bc";
+    targets.program = program_;
+    injector_.emplace(loop_.pump(), std::move(targets), /*seed=*/1);
+  }
+
+  /// Runs the crowd under the fault and compares it with its replay. Returns the failed steps.
+  std::vector<grpc::Status> run_crowd(Disturbance fault) {
+    Crowd crowd(*client_, program_, /*seed=*/7);
+    loop_.run(run(crowd, std::move(fault)));
+    std::vector<grpc::Status> failures;
+    for (const CrowdMember& member : crowd.members()) {
+      failures.insert(failures.end(), member.failures.begin(), member.failures.end());
+    }
+    return failures;
+  }
+
+  boost::asio::awaitable<void> run(Crowd& crowd, Disturbance fault) {
+    const grpc::Status started = co_await crowd.async_start(kCrowd);
+    EXPECT_TRUE(started.ok()) << to_string(started);
+    int times = 0;
+    const auto between = [&]() -> boost::asio::awaitable<void> { co_await fault(times++); };
+    co_await crowd.async_step(kStepsEach, kCrowd * kStepsEach / kFaults, between);
+    EXPECT_EQ(times, kFaults);
+    injector_->leave_alone();
+    const std::vector<std::string> differences = co_await crowd.async_compare_with_replay();
+    EXPECT_THAT(differences, IsEmpty());
+  }
+
+  /// The processes of sessions and of templates, not the one that makes them.
+  std::vector<pid_t> workers() const {
+    std::vector<pid_t> workers;
+    for (const pid_t pid : process_tree(service_->pid())) {
+      if (pid != service_->pid() && parent_of(pid) != service_->pid()) {
+        workers.push_back(pid);
+      }
+    }
+    return workers;
+  }
+
+  /// Stops the service: status 0 unless sessions were left behind, and none of its processes remains.
+  void stop(int returncode = 0) {
+    injector_.reset();
+    const std::vector<pid_t> processes = process_tree(service_->pid());
+    EXPECT_EQ(loop_.run(service_->async_stop()).returncode, returncode);
+    poll_until([&] {
+      return std::ranges::none_of(processes, [](pid_t pid) { return kill(pid, 0) == 0; });
+    });
+  }
+
+  const std::string program_ = read_program();
+  ClientLoop loop_;
+  std::unique_ptr<ManagedService> service_;
+  std::optional<ServiceClient> client_;
+  std::optional<FaultInjector> injector_;
+};
+
+// ------------------------------------------------------------------------------ processes that die
+
+struct DeathRow {
+  const char* name;
+  int signal;
+  std::set<grpc::StatusCode> codes;  // of the step that was running
+};
+
+class WorkerDeathTest : public FaultTest, public ::testing::WithParamInterface<DeathRow> {};
+
+TEST_P(WorkerDeathTest, CostsItsSessionOneStep) {
+  serve({"--executor=isolated", "--step_timeout=2"});
+  const std::vector<grpc::Status> failures =
+      run_crowd([this](int time) -> boost::asio::awaitable<void> {
+        const std::vector<pid_t> alive = workers();
+        kill(alive[static_cast<std::size_t>(time) * 17 % alive.size()], GetParam().signal);
+        co_return;
+      });
+  EXPECT_LE(failures.size(), static_cast<std::size_t>(kFaults));
+  for (const grpc::Status& failure : failures) {
+    EXPECT_TRUE(GetParam().codes.contains(failure.error_code())) << to_string(failure);
+  }
+  stop();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , WorkerDeathTest,
+    ::testing::Values(DeathRow{"Killed", SIGKILL, {grpc::StatusCode::DATA_LOSS}},
+                      DeathRow{"SegmentationFault", SIGSEGV, {grpc::StatusCode::DATA_LOSS}},
+                      DeathRow{"Aborted", SIGABRT, {grpc::StatusCode::DATA_LOSS}},
+                      DeathRow{"Hangs", SIGSTOP, {grpc::StatusCode::DEADLINE_EXCEEDED}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+// -------------------------------------------------------------------------- clients that misbehave
+
+struct ClientRow {
+  const char* name;
+  Fault fault;
+  const char* executor;
+};
+
+class ClientFaultTest : public FaultTest, public ::testing::WithParamInterface<ClientRow> {};
+
+TEST_P(ClientFaultTest, CostsNobodyElseAnything) {
+  serve({std::string("--executor=") + GetParam().executor});
+  const std::vector<grpc::Status> failures = run_crowd([this](int) -> boost::asio::awaitable<void> {
+    co_await injector_->async_inject(GetParam().fault);
+  });
+  EXPECT_THAT(failures, IsEmpty());
+  // A client that was killed, or gave up, has left its sessions behind.
+  const bool leaves_sessions =
+      GetParam().fault == Fault::kKilledClient || GetParam().fault == Fault::kGivenUp;
+  stop(leaves_sessions ? 6 : 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ClientFaultTest,
+    ::testing::Values(ClientRow{"KilledClient", Fault::kKilledClient, "isolated"},
+                      ClientRow{"HalfOpenConnections", Fault::kHalfOpen, "isolated"},
+                      ClientRow{"Noise", Fault::kRandomBytes, "isolated"},
+                      ClientRow{"StepsGivenUp", Fault::kGivenUp, "isolated"},
+                      ClientRow{"StepsGivenUpInline", Fault::kGivenUp, "inline"},
+                      ClientRow{"DamagedPrograms", Fault::kBadProgram, "isolated"},
+                      ClientRow{"DamagedProgramsInline", Fault::kBadProgram, "inline"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+// ------------------------------------------------------------------------------- nothing left over
+
+TEST_F(FaultTest, FiveThousandSessionsLeaveNothingBehind) {
+  serve({"--executor=isolated"});
+  const auto live_and_let_go = [this](int sessions) -> boost::asio::awaitable<void> {
+    for (int i = 0; i < sessions; ++i) {
+      Crowd one(*client_, program_, static_cast<std::uint64_t>(i));
+      const grpc::Status started = co_await one.async_start(1);
+      EXPECT_TRUE(started.ok()) << to_string(started);
+      const auto nothing = []() -> boost::asio::awaitable<void> { co_return; };
+      co_await one.async_step(1, 2, nothing);
+      EndSessionRequest end;
+      end.set_session_id(one.members().front().session_id);
+      const auto ended = co_await client_->end_session(std::move(end));
+      EXPECT_TRUE(ended && ended->remaining_sessions() == 0);
+    }
+  };
+  loop_.run(live_and_let_go(10));
+  const auto usage = [this] {
+    return read_resource_usage(service_->pid(), service_->working_directory());
+  };
+  const ResourceUsage before = usage();
+
+  loop_.run(live_and_let_go(5000));
+
+  // The last worker may still be on its way out.
+  poll_until([&] { return usage().processes <= before.processes; });
+  const ResourceUsage after = usage();
+  EXPECT_EQ(after.processes, before.processes) << "zombies count";
+  EXPECT_EQ(after.threads, before.threads);
+  EXPECT_LE(after.file_descriptors, before.file_descriptors);
+  EXPECT_EQ(after.files, before.files);
+  stop();
+}
+
+TEST_F(FaultTest, TheServicesOwnDeathTakesItsProcessesAlong) {
+  serve({"--executor=isolated"});
+  Crowd crowd(*client_, program_, /*seed=*/3);
+  const grpc::Status started = loop_.run(crowd.async_start(20));
+  ASSERT_TRUE(started.ok()) << to_string(started);
+  const std::vector<pid_t> processes = process_tree(service_->pid());
+  ASSERT_GT(processes.size(), 20U);
+  kill(processes.back(), SIGSTOP);  // a worker that does not notice anything by itself
+
+  kill(service_->pid(), SIGKILL);
+  EXPECT_EQ(loop_.run(service_->async_wait()).returncode, -SIGKILL);
+
+  injector_.reset();
+  poll_until(
+      [&] { return std::ranges::none_of(processes, [](pid_t pid) { return kill(pid, 0) == 0; }); });
+}
+
+}  // namespace
+}  // namespace compiler_gym::testing
