@@ -90,7 +90,7 @@ std::string to_text(const DemoReport& report, std::size_t columns, bool colour) 
   text += fmt::format(
       "{} sessions at a time, {} in all ({} forked)\n"
       "{} steps, {:.0f} per second; {} actions, {:.0f} per second; {} failed requests\n"
-      "service: {:.0f} MB of memory at most\n",
+      "service: {:.0f} MB of memory at most, without the processes of its sessions\n",
       report.concurrent_sessions, report.counts.sessions, report.counts.forks, report.counts.steps,
       per_second(report.counts.steps), report.counts.actions, per_second(report.counts.actions),
       report.counts.failures, static_cast<double>(report.peak_rss_bytes) / (1024.0 * 1024.0));

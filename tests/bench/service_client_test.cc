@@ -73,7 +73,7 @@ asio::awaitable<void> live(ServiceClient client) {
 
   const auto spaces = co_await client.get_spaces(kWithinWatchdog);
   EXPECT_TRUE(spaces) << to_string(spaces.error());
-  EXPECT_EQ(spaces->observation_space_list_size(), 2);
+  EXPECT_EQ(spaces->observation_space_list_size(), 3);
 
   AddBenchmarkRequest benchmarks;
   *benchmarks.add_benchmark() = start_request().benchmark();
