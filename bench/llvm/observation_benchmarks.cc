@@ -1,0 +1,168 @@
+#include "bench/llvm/observation_benchmarks.h"
+
+#include <benchmark/benchmark.h>
+#include <google/protobuf/arena.h>
+#include <llvm/IR/Module.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "bench/llvm/bench_modules.h"
+#include "bench/llvm/other_ways.h"
+#include "sessions/llvm/cost_observations.h"
+#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/module_features.h"
+#include "sessions/llvm/module_observations.h"
+
+namespace compiler_gym {
+namespace {
+
+using Body = std::function<void()>;
+
+// A module of one size and sessions on it: what the benchmarks of that size work on.
+struct Subject {
+  Subject(BenchSessions& with, ModuleSize module_size)
+      : sessions(with),
+        size(module_size),
+        session(with.start(make_benchmark(bench_module(module_size)))),
+        bitcode(BenchSessions::observe(*session, "Bitcode").byte_tensor().value()),
+        module(require(IrModule::parse(bitcode))) {}
+
+  // To start it builds the program, which nobody should wait for who does not need it.
+  LlvmSession& runnable() {
+    if (runnable_ == nullptr) {
+      runnable_ = sessions.start(make_runnable_benchmark(bench_module(size)));
+    }
+    return *runnable_;
+  }
+
+  BenchSessions& sessions;
+  const ModuleSize size;
+  std::unique_ptr<LlvmSession> session;
+  std::string bitcode;  // as it is when a session starts
+  IrModule module;
+
+ private:
+  std::unique_ptr<LlvmSession> runnable_;
+};
+
+using LazySubject = std::function<Subject&()>;
+
+// To make the large module takes a second.
+LazySubject when_needed(BenchSessions& sessions, ModuleSize size) {
+  return [&sessions, size, made = std::make_shared<std::unique_ptr<Subject>>()]() -> Subject& {
+    if (*made == nullptr) {
+      *made = std::make_unique<Subject>(sessions, size);
+    }
+    return **made;
+  };
+}
+
+void compute_cost(Subject& subject, const CostObservation& wanted) {
+  const CostModel& cost_model = subject.sessions.context().cost_model();
+  if (!wanted.baseline.has_value()) {
+    benchmark::DoNotOptimize(
+        require(cost_model.compute(wanted.cost, *subject.module, {}, std::stop_token())));
+    return;
+  }
+  const LoadedBenchmark never_asked(subject.bitcode, {});
+  benchmark::DoNotOptimize(require(
+      never_asked.baseline_cost(*wanted.baseline, wanted.cost, cost_model, std::stop_token())));
+}
+
+void compute(Subject& subject, LlvmObservation observation, const std::string& name) {
+  if (is_module_observation(observation)) {
+    google::protobuf::Arena arena;  // where the service has its replies
+    Event& event = *google::protobuf::Arena::CreateMessage<Event>(&arena);
+    fill_module_observation(observation, *subject.module, event);
+    benchmark::DoNotOptimize(event);
+    return;
+  }
+  if (const std::optional<CostObservation> cost = as_cost(observation)) {
+    compute_cost(subject, *cost);
+    return;
+  }
+  const Event event = BenchSessions::observe(subject.runnable(), name);
+  if (observation == LlvmObservation::kBitcodeFile) {
+    unlink(event.string_value().c_str());  // as whoever asks has to
+  }
+}
+
+benchmark::internal::Benchmark* add(const std::string& name, Body body) {
+  return benchmark::RegisterBenchmark(name.c_str(),
+                                      [body = std::move(body)](benchmark::State& state) {
+                                        for (auto iteration : state) {
+                                          body();
+                                        }
+                                      })
+      ->UseRealTime();
+}
+
+// Its processes' CPU time is not that of this thread.
+void add_processes(const std::string& name, TimeKind kind, Body body) {
+  benchmark::RegisterBenchmark(name.c_str(), [kind,
+                                              body = std::move(body)](benchmark::State& state) {
+    for (auto iteration : state) {
+      state.SetIterationTime(time_of(kind, body).count());
+    }
+  })->UseManualTime();
+}
+
+void add_again(const std::string& name, LazySubject subject, const std::string& space) {
+  benchmark::RegisterBenchmark(name.c_str(), [subject = std::move(subject),
+                                              space](benchmark::State& state) {
+    LlvmSession& session = *subject().session;
+    static_cast<void>(BenchSessions::observe(session, space));
+    for (auto iteration : state) {
+      benchmark::DoNotOptimize(BenchSessions::observe(session, space));
+    }
+  })->UseRealTime();
+}
+
+void register_other_ways(const LazySubject& subject, const std::string& size, TimeKind kind) {
+  add_processes("other/ObjectTextSizeBytes/" + size, kind, [subject] {
+    const std::string directory = subject().sessions.context().workingDirectory().string();
+    benchmark::DoNotOptimize(object_size_by_processes(subject().bitcode, directory));
+  });
+  add("other/InstCount/" + size,
+      [subject] { benchmark::DoNotOptimize(inst_count_by_visitor(*subject().module)); });
+  add("other/Programl/" + size,
+      [subject] { benchmark::DoNotOptimize(programl_by_dom(*subject().module)); });
+  // The numbers without the wire's message around them.
+  add("other/InstCount alone/" + size,
+      [subject] { benchmark::DoNotOptimize(inst_count(*subject().module)); });
+}
+
+}  // namespace
+
+void register_observation_benchmarks(BenchSessions& sessions, TimeKind kind) {
+  for (const ModuleSize module_size : kModuleSizes) {
+    const std::string size(name_of(module_size));
+    const LazySubject subject = when_needed(sessions, module_size);
+    for (const ObservationSpace& space : llvm_observation_spaces()) {
+      const std::string& name = space.name();
+      const LlvmObservation observation = find_llvm_observation(name).value();
+      const Body body = [subject, observation, name] { compute(subject(), observation, name); };
+      if (observation == LlvmObservation::kRuntime || observation == LlvmObservation::kBuildtime) {
+        add_processes("observation/" + name + "/" + size, kind, body);
+      } else {
+        benchmark::internal::Benchmark* added = add("observation/" + name + "/" + size, body);
+        if (module_size == ModuleSize::kLarge && as_cost(observation).has_value()) {
+          added->Iterations(1)->Repetitions(1);  // some take half a minute
+        }
+      }
+      if (space.deterministic() && module_size == ModuleSize::kSmall) {
+        add_again("again/" + name + "/" + size, subject, name);
+      }
+    }
+    register_other_ways(subject, size, kind);
+  }
+}
+
+}  // namespace compiler_gym
