@@ -14,6 +14,7 @@
 #include <iterator>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "bench/client/client_loop.h"
 #include "bench/client/managed_service.h"
@@ -26,6 +27,7 @@ namespace compiler_gym::testing {
 namespace {
 
 namespace fs = boost::filesystem;
+using ::testing::Contains;
 using ::testing::IsEmpty;
 
 constexpr int kCrowd = 200;
@@ -94,11 +96,12 @@ class FaultTest : public ::testing::Test {
     return workers;
   }
 
-  /// Stops the service: status 0 unless sessions were left behind, and none of its processes remains.
-  void stop(int returncode = 0) {
+  /// Stops the service, which ends with one of these statuses, and waits until none of its processes
+  /// remains.
+  void stop(const std::set<int>& returncodes = {0}) {
     injector_.reset();
     const std::vector<pid_t> processes = process_tree(service_->pid());
-    EXPECT_EQ(loop_.run(service_->async_stop()).returncode, returncode);
+    EXPECT_THAT(returncodes, Contains(loop_.run(service_->async_stop()).returncode));
     poll_until([&] {
       return std::ranges::none_of(processes, [](pid_t pid) { return kill(pid, 0) == 0; });
     });
@@ -160,10 +163,16 @@ TEST_P(ClientFaultTest, CostsNobodyElseAnything) {
     co_await injector_->async_inject(GetParam().fault);
   });
   EXPECT_THAT(failures, IsEmpty());
-  // A client that was killed, or gave up, has left its sessions behind.
-  const bool leaves_sessions =
-      GetParam().fault == Fault::kKilledClient || GetParam().fault == Fault::kGivenUp;
-  stop(leaves_sessions ? 6 : 0);
+  switch (GetParam().fault) {
+    case Fault::kGivenUp:
+      stop({6});  // the client has left its sessions behind
+      break;
+    case Fault::kKilledClient:
+      stop({0, 6});  // so has this one, if it had any yet
+      break;
+    default:
+      stop();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -206,7 +215,8 @@ TEST_F(FaultTest, FiveThousandSessionsLeaveNothingBehind) {
   poll_until([&] { return usage().processes <= before.processes; });
   const ResourceUsage after = usage();
   EXPECT_EQ(after.processes, before.processes) << "zombies count";
-  EXPECT_EQ(after.threads, before.threads);
+  // gRPC adds to its own threads when it is busy, up to one for each processor.
+  EXPECT_LE(after.threads, before.threads + static_cast<int>(std::thread::hardware_concurrency()));
   EXPECT_LE(after.file_descriptors, before.file_descriptors);
   EXPECT_EQ(after.files, before.files);
   stop();
