@@ -4,6 +4,7 @@
 #include <grpcpp/server_builder.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <boost/filesystem/operations.hpp>
 #include <chrono>
 #include <stdexcept>
@@ -44,6 +45,11 @@ std::int64_t CountingService::actions_applied() const {
 void CountingService::lose_session_every(int count) {
   const std::lock_guard lock(mutex_);
   lose_every_ = count;
+}
+
+void CountingService::lose_session_before_bitcode() {
+  const std::lock_guard lock(mutex_);
+  lose_before_bitcode_ = true;
 }
 
 void CountingService::set_bitcode(std::string bitcode) {
@@ -125,6 +131,12 @@ grpc::Status CountingService::Step(grpc::ServerContext* rpc_context, const StepR
   }
   const std::lock_guard lock(mutex_);
   if (lose_every_ > 0 && ++steps_ % lose_every_ == 0) {
+    sessions_.erase(request->session_id());
+  }
+  constexpr int kBitcode = 2;
+  const auto& spaces = request->observation_space();
+  if (lose_before_bitcode_ && std::find(spaces.begin(), spaces.end(), kBitcode) != spaces.end()) {
+    lose_before_bitcode_ = false;
     sessions_.erase(request->session_id());
   }
   const auto found = sessions_.find(request->session_id());

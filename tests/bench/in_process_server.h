@@ -30,6 +30,8 @@ class CountingService final : public CompilerGymService::Service {
 
   /// From now on every `count`-th Step finds its session gone.
   void lose_session_every(int count);
+  /// The next Step that asks for `Bitcode` finds its session gone.
+  void lose_session_before_bitcode();
 
   /// What `Bitcode` is from now on.
   void set_bitcode(std::string bitcode);
@@ -68,6 +70,7 @@ class CountingService final : public CompilerGymService::Service {
   std::int64_t next_session_id_ = 0;
   std::int64_t actions_applied_ = 0;
   int lose_every_ = 0;
+  bool lose_before_bitcode_ = false;
   int steps_ = 0;
   std::string bitcode_;
 };

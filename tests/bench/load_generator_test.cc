@@ -337,7 +337,7 @@ TEST_F(ValidatingLoadTest, SessionsOnBenchmarksOfTheServiceAreNotValidated) {
 }
 
 TEST_F(ValidatingLoadTest, ASessionWhoseBitcodeCannotBeHadIsNotValidated) {
-  server_.service().lose_session_every(21);  // the first Step that validates
+  server_.service().lose_session_before_bitcode();
   const LoadResult result = run_validating();
   const ValidationResult& validation = result.validations.at(uri());
   EXPECT_EQ(validation.counts[static_cast<std::size_t>(Verdict::kNotChecked)], 1U);
