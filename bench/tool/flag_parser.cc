@@ -43,9 +43,11 @@ void FlagParser::parse(int argc, const char* const* argv) {
     all.add(group);
   }
   all.add_options()(kStray, po::value<Texts>());
+  po::positional_options_description stray;  // the parser keeps a reference
+  stray.add(kStray, -1);
   try {
     po::command_line_parser parser(argc, argv);
-    parser.options(all).positional(po::positional_options_description().add(kStray, -1));
+    parser.options(all).positional(stray);
     parser.style(po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
                  po::command_line_style::long_allow_next);
     po::store(parser.run(), given_);
