@@ -33,13 +33,13 @@ TEST_F(TargetMachinesTest, NeverLendsOneToTwo) {
 }
 
 TEST_F(TargetMachinesTest, AnAbandonedMachineDoesNotComeBack) {
-  const llvm::TargetMachine* abandoned = nullptr;
+  std::unique_ptr<llvm::TargetMachine> abandoned;
   {
     TargetMachines::Lease lease = machines_->borrow();
-    abandoned = lease.get();
+    abandoned.reset(lease.get());
     lease.abandon();
   }
-  EXPECT_NE(machines_->borrow().get(), abandoned);
+  EXPECT_NE(machines_->borrow().get(), abandoned.get());
   EXPECT_EQ(machines_->made(), 2U);
 }
 
