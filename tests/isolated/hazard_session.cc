@@ -60,7 +60,7 @@ std::vector<ObservationSpace> HazardSession::getObservationSpaces() const {
   std::vector<ObservationSpace> spaces(3);
   spaces[0].set_name("history");
   spaces[1].set_name("process");
-  spaces[2].set_name("segv");
+  spaces[2].set_name("kill");
   return spaces;
 }
 
@@ -158,7 +158,7 @@ grpc::Status HazardSession::computeObservation(const ObservationSpace& observati
   } else if (observationSpace.name() == "process") {
     observation.set_int64_value(getpid());
   } else {
-    std::raise(SIGSEGV);
+    std::raise(SIGKILL);
   }
   return grpc::Status::OK;
 }
@@ -170,8 +170,8 @@ grpc::Status HazardSession::handleSessionParameter(const std::string& key, const
   } else if (key == "push") {
     history_.push_back(std::stoll(value));
     reply = value;
-  } else if (key == "segv") {
-    std::raise(SIGSEGV);
+  } else if (key == "kill") {
+    std::raise(SIGKILL);
   }
   return grpc::Status::OK;
 }

@@ -31,7 +31,7 @@ enum Hazard : std::int64_t {
 /// loading it does: `exit`, `hang`, `gate` (waits there), `fail`; if it is `file`, the file
 /// `program` says what.
 ///
-/// Observations: `history`, an int64 tensor; `process`, the number of the process; `segv` crashes.
+/// Observations: `history`, an int64 tensor; `process`, the number of the process; `kill` ends it.
 /// Parameters: `echo`; `push`, which puts its value into the history.
 class HazardSession final : public CompilationSession {
  public:

@@ -67,7 +67,7 @@ TEST_F(IsolatedSessionTest, AFailedStartLeavesNothingBehind) {
   request.add_observation_space(-1);
   EXPECT_EQ(failure(start(request)), "INVALID_ARGUMENT: Observation space index out of range: -1");
   request.set_observation_space(0, 2);
-  EXPECT_THAT(failure(start(request)), HasSubstr("signal 11"));
+  EXPECT_THAT(failure(start(request)), HasSubstr("signal 9"));
   EXPECT_EQ(service->session_count(), 0U);
   EXPECT_EQ(started(), 0) << "no id was used up";
 }
