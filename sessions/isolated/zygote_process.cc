@@ -250,6 +250,7 @@ grpc::Status ZygoteProcess::fork_worker(ZygoteAnswer& answer, FileDescriptor& so
                               std::strerror(errno));
   }
   if (answer.pid == 0) {
+    sockets->ours.reset();
     become_worker(std::move(sockets->theirs));
   }
   dead_.erase(answer.pid);

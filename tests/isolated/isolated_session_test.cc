@@ -1,4 +1,6 @@
 // Sessions in worker processes do what sessions do; each in its own, which is gone when they are.
+#include <unistd.h>
+
 #include "tests/isolated/isolated_fixture.h"
 
 namespace compiler_gym::testing {
@@ -52,6 +54,22 @@ TEST_F(IsolatedSessionTest, ABadRequestLeavesTheSessionAsItIs) {
             "INVALID_ARGUMENT: Observation space index out of range: 7");
   EXPECT_THAT(history(session), ElementsAre(1, 2, 4));
   EXPECT_EQ(process_of(session), process);
+}
+
+TEST_F(IsolatedSessionTest, AWorkerHasNoSocketButItsOwn) {
+  serve_isolated();
+  const Session::Id session = started();
+  const Session::Id fork = forked(session);
+  for (const Session::Id one : {session, fork}) {
+    const boost::filesystem::path descriptors = "/proc/" + std::to_string(process_of(one)) + "/fd";
+    int sockets = 0;
+    for (const auto& entry : boost::filesystem::directory_iterator(descriptors)) {
+      const bool standard = std::stoi(entry.path().filename().string()) <= STDERR_FILENO;
+      const std::string what = boost::filesystem::read_symlink(entry.path()).string();
+      sockets += static_cast<int>(!standard && what.starts_with("socket:"));
+    }
+    EXPECT_EQ(sockets, 1);
+  }
 }
 
 TEST_F(IsolatedSessionTest, AFailedStartLeavesNothingBehind) {
