@@ -210,8 +210,7 @@ class Server::Impl {
   Timer idle_check_{strand_};
 };
 
-// -------------------------------------------------------------------------------------------------------
-// the whole life
+// ---------------------------------------------------------------------------------- the whole life
 
 awaitable<grpc::Status> Server::Impl::live() {
   grpc::Status status = co_await prepare();
@@ -242,8 +241,7 @@ awaitable<grpc::Status> Server::Impl::live() {
   co_return status.ok() ? shutdown_status : status;
 }
 
-// ----------------------------------------------------------------------------------------------------------------
-// start
+// ------------------------------------------------------------------------------------------- start
 
 // What needs no context comes first: that may take long to initialise.
 awaitable<grpc::Status> Server::Impl::prepare() {
@@ -358,8 +356,7 @@ awaitable<void> Server::Impl::end_idle_sessions() {
   }
 }
 
-// ----------------------------------------------------------------------------------------------------------------
-// drain
+// ------------------------------------------------------------------------------------------- drain
 
 awaitable<void> Server::Impl::stop_serving() {
   using boost::asio::experimental::awaitable_operators::operator&&;
@@ -413,8 +410,7 @@ awaitable<void> Server::Impl::enforce_deadline() {
   }
 }
 
-// ------------------------------------------------------------------------------------------- what
-// the outside asks for
+// ----------------------------------------------------------------------- what the outside asks for
 
 void Server::Impl::run(StatusHandler handler) {
   boost::asio::dispatch(strand_, [this, handler = std::move(handler)]() mutable {
@@ -494,8 +490,7 @@ void Server::Impl::finish_on_strand(const grpc::Status& status, StatusHandler ha
   });
 }
 
-// -------------------------------------------------------------------------------------------------------------
-// the shell
+// --------------------------------------------------------------------------------------- the shell
 
 Server::Server(boost::asio::io_context& io_context, ServicePlugin plugin, ServerOptions options,
                Logger& logger, std::optional<isolated::Zygote> zygote)

@@ -16,7 +16,7 @@ using ::testing::StartsWith;
 
 class CommandLineTest : public ProcessTest {};
 
-// ------------------------------------------------------------------------------------ bad arguments
+// ----------------------------------------------------------------------------------- bad arguments
 
 struct BadArguments {
   const char* name;

@@ -28,7 +28,7 @@ class ExampleServiceTest : public ProcessTest {
   std::unique_ptr<WireClient> client;
 };
 
-// ------------------------------------------------------------------------------ versions and spaces
+// ----------------------------------------------------------------------------- versions and spaces
 
 TEST_F(ExampleServiceTest, SaysItsVersions) {
   const Result<GetVersionReply> reply = client->get_version();
@@ -81,7 +81,7 @@ TEST_F(ExampleServiceTest, OffersTheSpacesOfTheContract) {
   EXPECT_THAT(*later, IsProto(kSpaces)) << "the same for the life of the service";
 }
 
-// ----------------------------------------------------------------------------------- benchmarks
+// -------------------------------------------------------------------------------------- benchmarks
 
 TEST_F(ExampleServiceTest, ABenchmarkIsAddedOnceAndThenStartedByUri) {
   const auto by_uri =
@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "INVALID_ARGUMENT: Observation space index out of range: -1"}),
     [](const auto& row) { return row.param.name; });
 
-// ------------------------------------------------------------------------------- start and step
+// ---------------------------------------------------------------------------------- start and step
 
 constexpr auto* kIr = "observation { string_value: 'Hello, world!' }";
 constexpr auto* kFeatures = "observation { int64_tensor { shape: 3 value: [0, 0, 0] } }";
@@ -204,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(
         StartRow{"NegativeSession", "session_id: -1", "NOT_FOUND: Session not found: -1"}),
     [](const auto& row) { return row.param.name; });
 
-// -------------------------------------------------------------------------------------- sessions
+// ---------------------------------------------------------------------------------------- sessions
 
 TEST_F(ExampleServiceTest, AnUnknownSessionIsNotFoundExceptForItsEnd) {
   constexpr auto* kNotFound = "NOT_FOUND: Session not found: 15";
@@ -241,7 +241,7 @@ TEST_F(ExampleServiceTest, ManyClientsShareTheService) {
   EXPECT_EQ(remaining_after_end(session), 1) << "the other's session outlived its connection";
 }
 
-// ------------------------------------------------------------------------------------ parameters
+// -------------------------------------------------------------------------------------- parameters
 
 TEST_F(ExampleServiceTest, AnswersTheServicesOwnParameters) {
   started();

@@ -109,7 +109,7 @@ TEST_F(ServiceFilesTest, LogsAreRegularFilesDirectlyInLogs) {
   wait_for_log("serving on 127.0.0.1:" + std::to_string(port()));
 }
 
-// ------------------------------------------------------------------------------ port.txt, pid.txt
+// ------------------------------------------------------------------------------- port.txt, pid.txt
 
 TEST_F(ServiceFilesTest, PortAndPidAreDecimalWithANewline) {
   serve(kExampleService);
@@ -161,7 +161,7 @@ TEST_F(ServiceFilesTest, ListensOnLoopbackOnly) {
   EXPECT_THAT(addresses, ElementsAre(EndsWith("0100007F"))) << "127.0.0.1, perhaps mapped to IPv6";
 }
 
-// ---------------------------------------------------------------------------------- taken addresses
+// --------------------------------------------------------------------------------- taken addresses
 
 TEST_F(ServiceFilesTest, ATakenPortIsAnError) {
   const TakenPort taken;
@@ -184,7 +184,7 @@ TEST_F(ServiceFilesTest, APortIsNotSharedWithAnotherService) {
   EXPECT_THAT(service->stderr_text(), HasSubstr("Address already in use"));
 }
 
-// -------------------------------------------------------------------------------- other addresses
+// --------------------------------------------------------------------------------- other addresses
 
 TEST_F(ServiceFilesTest, ListensOnEveryAddressAskedFor) {
   const std::string socket = "unix:" + (root() / "a socket").string();

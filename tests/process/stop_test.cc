@@ -20,7 +20,7 @@ class StopTest : public ProcessTest {
   std::string story() const { return read_file(working_dir() / "story.txt"); }
 };
 
-// ---------------------------------------------------------------------------------------- signals
+// ----------------------------------------------------------------------------------------- signals
 
 class SignalTest : public StopTest, public ::testing::WithParamInterface<int> {};
 
@@ -106,7 +106,7 @@ TEST_F(StopTest, AKilledServiceHasItsSignalForAStatus) {
   EXPECT_EQ(stop(SIGKILL), -SIGKILL);
 }
 
-// -------------------------------------------------------------------------------------- the owner
+// --------------------------------------------------------------------------------------- the owner
 
 class OwnerTest : public StopTest {
  protected:
@@ -158,7 +158,7 @@ TEST_F(OwnerTest, AnOwnerThatIsNotThereIsNamed) {
   EXPECT_EQ(story(), "") << "the context was not made to work";
 }
 
-// ---------------------------------------------------------------------- the context's init, shutdown
+// -------------------------------------------------------------------- the context's init, shutdown
 
 TEST_F(StopTest, TheContextIsInitialisedBeforeTheServiceListens) {
   fs::create_directories(working_dir());
