@@ -71,7 +71,7 @@ void compute_cost(Subject& subject, const CostObservation& wanted) {
         require(cost_model.compute(wanted.cost, *subject.module, {}, std::stop_token())));
     return;
   }
-  const LoadedBenchmark never_asked(subject.bitcode, {});
+  const LoadedBenchmark never_asked({.bitcode = subject.bitcode, .module = {}}, {});
   benchmark::DoNotOptimize(require(
       never_asked.baseline_cost(*wanted.baseline, wanted.cost, cost_model, std::stop_token())));
 }

@@ -1,6 +1,8 @@
 #include "sessions/llvm/benchmark_loader.h"
 
 #include <fcntl.h>
+#include <llvm/Bitcode/BitcodeReader.h>
+#include <llvm/Config/llvm-config.h>
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/Module.h>
 #include <sys/stat.h>
@@ -69,10 +71,20 @@ Result<std::string> read_from(const std::string& opened_by, const std::string& p
 void anonymise(llvm::Module& module) {
   module.setModuleIdentifier("-");
   module.setSourceFileName("-");
-  llvm::StripDebugInfo(module);
   while (!module.named_metadata_empty()) {
     module.eraseNamedMetadata(&*module.named_metadata_begin());
   }
+}
+
+// What another version wrote is upgraded whenever it is parsed.
+bool is_of_this_llvm(std::string_view bitcode) {
+  llvm::Expected<std::string> producer = llvm::getBitcodeProducerString(
+      llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "-"));
+  if (!producer) {
+    llvm::consumeError(producer.takeError());
+    return false;
+  }
+  return *producer == "LLVM" LLVM_VERSION_STRING;
 }
 
 }  // namespace
@@ -115,32 +127,47 @@ Result<std::string> read_program_file(const std::string& path, const BenchmarkRo
   return read_from(link, path);
 }
 
-Result<std::string> normalise_bitcode(std::string_view bitcode, const std::string& benchmark_uri) {
-  std::optional<IrModule> module;
+Result<LoadedProgram> load_program(std::string_view bitcode, const std::string& benchmark_uri) {
+  LoadedProgram program;
+  std::optional<IrModule>& module = program.module;
   grpc::Status verified;
-  std::string normalised;
   const std::optional<std::string> crash = run_recovering([&] {
     Result<IrModule> parsed = IrModule::parse(bitcode);
     if (!parsed) {
       return;
     }
     module.emplace(std::move(*parsed));
+    const bool had_debug_info = llvm::StripDebugInfo(**module);
     anonymise(**module);
     verified = verify(**module);
-    if (verified.ok()) {
-      normalised = write_bitcode(**module);
+    if (!verified.ok()) {
+      return;
+    }
+    if (had_debug_info || !is_of_this_llvm(bitcode)) {
+      program.bitcode = write_bitcode(**module);
+      module.reset();
+    } else {
+      program.bitcode = bitcode;
     }
   });
   if (crash.has_value() && module.has_value()) {
     module->abandon();
   }
-  if (crash.has_value() || !module.has_value()) {
-    return invalid_argument("Failed to parse LLVM bitcode: \"" + benchmark_uri + "\"");
-  }
   if (!verified.ok()) {
     return verified;
   }
-  return normalised;
+  if (crash.has_value() || program.bitcode.empty()) {
+    return invalid_argument("Failed to parse LLVM bitcode: \"" + benchmark_uri + "\"");
+  }
+  return program;
+}
+
+Result<IrModule> parse_program(std::string_view bitcode) {
+  Result<IrModule> module = IrModule::parse(bitcode);
+  if (module) {
+    anonymise(**module);
+  }
+  return module;
 }
 
 }  // namespace compiler_gym

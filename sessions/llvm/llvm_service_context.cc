@@ -45,12 +45,12 @@ std::string LlvmServiceContext::programStamp(const Benchmark& benchmark) {
 
 Result<std::shared_ptr<const LoadedBenchmark>> LlvmServiceContext::load(
     const Benchmark& benchmark, std::string_view program) const {
-  Result<std::string> bitcode = normalise_bitcode(program, benchmark.uri());
-  if (!bitcode) {
-    return bitcode.error();
+  Result<LoadedProgram> ready = load_program(program, benchmark.uri());
+  if (!ready) {
+    return ready.error();
   }
   auto loaded =
-      std::make_shared<const LoadedBenchmark>(*std::move(bitcode), benchmark.dynamic_config());
+      std::make_shared<const LoadedBenchmark>(*std::move(ready), benchmark.dynamic_config());
   if (is_buildable(benchmark.dynamic_config())) {
     // A build command that does not work is to be found out now, when the session starts, and
     // clients expect to find what it makes.

@@ -14,7 +14,7 @@ namespace {
 
 Result<IrModule> optimised(const std::string& bitcode, Baseline baseline,
                            TargetMachines& machines) {
-  Result<IrModule> module = IrModule::parse(bitcode);
+  Result<IrModule> module = parse_program(bitcode);
   if (!module || baseline == Baseline::kO0) {
     return module;
   }
@@ -51,8 +51,19 @@ std::string_view baseline_pipeline(Baseline baseline) {
   return "";
 }
 
-LoadedBenchmark::LoadedBenchmark(std::string bitcode, BenchmarkDynamicConfig dynamic_config)
-    : bitcode_(std::move(bitcode)), dynamic_config_(std::move(dynamic_config)) {}
+LoadedBenchmark::LoadedBenchmark(LoadedProgram program, BenchmarkDynamicConfig dynamic_config)
+    : bitcode_(std::move(program.bitcode)),
+      first_module_(std::move(program.module)),
+      dynamic_config_(std::move(dynamic_config)) {}
+
+Result<IrModule> LoadedBenchmark::make_module() const {
+  std::optional<IrModule> first;
+  {
+    const std::lock_guard lock(first_module_mutex_);
+    first.swap(first_module_);
+  }
+  return first.has_value() ? *std::move(first) : parse_program(bitcode_);
+}
 
 Result<std::int64_t> LoadedBenchmark::baseline_cost(Baseline baseline, Cost cost,
                                                     const CostModel& cost_model,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -9,7 +11,9 @@
 #include "core/status.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/llvm/baseline_costs.h"
+#include "sessions/llvm/benchmark_loader.h"
 #include "sessions/llvm/cost_model.h"
+#include "sessions/llvm/ir_module.h"
 
 namespace compiler_gym {
 
@@ -23,13 +27,16 @@ enum class Baseline { kO0, kO3, kOz };
 /// Threads: every member may be called from any thread.
 class LoadedBenchmark {
  public:
-  /// The bitcode is what normalise_bitcode() makes.
-  LoadedBenchmark(std::string bitcode, BenchmarkDynamicConfig dynamic_config);
+  LoadedBenchmark(LoadedProgram program, BenchmarkDynamicConfig dynamic_config);
   LoadedBenchmark(const LoadedBenchmark&) = delete;
   LoadedBenchmark& operator=(const LoadedBenchmark&) = delete;
 
   [[nodiscard]] const std::string& bitcode() const { return bitcode_; }
   [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const { return dynamic_config_; }
+
+  /// The module that a session starts from, in a context of its own: the one that loading has left,
+  /// if it is still here; else parsed. Errors: those of parse_program().
+  [[nodiscard]] Result<IrModule> make_module() const;
 
   /// What the benchmark costs at a level. Computed when first asked for, by one caller, while those
   /// who ask for the same wait, in processes forked from this one too; a failure is not kept.
@@ -40,6 +47,8 @@ class LoadedBenchmark {
 
  private:
   const std::string bitcode_;
+  mutable std::mutex first_module_mutex_;
+  mutable std::optional<IrModule> first_module_;
   const BenchmarkDynamicConfig dynamic_config_;
   mutable BaselineCosts baseline_costs_;  // by baseline, by cost
 };

@@ -20,8 +20,7 @@ OptimisedModule::OptimisedModule(std::shared_ptr<const LoadedBenchmark> benchmar
 
 Result<OptimisedModule> OptimisedModule::start(std::shared_ptr<const LoadedBenchmark> benchmark,
                                                TargetMachines& machines, SpareModules* spares) {
-  Result<IrModule> module =
-      spares != nullptr ? spares->take(benchmark) : IrModule::parse(benchmark->bitcode());
+  Result<IrModule> module = spares != nullptr ? spares->take(benchmark) : benchmark->make_module();
   if (!module) {
     return internal_error("Failed to parse a benchmark's bitcode again: " +
                           module.error().error_message());

@@ -34,7 +34,7 @@ Result<IrModule> SpareModules::take(const std::shared_ptr<const LoadedBenchmark>
   if (spare.has_value()) {
     return *std::move(spare);
   }
-  return IrModule::parse(benchmark->bitcode());
+  return benchmark->make_module();
 }
 
 SpareModules::Figures SpareModules::figures() const {
@@ -134,7 +134,7 @@ bool SpareModules::make_one() {
     return false;
   }
   dropped.clear();
-  Result<IrModule> module = IrModule::parse(benchmark->bitcode());
+  Result<IrModule> module = benchmark->make_module();
   const std::lock_guard lock(mutex_);
   store_locked(benchmark, module);
   return true;

@@ -57,7 +57,7 @@ class SpareModules {
   SpareModules& operator=(const SpareModules&) = delete;
   ~SpareModules();
 
-  /// The benchmark's module, as IrModule::parse() makes it. Errors: those of that.
+  /// The benchmark's module, as LoadedBenchmark::make_module() gives it. Errors: those of that.
   [[nodiscard]] Result<IrModule> take(const std::shared_ptr<const LoadedBenchmark>& benchmark);
 
   [[nodiscard]] Figures figures() const;

@@ -13,7 +13,6 @@
 #include "bench/llvm/bench_sessions.h"
 #include "bench/llvm/other_ways.h"
 #include "bench/llvm/tables.h"
-#include "sessions/llvm/benchmark_loader.h"
 #include "sessions/llvm/ir_module.h"
 #include "sessions/llvm/module_features.h"
 #include "sessions/llvm/object_size.h"
@@ -69,8 +68,7 @@ TEST(LinkProgramsTest, RefusesWhatIsNotBitcode) {
 class OtherWaysTest : public ::testing::Test {
  protected:
   BenchSessions sessions_;
-  const std::string bitcode_ =
-      require(normalise_bitcode(bench_module(ModuleSize::kMedium), "benchmark://medium"));
+  const std::string bitcode_ = bench_module(ModuleSize::kMedium);
   const IrModule module_ = require(IrModule::parse(bitcode_));
 };
 
@@ -90,8 +88,7 @@ TEST_F(OtherWaysTest, ProgramlByDomIsTheSame) {
 }
 
 TEST_F(OtherWaysTest, EagerBaselinesAreTheSameInBothWays) {
-  const std::string small =
-      require(normalise_bitcode(bench_module(ModuleSize::kSmall), "benchmark://small"));
+  const std::string small = bench_module(ModuleSize::kSmall);
   TargetMachines& machines = sessions_.context().target_machines();
   const std::string directory = sessions_.context().workingDirectory().string();
   EXPECT_EQ(eager_baselines(small, EagerSizes::kInProcess, machines, directory),

@@ -26,8 +26,8 @@ class BitcodeCacheTest : public ::testing::Test {
  protected:
   static BitcodeCache::Loader passing_loader() {
     return [](const Benchmark& benchmark, std::string_view program) {
-      return std::make_shared<const LoadedBenchmark>(std::string(program),
-                                                     benchmark.dynamic_config());
+      return std::make_shared<const LoadedBenchmark>(
+          LoadedProgram{.bitcode = std::string(program), .module = {}}, benchmark.dynamic_config());
     };
   }
 

@@ -375,6 +375,18 @@ TEST_F(LlvmSessionTest, ForkIsIndependentOfItsParent) {
   EXPECT_NE(sha1(*grandchild), sha1(*child));
 }
 
+TEST_F(LlvmSessionTest, TheFirstSessionOnABenchmarkIsLikeAnyOther) {
+  const auto benchmark = make_benchmark("benchmark://new", start_bitcode("demo_regex"));
+  const auto first = start(benchmark);
+  const auto second = start(benchmark);
+  for (const char* action : {"-mem2reg", "-instcombine", "-simplifycfg", "-gvn", "-licm", "-inline",
+                             "-sroa", "-loop-unroll", "-jump-threading", "-globalopt"}) {
+    apply(*first, action);
+    apply(*second, action);
+    ASSERT_EQ(sha1(*first), sha1(*second)) << action;
+  }
+}
+
 TEST_F(LlvmSessionTest, ReplacedBenchmarkIsHonoured) {
   const std::string uri = "benchmark://user-v0/replaced";
   const auto first = start(make_benchmark(uri, crc32_bitcode()));

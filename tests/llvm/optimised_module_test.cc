@@ -30,7 +30,9 @@ class OptimisedModuleTest : public testing::Test {
 
   OptimisedModule start(const std::string& bitcode) {
     return value_of(OptimisedModule::start(
-        std::make_shared<const LoadedBenchmark>(bitcode, BenchmarkDynamicConfig()), *machines_));
+        std::make_shared<const LoadedBenchmark>(LoadedProgram{.bitcode = bitcode, .module = {}},
+                                                BenchmarkDynamicConfig()),
+        *machines_));
   }
 
   static grpc::Status apply(OptimisedModule& module, std::string_view pipeline) {

@@ -20,7 +20,8 @@ namespace {
 using BenchmarkPtr = std::shared_ptr<const LoadedBenchmark>;
 
 BenchmarkPtr loaded(const std::string& name) {
-  return std::make_shared<const LoadedBenchmark>(start_bitcode(name), BenchmarkDynamicConfig());
+  return std::make_shared<const LoadedBenchmark>(
+      LoadedProgram{.bitcode = start_bitcode(name), .module = {}}, BenchmarkDynamicConfig());
 }
 
 // What SpareModules takes a module of this benchmark to weigh: what one weighs once it is there.

@@ -56,7 +56,13 @@ const std::string& start_bitcode(const std::string& name) {
   const std::string bitcode =
       name == "crc32" ? crc32_bitcode()
                       : read_file(std::string(COMPILER_GYM_TEST_MODULES) + "/" + name + ".bc");
-  return read[name] = value_of(normalise_bitcode(bitcode, name));
+  return read[name] = start_bitcode_of(bitcode);
+}
+
+std::string start_bitcode_of(std::string_view bitcode) {
+  LoadedProgram program = value_of(load_program(bitcode, "test"));
+  return write_bitcode(program.module.has_value() ? **program.module
+                                                  : *value_of(parse_program(program.bitcode)));
 }
 
 std::vector<StartBitcode> start_bitcodes() {

@@ -24,7 +24,10 @@ namespace compiler_gym {
 /// Fit for names of tests; those come without any module being read.
 [[nodiscard]] const std::vector<std::string>& module_names();
 
-/// A module by its name, normalised: what sessions on it start from. Read when first asked for.
+/// What sessions on a program start from.
+[[nodiscard]] std::string start_bitcode_of(std::string_view bitcode);
+
+/// The same by a module's name. Read when first asked for.
 [[nodiscard]] const std::string& start_bitcode(const std::string& name);
 [[nodiscard]] const std::string& crc32_start_bitcode();
 
