@@ -50,12 +50,13 @@ TEST(DemoReportTest, SumsUp) {
 TEST(DemoReportTest, WrapsLongSequencesUnderTheirColumn) {
   DemoReport report = small_report();
   report.programs[0].best.actions.assign(60, 2);
+  const std::string second_line = std::string(45, ' ').append("simplifycfg");
   for (const std::size_t columns : {80, 100, 120}) {
     const std::string text = to_text(report, columns, false);
     for (const std::string& line : lines_of(text)) {
       EXPECT_LE(line.size(), columns) << line;
     }
-    EXPECT_THAT(lines_of(text)[2], StartsWith(std::string(45, ' ') + "simplifycfg"));
+    EXPECT_THAT(lines_of(text)[2], StartsWith(second_line));
   }
 }
 
