@@ -9,7 +9,8 @@ constexpr ChangeDetection kHash = ChangeDetection::kHash;
 //   - what only prints, measures, instruments, strips or debugs;
 //   - what needs something that programs on x86-64 do not have: guards, matrices, profiles, ...;
 //   - preparations for code generation, most of which crash without a target machine;
-//   - what has crashed or made a module that breaks the rules: scalarizer, lnicm, unify-loop-exits;
+//   - what has crashed or made a module that breaks the rules: scalarizer, lnicm, unify-loop-exits,
+//     and loop-bound-split, which uses what it has freed;
 //   - what has changed what a program does: structurizecfg, of a switch; newgvn, after gvn<no-pre>
 //     and dse; lower-invoke, after which no exception is caught; elim-avail-extern, after which one
 //     did not link; and by design internalize, extract-blocks, lower-atomic and the like;
@@ -146,7 +147,6 @@ constexpr LlvmAction kNewPm[] = {
     // On loops.
     {"canon-freeze", "function(loop(canon-freeze))"},
     {"indvars", "function(loop(indvars))", kHash},
-    {"loop-bound-split", "function(loop(loop-bound-split))"},
     {"loop-deletion", "function(loop(loop-deletion))"},
     {"loop-flatten", "function(loop(loop-flatten))"},
     {"loop-idiom", "function(loop(loop-idiom))"},
