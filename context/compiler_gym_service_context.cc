@@ -1,15 +1,16 @@
 #include "context/compiler_gym_service_context.h"
 
-#include <boost/asio/system_executor.hpp>
 #include <string>
+
+#include "context/internal/calling_thread.h"
 
 namespace compiler_gym {
 
-// Until a ContextHost takes it over, the strand lies on the system executor, so that a context can
-// be used alone.
+// Until a ContextHost takes it over, and in worker processes, where none does, a context works
+// without any thread but its callers'.
 CompilerGymServiceContext::CompilerGymServiceContext(boost::filesystem::path workingDirectory)
     : workingDirectory_(std::move(workingDirectory)),
-      strand_(boost::asio::any_io_executor(boost::asio::system_executor())) {}
+      strand_(boost::asio::any_io_executor(internal::CallingThread())) {}
 
 CompilerGymServiceContext::~CompilerGymServiceContext() = default;
 

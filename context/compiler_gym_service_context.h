@@ -82,6 +82,8 @@ class CompilerGymServiceContext {
   ///     int seen = context.run([&] { return ++seen_; }, use_future).get();  // in a session
   ///
   /// The second form blocks the caller's worker thread; never use it on the io_context.
+  ///
+  /// Without a ContextHost, as in a worker process, the function runs inside the call.
   template <typename Function, typename Token = boost::asio::use_awaitable_t<>>
   auto run(Function function, Token&& token = Token()) {
     return run_on(strand_, std::move(function), std::forward<Token>(token));

@@ -1,5 +1,6 @@
 #include "sessions/isolated/worker.h"
 
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,13 +42,12 @@ class Worker {
   Reply answer(const Frame& frame, Run run);
   grpc::Status init(StartSessionRequest& request, const std::stop_token& stop);
   void fork_session();
-  void die_with_zygote();
+  void die_with_zygote() const;
 
   FileDescriptor socket_;
   const WorkerSetting setting_;
   FileDescriptor passed_;  // with the request that is being read
   std::unique_ptr<CompilationSession> session_;
-  bool dies_with_zygote_ = false;
 };
 
 [[noreturn]] void on_out_of_memory() {
@@ -58,15 +58,21 @@ class Worker {
 constexpr int kForked = -1;
 
 // Forks a process whose parent ends at once, so that the zygote adopts it: this one could be too
-// busy, or too dead, to reap it. Returns an error number, 0 if there is none. Between vfork and
-// _exit the parent runs in our memory, which saves copying the page tables twice: half of what this
-// costs. Not inlined: what a caller holds in registers would be the parent's to spoil.
+// busy, or too dead, to reap it. Returns an error number, 0 if there is none, and in the new process
+// once it has been adopted. Between vfork and _exit the parent runs in our memory, which saves
+// copying the page tables twice: half of what this costs. Not inlined: what a caller holds in
+// registers would be the parent's to spoil.
 [[gnu::noinline]] int fork_orphan() {
-  volatile int error = 0;  // written by the parent
+  volatile int error = 0;     // written by the parent
+  volatile pid_t forker = 0;  // likewise
   const pid_t parent = vfork();
   if (parent == 0) {
+    forker = getpid();
     const pid_t child = fork();
     if (child == 0) {
+      while (getppid() == forker) {
+        sched_yield();
+      }
       return kForked;
     }
     error = child < 0 ? errno : 0;
@@ -81,9 +87,9 @@ constexpr int kForked = -1;
 
 void Worker::run() {
   std::set_new_handler(on_out_of_memory);
+  die_with_zygote();
   for (;;) {
     const Frame request = read_request();
-    die_with_zygote();
     if (static_cast<RequestKind>(request.header.code) == RequestKind::kFork) {
       fork_session();
     } else {
@@ -196,17 +202,16 @@ void Worker::fork_session() {
     return;
   }
   setsid();
-  dies_with_zygote_ = false;
+  die_with_zygote();
   session_->onProcessForked();
   write_reply(0, {grpc::Status::OK, std::to_string(getpid())});
 }
 
-// The death signal is that of the present parent's death, so it is set once that is the zygote: a
-// forked worker has another one for a moment.
-void Worker::die_with_zygote() {
-  if (!dies_with_zygote_ && getppid() == setting_.zygote) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dies_with_zygote_ = true;
+// By the signal of the parent's death. It is not inherited.
+void Worker::die_with_zygote() const {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != setting_.zygote) {
+    _exit(0);  // it was dead before
   }
 }
 

@@ -46,6 +46,14 @@ TEST_F(ContextRunTest, RunsOnTheExecutorTheHostWasGiven) {
   EXPECT_EQ(ran_on, std::this_thread::get_id());
 }
 
+TEST(ContextWithoutHostTest, RunsOnTheCallersThreadBeforeTheCallReturns) {
+  DefaultCompilerGymServiceContext context("/service");
+  std::thread::id ran_on;
+  auto done = context.run([&] { ran_on = std::this_thread::get_id(); }, asio::use_future);
+  EXPECT_EQ(ran_on, std::this_thread::get_id());
+  get_within_watchdog(std::move(done));
+}
+
 TEST_F(ContextRunTest, NeverRunsTwoFunctionsAtATime) {
   // Three threads run the loop, four workers ask; the count would be wrong and ThreadSanitizer unhappy if two got in.
   constexpr int kCallers = 4;

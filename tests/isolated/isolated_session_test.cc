@@ -56,6 +56,19 @@ TEST_F(IsolatedSessionTest, ABadRequestLeavesTheSessionAsItIs) {
   EXPECT_EQ(process_of(session), process);
 }
 
+// The one of a lock's owner could be missing in a process forked while another thread held it.
+TEST_F(IsolatedSessionTest, WhatForksHasOneThread) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer has a thread of its own in every process";
+#endif
+  serve_isolated();
+  const pid_t worker = process_of(started());
+  for (const pid_t process : {zygote_process_, worker}) {
+    const boost::filesystem::path threads = "/proc/" + std::to_string(process) + "/task";
+    EXPECT_EQ(std::distance(boost::filesystem::directory_iterator(threads), {}), 1);
+  }
+}
+
 TEST_F(IsolatedSessionTest, AWorkerHasNoSocketButItsOwn) {
   serve_isolated();
   const Session::Id session = started();
