@@ -166,9 +166,9 @@ class Reader {
     return true;
   }
 
-  void fail(std::string message) {
+  void fail(const std::string& message) {
     if (status_.ok()) {
-      status_ = invalid_argument(std::move(message));
+      status_ = invalid_argument(message);
     }
   }
   [[nodiscard]] const grpc::Status& status() const { return status_; }

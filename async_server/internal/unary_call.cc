@@ -24,7 +24,7 @@ bool is_utf8_continuation(char byte) {
 // The text of an error travels in metadata, which clients take up to 512 kB of; over that they see
 // another error instead. Bytes that are not printable ASCII take three.
 std::string fit_into_metadata(const std::string& text) {
-  constexpr std::size_t kMaxEncodedBytes = 384 * 1024;
+  constexpr std::size_t kMaxEncodedBytes = std::size_t{384} * 1024;
   std::size_t encoded = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool plain = text[i] >= ' ' && text[i] <= '~' && text[i] != '%';
