@@ -398,6 +398,9 @@ awaitable<void> Server::Impl::enforce_deadline() {
       if (!no_call_runs_ && !announced) {
         announced = true;
         logger_.info("drain: the deadline has passed, cancelling what still runs");
+        // First what waits behind it: of two calls that are cancelled, gRPC tells in either order, so
+        // a step could take the turn of the one before it and run after all.
+        service_.drop_waiting();
       }
       if (grpc_server_ != nullptr) {
         // Again and again: a connection made before the listener closed may bring calls that the
@@ -461,10 +464,10 @@ void Server::Impl::drain_on_strand(Clock::duration grace) {
   if (!drain_.request(Clock::now(), grace)) {
     return;
   }
+  draining_ = true;  // before anybody is told
   logger_.info("drain: {}, running requests have {} ms",
                first ? "begins" : "deadline brought nearer",
                std::chrono::duration_cast<std::chrono::milliseconds>(grace).count());
-  draining_ = true;
   context_host_.cancel_init();
   drain_requested_.expires_at(Clock::time_point::min());
   idle_check_.cancel();

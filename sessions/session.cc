@@ -13,6 +13,21 @@ namespace compiler_gym {
 using internal::SessionTask;
 using internal::TaskQueue;
 
+namespace {
+
+void drop(std::vector<std::unique_ptr<SessionTask>> tasks, const grpc::Status& why) {
+  for (auto& task : tasks) {
+    task->drop(why);
+    task->complete();
+  }
+}
+
+grpc::Status shutting_down() {
+  return unavailable("The service is shutting down");
+}
+
+}  // namespace
+
 Session::Session(Id id, std::unique_ptr<SessionExecutor> executor, SessionOrigin origin,
                  Gate::Pass alive, std::size_t max_queued_tasks)
     : id_(id),
@@ -34,10 +49,7 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
       running_stop_ = task->stop();
     }
   }
-  for (auto& abandoned : dropped) {
-    abandoned->drop(internal::cancelled_before_its_turn());
-    abandoned->complete();
-  }
+  drop(std::move(dropped), internal::cancelled_before_its_turn());
   switch (admission) {
     case TaskQueue::Admission::kRun:
       run(std::move(task));
@@ -49,11 +61,23 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
           fmt::format("Session {}: {} requests are waiting already, the limit is {}", id_,
                       tasks_.max_waiting(), tasks_.max_waiting())));
       break;
+    case TaskQueue::Admission::kClosed:
+      task->drop(shutting_down());
+      break;
     case TaskQueue::Admission::kEnded:
       task->drop(not_found(fmt::format("Session not found: {}", id_)));
       break;
   }
   task->complete();
+}
+
+void Session::close() {
+  std::vector<std::unique_ptr<SessionTask>> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped = tasks_.close();
+  }
+  drop(std::move(dropped), shutting_down());
 }
 
 void Session::end(UniqueHandler<void()> on_ended) {
@@ -69,10 +93,7 @@ void Session::end(UniqueHandler<void()> on_ended) {
     }
   }
   running_stop.request_stop();
-  for (auto& task : dropped) {
-    task->drop(cancelled(fmt::format("Session {} was ended", id_)));
-    task->complete();
-  }
+  drop(std::move(dropped), cancelled(fmt::format("Session {} was ended", id_)));
   if (end_now) {
     end_executor(std::move(on_ended));
   } else {

@@ -50,9 +50,13 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   /// Runs the task when its turn comes. It is dropped, inside this call, with RESOURCE_EXHAUSTED if
-  /// too many are waiting and with NOT_FOUND if the session has ended; and later with CANCELLED if
-  /// its stop source is triggered before its turn.
+  /// too many are waiting, with NOT_FOUND if the session has ended and with UNAVAILABLE if it is
+  /// closed; and later with CANCELLED if its stop source is triggered before its turn.
   void submit(std::unique_ptr<internal::SessionTask> task);
+
+  /// Drops the waiting tasks, and whatever is submitted later, with UNAVAILABLE; a running one runs
+  /// on. For a service that shuts down.
+  void close();
 
   /// Ends the session: waiting tasks are dropped (CANCELLED), a running one is asked to stop.
   /// `on_ended` is called once the plug-in's object is gone; but at once if a task is running,

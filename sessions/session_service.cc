@@ -279,6 +279,12 @@ void SessionService::end_session(const EndSessionRequest& request, EndSessionRep
       [handler = std::move(handler)]() mutable { handler(grpc::Status::OK); }));
 }
 
+void SessionService::drop_waiting() {
+  for (const std::shared_ptr<Session>& session : sessions_.all()) {
+    session->close();
+  }
+}
+
 void SessionService::end_all(UniqueHandler<void()> handler) {
   for (const std::shared_ptr<Session>& session : sessions_.close()) {
     session->end(UniqueHandler<void()>([] {}));  // the gate tells when it is gone

@@ -110,6 +110,10 @@ class SessionService {
     });
   }
 
+  /// Drops every request that waits for its turn in a session, and those that come later, with
+  /// UNAVAILABLE; what runs, runs on.
+  void drop_waiting();
+
   /// Ends every session, lets no more start, and completes when the last one is destroyed and no
   /// worker process is left. Signature: void().
   template <boost::asio::completion_token_for<void()> Token>

@@ -12,6 +12,9 @@ TaskQueue::Admission TaskQueue::submit(std::unique_ptr<SessionTask>& task,
   if (ended_) {
     return Admission::kEnded;
   }
+  if (closed_) {
+    return Admission::kClosed;
+  }
   if (!running_) {
     running_ = true;
     return Admission::kRun;
@@ -44,6 +47,11 @@ std::unique_ptr<SessionTask> TaskQueue::finish() {
 
 std::vector<std::unique_ptr<SessionTask>> TaskQueue::end() {
   ended_ = true;
+  return close();
+}
+
+std::vector<std::unique_ptr<SessionTask>> TaskQueue::close() {
+  closed_ = true;
   std::vector<std::unique_ptr<SessionTask>> dropped(std::make_move_iterator(waiting_.begin()),
                                                     std::make_move_iterator(waiting_.end()));
   waiting_.clear();

@@ -48,10 +48,11 @@ class TaskQueue {
   explicit TaskQueue(std::size_t max_waiting) : max_waiting_(max_waiting) {}
 
   enum class Admission {
-    kRun,    ///< the session is idle: the caller runs the task now, and calls finish() after
-    kWait,   ///< the queue keeps it: it comes out of a later finish()
-    kFull,   ///< the bound is reached: the caller keeps it
-    kEnded,  ///< the session has ended: the caller keeps it
+    kRun,     ///< the session is idle: the caller runs the task now, and calls finish() after
+    kWait,    ///< the queue keeps it: it comes out of a later finish()
+    kFull,    ///< the bound is reached: the caller keeps it
+    kClosed,  ///< no more tasks are taken: the caller keeps it
+    kEnded,   ///< the session has ended: the caller keeps it
   };
   /// Takes the task if the answer is kWait. When full, waiting tasks whose client has left are
   /// moved into `abandoned` first to make room.
@@ -63,6 +64,9 @@ class TaskQueue {
   std::unique_ptr<SessionTask> finish();
 
   /// No more tasks are admitted. Returns those waiting.
+  std::vector<std::unique_ptr<SessionTask>> close();
+
+  /// The same, since the session has ended.
   std::vector<std::unique_ptr<SessionTask>> end();
 
   [[nodiscard]] bool running() const { return running_; }
@@ -74,6 +78,7 @@ class TaskQueue {
   const std::size_t max_waiting_;
   std::deque<std::unique_ptr<SessionTask>> waiting_;
   bool running_ = false;
+  bool closed_ = false;
   bool ended_ = false;
 };
 

@@ -55,6 +55,36 @@ TEST_F(SessionEndTest, AnEndedSessionIsNotFound) {
   EXPECT_EQ(failure(parameter(session, "key")->get()), "NOT_FOUND: Session not found: 0");
 }
 
+TEST_F(SessionEndTest, WhatWaitsCanBeDroppedWithoutStoppingWhatRuns) {
+  Latch in_action;
+  Latch release;
+  script.on_action = [&](std::int64_t, auto&, const std::stop_token& stop) {
+    in_action.open();
+    release.wait();
+    EXPECT_FALSE(stop.stop_requested());
+    return grpc::Status::OK;
+  };
+  serve();
+  const Session::Id session = started();
+  const Session::Id idle = started();
+  const StepCall running = step(session, {1, 2}, {0});
+  in_action.wait();
+  const StepCall waiting = step(session, {3});
+  const ForkCall waiting_fork = fork(session);
+
+  service->drop_waiting();
+
+  EXPECT_EQ(failure(waiting->get()), "UNAVAILABLE: The service is shutting down");
+  EXPECT_EQ(failure(waiting_fork->get()), "UNAVAILABLE: The service is shutting down");
+  EXPECT_EQ(failure(step(session, {4})->get()), "UNAVAILABLE: The service is shutting down");
+  EXPECT_EQ(failure(step(idle, {4})->get()), "UNAVAILABLE: The service is shutting down");
+  release.open();
+  const Result<StepReply> reply = running->get();
+  ASSERT_TRUE(reply) << failure(reply);
+  EXPECT_THAT(reply->observation(0).int64_tensor().value(), ElementsAre(1, 2));
+  EXPECT_EQ(remaining_after_end(session), 1);
+}
+
 TEST_F(SessionEndTest, EndingInTheMiddleOfAStepAnswersAtOnceAndStopsTheStep) {
   Latch in_action;
   Latch release;

@@ -141,6 +141,18 @@ TEST_F(TaskQueueTest, EndingHandsOutThoseThatWait) {
   EXPECT_FALSE(queue_.running());
 }
 
+TEST_F(TaskQueueTest, ClosingHandsOutThoseThatWaitAndAdmitsNoMore) {
+  submit_up_to('c');
+  EXPECT_THAT(names_of(queue_.close()), ElementsAre('b', 'c'));
+  EXPECT_EQ(submit('d'), Admission::kClosed) << "the running one runs on";
+  EXPECT_EQ(name_of(task_), 'd') << "the caller keeps it, to refuse it";
+  EXPECT_EQ(queue_.finish(), nullptr);
+  EXPECT_EQ(submit('e'), Admission::kClosed);
+  EXPECT_FALSE(queue_.ended());
+  EXPECT_THAT(queue_.end(), IsEmpty());
+  EXPECT_EQ(submit('f'), Admission::kEnded);
+}
+
 TEST_F(TaskQueueTest, AdmitsNothingOnceEnded) {
   EXPECT_THAT(queue_.end(), IsEmpty());
   EXPECT_EQ(submit('a'), Admission::kEnded);
