@@ -123,6 +123,7 @@ grpc::Status CountingService::EndSession(grpc::ServerContext* rpc_context,
 grpc::Status CountingService::Step(grpc::ServerContext* rpc_context, const StepRequest* request,
                                    StepReply* reply) {
   note("Step", *rpc_context);
+  on_step_();
   if (request->action_size() > 0 && request->action(0).int64_value() == kHang) {
     while (!rpc_context->IsCancelled()) {
       std::this_thread::yield();

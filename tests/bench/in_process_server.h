@@ -4,11 +4,13 @@
 #include <grpcpp/server.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/compiler_gym_service.grpc.pb.h"
@@ -32,6 +34,9 @@ class CountingService final : public CompilerGymService::Service {
   void lose_session_every(int count);
   /// The next Step that asks for `Bitcode` finds its session gone.
   void lose_session_before_bitcode();
+
+  /// Called when a Step arrives, before anything comes of it. Set while nothing runs.
+  void on_step(std::function<void()> callback) { on_step_ = std::move(callback); }
 
   /// What `Bitcode` is from now on.
   void set_bitcode(std::string bitcode);
@@ -62,6 +67,7 @@ class CountingService final : public CompilerGymService::Service {
 
   void note(const char* method, const grpc::ServerContext& rpc_context);
 
+  std::function<void()> on_step_ = [] {};
   mutable std::mutex mutex_;
   std::map<std::string, int> calls_;
   std::set<std::string> peers_;
