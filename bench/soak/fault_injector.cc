@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "bench/soak/resource_usage.h"
+#include "core/processes.h"
 
 namespace compiler_gym {
 namespace {

@@ -5,7 +5,6 @@
 
 #include <boost/filesystem/path.hpp>
 #include <cstdint>
-#include <vector>
 
 namespace compiler_gym {
 
@@ -18,13 +17,7 @@ struct ResourceUsage {
   std::uint64_t file_bytes = 0;
 };
 
-/// The process and all its descendants, as /proc shows them; processes that end meanwhile are left
-/// out.
-[[nodiscard]] std::vector<pid_t> process_tree(pid_t root);
-
-/// -1 if there is no such process.
-[[nodiscard]] pid_t parent_of(pid_t pid);
-
+/// Of the service's process and all its descendants; those that end meanwhile are left out.
 [[nodiscard]] ResourceUsage read_resource_usage(pid_t service,
                                                 const boost::filesystem::path& working_directory);
 

@@ -17,7 +17,6 @@
 #include <array>
 #include <boost/filesystem/operations.hpp>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -27,8 +26,8 @@
 #include <tuple>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
+#include "core/processes.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/worker.h"
 
@@ -76,43 +75,13 @@ class ZygoteProcess {
 
 // ------------------------------------------------------------------------------------- processes
 
-// Calls `function` with the number of every process there is.
-template <typename Function>
-void for_each_process(Function function) {
-  boost::system::error_code error;
-  for (boost::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    pid_t pid = 0;
-    const char* const last = name.data() + name.size();
-    if (std::from_chars(name.data(), last, pid).ptr == last) {
-      function(pid);
-    }
-  }
-}
-
-// 0 if there is no such process any more.
-pid_t parent_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  std::getline(file, line);
-  // `pid (name) state parent ...`, and a name may hold anything.
-  const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos || name_end + 4 >= line.size()) {
-    return 0;
-  }
-  pid_t parent = 0;
-  std::from_chars(line.data() + name_end + 4, line.data() + line.size(), parent);
-  return parent;
-}
-
 // What a dead worker has started.
 void kill_members_of_session(pid_t leader) {
-  for_each_process([leader](pid_t pid) {
+  for (const pid_t pid : all_processes()) {
     if (pid != leader && getsid(pid) == leader) {
       kill(pid, SIGKILL);
     }
-  });
+  }
 }
 
 // Every child that is killed leaves us its own, until none is left.
@@ -120,11 +89,11 @@ void kill_all_descendants() {
   const pid_t self = getpid();
   for (;;) {
     int killed = 0;
-    for_each_process([&](pid_t pid) {
+    for (const pid_t pid : all_processes()) {
       if (parent_of(pid) == self && kill(pid, SIGKILL) == 0) {
         ++killed;
       }
-    });
+    }
     if (killed == 0) {
       return;
     }

@@ -11,7 +11,6 @@ namespace compiler_gym {
 namespace {
 
 namespace fs = boost::filesystem;
-using ::testing::Contains;
 using ::testing::HasSubstr;
 
 constexpr std::uint64_t kMegabyte = 1024 * 1024;
@@ -98,7 +97,6 @@ TEST(ResourceUsageTest, SeesThisProcessAndWhatItStarted) {
   EXPECT_GE(alone.threads, 1);
   EXPECT_EQ(alone.files, 2) << "disk and disk/module.bc, but nothing of logs";
   EXPECT_EQ(alone.file_bytes, 5U);
-  EXPECT_THAT(process_tree(getppid()), Contains(getpid()));
   fs::remove_all(directory);
 }
 

@@ -20,6 +20,7 @@
 #include "bench/client/managed_service.h"
 #include "bench/soak/fault_injector.h"
 #include "bench/soak/resource_usage.h"
+#include "core/processes.h"
 #include "tests/fault/crowd.h"
 #include "tests/support/poll.h"
 
