@@ -8,9 +8,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/filesystem/fstream.hpp>
 #include <csignal>
-#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,6 +18,7 @@
 #include "bench/client/run_together.h"
 #include "bench/client/service_client.h"
 #include "bench/demo/program_search.h"
+#include "bench/tool/program_files.h"
 #include "bench/tool/progress_line.h"
 #include "core/clock.h"
 
@@ -87,13 +86,13 @@ class Demo {
     compiler_version_ = version->compiler_version();
     AddBenchmarkRequest request;
     for (const fs::path& path : options_.programs) {
-      fs::ifstream file(path, std::ios::binary);
-      if (!file) {
-        co_return not_found("cannot read '" + path.string() + "'");
+      Result<std::string> program = read_file(path);
+      if (!program) {
+        co_return program.error();
       }
       Benchmark& benchmark = *request.add_benchmark();
       benchmark.set_uri(uri_of(path));
-      benchmark.mutable_program()->set_contents({std::istreambuf_iterator<char>(file), {}});
+      benchmark.mutable_program()->set_contents(*std::move(program));
     }
     const Result<AddBenchmarkReply> added =
         co_await client_.add_benchmark(std::move(request), kCallOptions);

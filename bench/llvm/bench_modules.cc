@@ -7,13 +7,13 @@
 #include <llvm/Linker/Linker.h>
 #include <llvm/Support/raw_ostream.h>
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 #include <vector>
+
+#include "bench/tool/program_files.h"
 
 namespace compiler_gym {
 namespace {
@@ -22,19 +22,19 @@ namespace {
 constexpr std::size_t kProgramsInMedium = 13;
 constexpr std::size_t kProgramsInLarge = 384;
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw std::runtime_error("cannot read " + path);
+std::string bitcode_in(const std::string& path) {
+  Result<std::string> bitcode = read_file(path);
+  if (!bitcode) {
+    throw std::runtime_error(bitcode.error().error_message());
   }
-  return {std::istreambuf_iterator<char>(file), {}};
+  return *std::move(bitcode);
 }
 
 std::string linked_programs(std::size_t count) {
   std::vector<std::string> programs;
   std::istringstream paths(COMPILER_GYM_BENCH_PROGRAMS);
   for (std::string path; std::getline(paths, path, ':');) {
-    programs.push_back(read_file(path));
+    programs.push_back(bitcode_in(path));
   }
   for (std::size_t i = 0; programs.size() < count; ++i) {
     programs.push_back(programs[i]);
@@ -72,7 +72,7 @@ std::string_view name_of(ModuleSize size) {
 std::string bench_module(ModuleSize size) {
   switch (size) {
     case ModuleSize::kSmall:
-      return read_file(COMPILER_GYM_BENCH_CRC32);
+      return bitcode_in(COMPILER_GYM_BENCH_CRC32);
     case ModuleSize::kMedium:
       return linked_programs(kProgramsInMedium);
     case ModuleSize::kLarge:

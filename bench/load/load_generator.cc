@@ -6,12 +6,11 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/filesystem/fstream.hpp>
-#include <iterator>
 #include <utility>
 
 #include "bench/client/run_together.h"
 #include "bench/load/service_spaces.h"
+#include "bench/tool/program_files.h"
 
 namespace compiler_gym {
 namespace {
@@ -32,14 +31,6 @@ std::chrono::microseconds own_cpu() {
     return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
   };
   return to_microseconds(usage.ru_utime) + to_microseconds(usage.ru_stime);
-}
-
-Result<std::string> read_file(const boost::filesystem::path& path) {
-  boost::filesystem::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return not_found("cannot read '" + path.string() + "'");
-  }
-  return std::string{std::istreambuf_iterator<char>(file), {}};
 }
 
 /// The same status, its text preceded by what was attempted.

@@ -4,8 +4,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/filesystem/fstream.hpp>
-#include <iterator>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -14,12 +12,12 @@
 #include "bench/client/run_together.h"
 #include "bench/load/load_generator.h"
 #include "bench/load/operation_mix.h"
+#include "bench/tool/program_files.h"
 
 namespace compiler_gym {
 namespace {
 
 namespace asio = boost::asio;
-namespace fs = boost::filesystem;
 using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kSessionTtl{5};
@@ -61,12 +59,12 @@ class Soak {
 
  private:
   asio::awaitable<grpc::Status> start_service() {
-    fs::ifstream file(options_.programs.front(), std::ios::binary);
-    FaultTargets targets;
-    targets.program = std::string{std::istreambuf_iterator<char>(file), {}};
-    if (targets.program.empty()) {
-      co_return not_found("cannot read '" + options_.programs.front().string() + "'");
+    Result<std::string> program = read_file(options_.programs.front());
+    if (!program) {
+      co_return program.error();
     }
+    FaultTargets targets;
+    targets.program = *std::move(program);
     ManagedServiceOptions service;
     service.binary = options_.service;
     service.arguments = options_.service_arguments;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <boost/filesystem/directory.hpp>
+#include <boost/filesystem/fstream.hpp>
+#include <boost/filesystem/operations.hpp>
+#include <iterator>
 
 namespace compiler_gym {
 
@@ -26,6 +29,15 @@ Result<std::vector<fs::path>> program_files(const std::vector<std::string>& name
   }
   std::sort(programs.begin(), programs.end());
   return programs;
+}
+
+Result<std::string> read_file(const fs::path& path) {
+  boost::system::error_code error;
+  fs::ifstream file(path, std::ios::binary);
+  if (!file || fs::is_directory(path, error)) {
+    return not_found("cannot read '" + path.string() + "'");
+  }
+  return std::string{std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace compiler_gym

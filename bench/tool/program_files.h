@@ -1,4 +1,4 @@
-// The bitcode that a tool works on.
+// The bitcode that a tool works on, and other files it is given.
 #pragma once
 
 #include <boost/filesystem/path.hpp>
@@ -14,5 +14,8 @@ namespace compiler_gym {
 /// Errors: NOT_FOUND if there are none there.
 [[nodiscard]] Result<std::vector<boost::filesystem::path>> program_files(
     const std::vector<std::string>& named, const boost::filesystem::path& own_directory);
+
+/// Errors: NOT_FOUND if there is no such file, or it may not be read.
+[[nodiscard]] Result<std::string> read_file(const boost::filesystem::path& path);
 
 }  // namespace compiler_gym

@@ -202,10 +202,12 @@ TEST_F(LoadGeneratorTest, RefusesAnActionSpaceTheServiceDoesNotHave) {
 }
 
 TEST_F(LoadGeneratorTest, ReportsAFileThatCannotBeRead) {
-  options_.benchmark_files = {"/no/such/file.bc"};
-  const auto result = run();
-  ASSERT_FALSE(result);
-  EXPECT_EQ(to_string(result.error()), "NOT_FOUND: cannot read '/no/such/file.bc'");
+  for (const std::string path : {"/no/such/file.bc", "/"}) {
+    options_.benchmark_files = {path};
+    const auto result = run();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(to_string(result.error()), "NOT_FOUND: cannot read '" + path + "'");
+  }
 }
 
 TEST_F(LoadGeneratorTest, ReportsAServiceThatDoesNotKnowTheBenchmarkAndLeavesNoSession) {

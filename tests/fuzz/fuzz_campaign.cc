@@ -4,12 +4,12 @@
 
 #include <boost/filesystem/fstream.hpp>
 #include <boost/filesystem/operations.hpp>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "bench/client/managed_service.h"
+#include "bench/tool/program_files.h"
 #include "core/clock.h"
 #include "tests/fuzz/sequence_generator.h"
 
@@ -17,14 +17,6 @@ namespace compiler_gym::fuzz {
 namespace {
 
 namespace fs = boost::filesystem;
-
-Result<std::string> read_file(const fs::path& path) {
-  fs::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return not_found("cannot read '" + path.string() + "'");
-  }
-  return std::string{std::istreambuf_iterator<char>(file), {}};
-}
 
 class Campaign {
  public:
