@@ -5,16 +5,17 @@
 
 #include <algorithm>
 #include <boost/filesystem/operations.hpp>
-#include <exception>
 
 #include "bench/client/client_loop.h"
 #include "bench/demo/demo.h"
 #include "bench/demo/demo_options.h"
+#include "bench/tool/run_tool.h"
 #include "core/status.h"
 
 namespace compiler_gym {
 namespace {
 
+constexpr auto* kName = "compiler_gym-demo";
 constexpr int kFailed = 1;
 constexpr int kBadCommandLine = 2;
 
@@ -31,7 +32,7 @@ int run(int argc, char** argv) {
   const boost::filesystem::path self = boost::filesystem::canonical("/proc/self/exe");
   const Result<DemoOptions> options = parse_demo_options(argc, argv, self.parent_path());
   if (!options) {
-    fmt::print(stderr, "compiler_gym-demo: {}\n", options.error().error_message());
+    fmt::print(stderr, "{}: {}\n", kName, options.error().error_message());
     return kBadCommandLine;
   }
   if (!options->help.empty()) {
@@ -44,7 +45,7 @@ int run(int argc, char** argv) {
   ClientLoop loop;
   const Result<DemoReport> report = loop.run(async_run_demo(loop.pump(), *options));
   if (!report) {
-    fmt::print(stderr, "compiler_gym-demo: {}\n", to_string(report.error()));
+    fmt::print(stderr, "{}: {}\n", kName, to_string(report.error()));
     return kFailed;
   }
   fmt::print("\n{}The service drained and ended with status 0.\n",
@@ -56,10 +57,6 @@ int run(int argc, char** argv) {
 }  // namespace compiler_gym
 
 int main(int argc, char** argv) {
-  try {
-    return compiler_gym::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "compiler_gym-demo: {}\n", error.what());
-    return compiler_gym::kFailed;
-  }
+  using namespace compiler_gym;
+  return run_tool(kName, kFailed, run, argc, argv);
 }

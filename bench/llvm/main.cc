@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/filesystem/operations.hpp>
-#include <exception>
 #include <iostream>
 #include <vector>
 
@@ -15,10 +14,12 @@
 #include "bench/llvm/start_benchmarks.h"
 #include "bench/llvm/tables.h"
 #include "bench/tool/flag_parser.h"
+#include "bench/tool/run_tool.h"
 
 namespace compiler_gym {
 namespace {
 
+constexpr auto* kName = "compiler_gym-bench-llvm";
 constexpr int kFailed = 1;
 constexpr int kBadCommandLine = 2;
 
@@ -52,8 +53,7 @@ int run(int argc, char** argv) {
   flags.parse(argc, argv);
   flags.read("sessions", sessions, 0, 10'000);
   if (!flags.status().ok()) {
-    fmt::print(stderr, "compiler_gym-bench-llvm: {}\n{}", flags.status().error_message(),
-               flags.help());
+    fmt::print(stderr, "{}: {}\n{}", kName, flags.status().error_message(), flags.help());
     return kBadCommandLine;
   }
 
@@ -78,10 +78,6 @@ int run(int argc, char** argv) {
 }  // namespace compiler_gym
 
 int main(int argc, char** argv) {
-  try {
-    return compiler_gym::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "compiler_gym-bench-llvm: {}\n", error.what());
-    return compiler_gym::kFailed;
-  }
+  using namespace compiler_gym;
+  return run_tool(kName, kFailed, run, argc, argv);
 }

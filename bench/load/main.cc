@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
-#include <exception>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,6 +15,7 @@
 #include "bench/load/load_options.h"
 #include "bench/load/load_result.h"
 #include "bench/tool/progress_line.h"
+#include "bench/tool/run_tool.h"
 #include "core/status.h"
 #ifdef COMPILER_GYM_LOAD_CAN_VALIDATE
 #include "bench/validate/validator_pool.h"
@@ -26,6 +26,7 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr auto* kName = "compiler_gym-load";
 constexpr int kCouldNotRun = 1;
 constexpr int kBadCommandLine = 2;
 constexpr int kNotValidated = 3;
@@ -45,7 +46,7 @@ bool write_result(const LoadCommand& command, const LoadResult& result) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(command.json.c_str(), "w"),
                                                              &std::fclose);
   if (file == nullptr || std::fwrite(json.data(), 1, json.size(), file.get()) != json.size()) {
-    fmt::print(stderr, "compiler_gym-load: cannot write '{}'\n", command.json);
+    fmt::print(stderr, "{}: cannot write '{}'\n", kName, command.json);
     return false;
   }
   return true;
@@ -120,7 +121,7 @@ asio::awaitable<Result<LoadResult>> serve_and_generate(CompletionQueuePump& pump
 int run(int argc, char** argv) {
   Result<LoadCommand> command = parse_load_command(argc, argv);
   if (!command) {
-    fmt::print(stderr, "compiler_gym-load: {}\n", command.error().error_message());
+    fmt::print(stderr, "{}: {}\n", kName, command.error().error_message());
     return kBadCommandLine;
   }
   if (!command->help.empty()) {
@@ -130,7 +131,7 @@ int run(int argc, char** argv) {
   ClientLoop loop;
   const Result<LoadResult> result = loop.run(serve_and_generate(loop.pump(), *command));
   if (!result) {
-    fmt::print(stderr, "compiler_gym-load: {}\n", to_string(result.error()));
+    fmt::print(stderr, "{}: {}\n", kName, to_string(result.error()));
     return kCouldNotRun;
   }
   if (!write_result(*command, *result)) {
@@ -143,10 +144,6 @@ int run(int argc, char** argv) {
 }  // namespace compiler_gym
 
 int main(int argc, char** argv) {
-  try {
-    return compiler_gym::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "compiler_gym-load: {}\n", error.what());
-    return compiler_gym::kCouldNotRun;
-  }
+  using namespace compiler_gym;
+  return run_tool(kName, kCouldNotRun, run, argc, argv);
 }

@@ -3,16 +3,17 @@
 
 #include <boost/filesystem/fstream.hpp>
 #include <boost/filesystem/operations.hpp>
-#include <exception>
 
 #include "bench/client/client_loop.h"
 #include "bench/soak/soak.h"
 #include "bench/tool/progress_line.h"
+#include "bench/tool/run_tool.h"
 #include "core/status.h"
 
 namespace compiler_gym {
 namespace {
 
+constexpr auto* kName = "compiler_gym-soak";
 constexpr int kGrown = 1;
 constexpr int kCouldNotRun = 2;
 
@@ -20,7 +21,7 @@ int run(int argc, char** argv) {
   const boost::filesystem::path self = boost::filesystem::canonical("/proc/self/exe");
   const Result<SoakOptions> options = parse_soak_options(argc, argv, self.parent_path());
   if (!options) {
-    fmt::print(stderr, "compiler_gym-soak: {}\n", options.error().error_message());
+    fmt::print(stderr, "{}: {}\n", kName, options.error().error_message());
     return kCouldNotRun;
   }
   if (!options->help.empty()) {
@@ -37,7 +38,7 @@ int run(int argc, char** argv) {
     }));
   }
   if (!report) {
-    fmt::print(stderr, "compiler_gym-soak: {}\n", to_string(report.error()));
+    fmt::print(stderr, "{}: {}\n", kName, to_string(report.error()));
     return kCouldNotRun;
   }
   fmt::print("{}", to_text(*report));
@@ -46,7 +47,7 @@ int run(int argc, char** argv) {
     file << to_svg(*report);
     file.close();
     if (!file) {
-      fmt::print(stderr, "compiler_gym-soak: cannot write '{}'\n", options->svg.string());
+      fmt::print(stderr, "{}: cannot write '{}'\n", kName, options->svg.string());
       return kCouldNotRun;
     }
     fmt::print("plot: {}\n", options->svg.string());
@@ -58,10 +59,6 @@ int run(int argc, char** argv) {
 }  // namespace compiler_gym
 
 int main(int argc, char** argv) {
-  try {
-    return compiler_gym::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "compiler_gym-soak: {}\n", error.what());
-    return compiler_gym::kCouldNotRun;
-  }
+  using namespace compiler_gym;
+  return run_tool(kName, kCouldNotRun, run, argc, argv);
 }

@@ -1,10 +1,9 @@
 // compiler_gym-fuzz: looks for requests that a service does not survive, or answers wrongly.
 #include <fmt/core.h>
 
-#include <exception>
-
 #include "bench/client/client_loop.h"
 #include "bench/tool/progress_line.h"
+#include "bench/tool/run_tool.h"
 #include "core/clock.h"
 #include "core/status.h"
 #include "tests/fuzz/fuzz_campaign.h"
@@ -13,6 +12,7 @@
 namespace compiler_gym::fuzz {
 namespace {
 
+constexpr auto* kName = "compiler_gym-fuzz";
 constexpr int kFoundSomething = 1;
 constexpr int kCouldNotRun = 2;
 
@@ -41,7 +41,7 @@ void print(const FuzzReport& report) {
 int run(int argc, char** argv) {
   const Result<FuzzOptions> options = parse_fuzz_options(argc, argv);
   if (!options) {
-    fmt::print(stderr, "compiler_gym-fuzz: {}\n", options.error().error_message());
+    fmt::print(stderr, "{}: {}\n", kName, options.error().error_message());
     return kCouldNotRun;
   }
   if (!options->help.empty()) {
@@ -60,7 +60,7 @@ int run(int argc, char** argv) {
     }));
   }
   if (!report) {
-    fmt::print(stderr, "compiler_gym-fuzz: {}\n", compiler_gym::to_string(report.error()));
+    fmt::print(stderr, "{}: {}\n", kName, compiler_gym::to_string(report.error()));
     return kCouldNotRun;
   }
   print(*report);
@@ -71,10 +71,6 @@ int run(int argc, char** argv) {
 }  // namespace compiler_gym::fuzz
 
 int main(int argc, char** argv) {
-  try {
-    return compiler_gym::fuzz::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "compiler_gym-fuzz: {}\n", error.what());
-    return compiler_gym::fuzz::kCouldNotRun;
-  }
+  using namespace compiler_gym::fuzz;
+  return compiler_gym::run_tool(kName, kCouldNotRun, run, argc, argv);
 }

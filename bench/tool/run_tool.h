@@ -1,0 +1,22 @@
+// The main() of a tool.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <exception>
+
+namespace compiler_gym {
+
+/// Runs the tool; its exit status. What it throws goes to stderr, after its name, and is `failed`.
+template <typename Run>
+int run_tool(const char* name, int failed, Run run, int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", name, error.what());
+    return failed;
+  }
+}
+
+}  // namespace compiler_gym
