@@ -18,10 +18,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-// Sessions that are opened, or ended, at the same time: not what is measured, and a service that is to
-// be overloaded later should not be so now.
-constexpr int kOpenedTogether = 16;
-
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 
 std::chrono::microseconds own_cpu() {
@@ -186,7 +182,8 @@ asio::awaitable<grpc::Status> LoadGenerator::open_all_sessions() {
       }
     }
   };
-  co_await run_together(std::min(options_.effective_in_flight(), kOpenedTogether), open_some);
+  co_await run_together(std::min(options_.effective_in_flight(), options_.opened_together),
+                        open_some);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     idle_.push_back(i);
   }
@@ -204,7 +201,8 @@ asio::awaitable<void> LoadGenerator::end_all_sessions() {
       }
     }
   };
-  co_await run_together(std::min(options_.effective_in_flight(), kOpenedTogether), end_some);
+  co_await run_together(std::min(options_.effective_in_flight(), options_.opened_together),
+                        end_some);
 }
 
 // ------------------------------------------------------------------------------- while it lasts

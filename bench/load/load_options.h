@@ -25,6 +25,9 @@ struct LoadOptions {
   int sessions = 64;
   /// Operations under way at one time, at most; 0 is as many as there are sessions.
   int in_flight = 0;
+  /// Sessions opened, or ended, at the same time, at most: neither is measured, and a service that is
+  /// to be overloaded later should not be so before.
+  int opened_together = 16;
   /// Channels, each with a connection of its own. Session i uses channel i modulo their number.
   int connections = 1;
 
