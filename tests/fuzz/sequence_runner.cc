@@ -32,11 +32,6 @@ std::int64_t unknown_id(const Operation& operation) {
   return 1'000'000'000'000 + operation.slot;
 }
 
-bool is_unknown_session(const grpc::Status& status, std::int64_t id) {
-  return status.error_code() == Code::NOT_FOUND &&
-         status.error_message() == fmt::format("Session not found: {}", id);
-}
-
 bool in_range(std::int64_t index, std::int64_t count) {
   return index >= 0 && index < count;
 }
@@ -142,33 +137,30 @@ SequenceRunner::Awaitable<void> SequenceRunner::start(const Operation& operation
 }
 
 SequenceRunner::Awaitable<void> SequenceRunner::fork(const Operation& operation, Lane& lane) {
-  const auto parent = lane.slots.find(operation.from);
-  const bool exists = parent != lane.slots.end();
+  const Session* const parent = find(lane, operation.from);
   ForkSessionRequest request;
-  request.set_session_id(exists ? parent->second.id : unknown_id(operation));
+  request.set_session_id(id_of(parent, operation));
   const auto reply = co_await client_.fork_session(std::move(request), kPatience);
   const grpc::Status status = status_of(reply);
   count(status);
-  if (!exists) {
-    expect(is_unknown_session(status, unknown_id(operation)), operation, status,
-           "there is no such session");
+  if (parent == nullptr) {
+    expect_unknown(operation, status);
     co_return;
   }
-  expect(status.ok() || (!parent->second.known && is_compiler_failure(status)), operation, status,
+  expect(status.ok() || (!parent->known && is_compiler_failure(status)), operation, status,
          "a session that works can be forked");
   if (reply) {
     lane.open.push_back(reply->session_id());
-    Session child = parent->second;
+    Session child = *parent;
     child.id = reply->session_id();
     lane.slots[operation.slot] = std::move(child);
   }
 }
 
 SequenceRunner::Awaitable<void> SequenceRunner::step(const Operation& operation, Lane& lane) {
-  const auto found = lane.slots.find(operation.slot);
-  const bool exists = found != lane.slots.end();
+  Session* const found = find(lane, operation.slot);
   StepRequest request;
-  request.set_session_id(exists ? found->second.id : unknown_id(operation));
+  request.set_session_id(id_of(found, operation));
   for (const std::int64_t action : operation.actions) {
     request.add_action()->set_int64_value(action);
   }
@@ -190,12 +182,13 @@ SequenceRunner::Awaitable<void> SequenceRunner::step(const Operation& operation,
   const bool given_up =
       operation.timeout_ms.has_value() &&
       (status.error_code() == Code::DEADLINE_EXCEEDED || status.error_code() == Code::CANCELLED);
-  if (!exists) {
-    expect(given_up || is_unknown_session(status, unknown_id(operation)), operation, status,
-           "there is no such session");
+  if (found == nullptr) {
+    if (!given_up) {
+      expect_unknown(operation, status);
+    }
     co_return;
   }
-  Session& session = found->second;
+  Session& session = *found;
   if (given_up || is_compiler_failure(status)) {
     session.known = false;
     co_return;
@@ -227,19 +220,17 @@ SequenceRunner::Awaitable<void> SequenceRunner::step(const Operation& operation,
 
 SequenceRunner::Awaitable<void> SequenceRunner::set_parameter(const Operation& operation,
                                                               Lane& lane) {
-  const auto found = lane.slots.find(operation.slot);
-  const bool exists = found != lane.slots.end();
+  const Session* const session = find(lane, operation.slot);
   SendSessionParameterRequest request;
-  request.set_session_id(exists ? found->second.id : unknown_id(operation));
+  request.set_session_id(id_of(session, operation));
   SessionParameter& parameter = *request.add_parameter();
   parameter.set_key(operation.key);
   parameter.set_value(operation.value);
   const auto reply = co_await client_.send_session_parameter(std::move(request), kPatience);
   const grpc::Status status = status_of(reply);
   count(status);
-  if (!exists) {
-    expect(is_unknown_session(status, unknown_id(operation)), operation, status,
-           "there is no such session");
+  if (session == nullptr) {
+    expect_unknown(operation, status);
     co_return;
   }
   if (operation.key.starts_with("no.")) {
@@ -256,12 +247,9 @@ SequenceRunner::Awaitable<void> SequenceRunner::set_parameter(const Operation& o
 }
 
 SequenceRunner::Awaitable<void> SequenceRunner::end(const Operation& operation, Lane& lane) {
-  const auto found = lane.slots.find(operation.slot);
-  const std::int64_t id = found == lane.slots.end() ? unknown_id(operation) : found->second.id;
-  if (found != lane.slots.end()) {
-    std::erase(lane.open, id);
-    lane.slots.erase(found);
-  }
+  const std::int64_t id = id_of(find(lane, operation.slot), operation);
+  std::erase(lane.open, id);
+  lane.slots.erase(operation.slot);
   EndSessionRequest request;
   request.set_session_id(id);
   const grpc::Status status =
@@ -328,6 +316,15 @@ SequenceRunner::Awaitable<void> SequenceRunner::end_all() {
 
 // ----------------------------------------------------------------------------------------- pieces
 
+SequenceRunner::Session* SequenceRunner::find(Lane& lane, int slot) {
+  const auto found = lane.slots.find(slot);
+  return found == lane.slots.end() ? nullptr : &found->second;
+}
+
+std::int64_t SequenceRunner::id_of(const Session* session, const Operation& operation) {
+  return session == nullptr ? unknown_id(operation) : session->id;
+}
+
 StartSessionRequest SequenceRunner::start_request(int program, std::uint64_t mutation,
                                                   std::int64_t action_space) const {
   const std::string& bitcode = programs_[static_cast<std::size_t>(program) % programs_.size()];
@@ -349,6 +346,12 @@ void SequenceRunner::expect(bool right, const Operation& operation, const grpc::
   if (!right) {
     fail(fmt::format("{}: {}, but: {}", to_string(operation), rule, to_string(status)));
   }
+}
+
+void SequenceRunner::expect_unknown(const Operation& operation, const grpc::Status& status) {
+  const std::string text = fmt::format("Session not found: {}", unknown_id(operation));
+  expect(status.error_code() == Code::NOT_FOUND && status.error_message() == text, operation,
+         status, "there is no such session");
 }
 
 void SequenceRunner::fail(std::string text) {

@@ -71,9 +71,16 @@ class SequenceRunner {
   [[nodiscard]] Awaitable<std::optional<std::string>> fingerprint(
       std::int64_t session_id, const std::vector<std::int64_t>& actions);
 
+  /// Null if there is no session in the slot.
+  [[nodiscard]] static Session* find(Lane& lane, int slot);
+  /// One that no session has if there is none.
+  [[nodiscard]] static std::int64_t id_of(const Session* session, const Operation& operation);
+
   void count(const grpc::Status& status);
   void expect(bool right, const Operation& operation, const grpc::Status& status,
               const std::string& rule);
+  /// That of a session that there is not.
+  void expect_unknown(const Operation& operation, const grpc::Status& status);
   void fail(std::string text);
 
   ServiceClient& client_;
