@@ -1,7 +1,6 @@
 #include "async_server/create_and_run_compiler_gym_service.h"
 
 #include <fmt/core.h>
-#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -30,6 +29,7 @@
 #include "async_server/version.h"
 #include "core/logger.h"
 #include "core/pidfd.h"
+#include "core/process_end.h"
 #include "core/status.h"
 
 namespace compiler_gym {
@@ -72,17 +72,12 @@ Result<stream_descriptor> watch_owner(asio::io_context& io_context, pid_t owner)
   return stream_descriptor(io_context, pidfd);
 }
 
-// Looks for itself when it is woken: a reactor may wake a wait without a reason.
 asio::awaitable<void> drain_with_owner(stream_descriptor& owner, pid_t pid, Server& server,
                                        Logger& logger, Clock::duration grace) {
-  pollfd ended{owner.native_handle(), POLLIN, 0};
-  do {
-    const auto [error] = co_await owner.async_wait(stream_descriptor::wait_read,
-                                                   asio::as_tuple(asio::use_awaitable));
-    if (error) {
-      co_return;  // the service has ended
-    }
-  } while (poll(&ended, 1, 0) != 1);
+  const boost::system::error_code error = co_await async_wait_ended(owner);
+  if (error) {
+    co_return;  // the service has ended
+  }
   logger.info("the owner, process {}, has ended", pid);
   server.async_drain(grace, [](const grpc::Status&) {});
 }

@@ -19,6 +19,7 @@
 
 #include "bench/client/internal/service_files.h"
 #include "core/pidfd.h"
+#include "core/process_end.h"
 
 namespace compiler_gym {
 namespace {
@@ -88,7 +89,7 @@ ManagedService::ManagedService(Executor executor, ManagedServiceOptions options)
 ManagedService::~ManagedService() {
   if (pid_ > 0 && !exit_) {
     kill(pid_, SIGKILL);
-    reap(0);
+    reap();
   }
   if (made_working_directory_) {
     boost::system::error_code ignored;  // what is left lies under the temporary directory
@@ -197,24 +198,22 @@ asio::awaitable<grpc::Status> ManagedService::wait_for_port() {
 asio::awaitable<bool> ManagedService::ends_within(Clock::duration patience) {
   using asio::experimental::awaitable_operators::operator||;
   constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-  timer_.expires_after(patience);
-  while (!exit_) {
-    const auto first =
-        co_await (ended_.async_wait(ended_.wait_read, kToken) || timer_.async_wait(kToken));
-    const auto* ended = std::get_if<0>(&first);
-    if (ended == nullptr || std::get<0>(*ended)) {
-      break;  // the time is over, or the wait was cancelled
+  if (!exit_) {
+    timer_.expires_after(patience);
+    const auto first = co_await (async_wait_ended(ended_) || timer_.async_wait(kToken));
+    const auto* error = std::get_if<0>(&first);
+    if (error != nullptr && !*error) {
+      reap();
     }
-    reap(WNOHANG);  // a reactor may wake a wait without a reason
   }
   co_return exit_.has_value();
 }
 
-void ManagedService::reap(int options) {
+void ManagedService::reap() {
   int status = 0;
   pid_t reaped = 0;
   do {
-    reaped = waitpid(pid_, &status, options);
+    reaped = waitpid(pid_, &status, 0);
   } while (reaped < 0 && errno == EINTR);
   if (reaped == pid_) {
     exit_ =

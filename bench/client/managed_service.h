@@ -98,9 +98,8 @@ class ManagedService {
   [[nodiscard]] boost::asio::awaitable<grpc::Status> wait_for_port();
   /// True if the process ended within `patience`.
   [[nodiscard]] boost::asio::awaitable<bool> ends_within(Clock::duration patience);
-  /// Takes the status of the process if it has ended; waits for that unless `options` of waitpid()
-  /// say otherwise.
-  void reap(int options);
+  /// Waits for the end of the process and takes its status.
+  void reap();
 
   const ManagedServiceOptions options_;
   boost::filesystem::path binary_;
