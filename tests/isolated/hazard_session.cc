@@ -49,18 +49,10 @@ void leave_child(const std::string& tell) {
 
 }  // namespace
 
-std::vector<ActionSpace> HazardSession::getActionSpaces() const {
-  std::vector<ActionSpace> spaces(2);
-  spaces[0].set_name("first");
-  spaces[1].set_name("second");
-  return spaces;
-}
-
 std::vector<ObservationSpace> HazardSession::getObservationSpaces() const {
-  std::vector<ObservationSpace> spaces(3);
-  spaces[0].set_name("history");
-  spaces[1].set_name("process");
-  spaces[2].set_name("kill");
+  std::vector<ObservationSpace> spaces = HistorySession::getObservationSpaces();
+  add_space(spaces, "process");
+  add_space(spaces, "kill");
   return spaces;
 }
 
@@ -82,11 +74,6 @@ grpc::Status HazardSession::init(const ActionSpace& /*actionSpace*/, const Bench
   } else if (what == "fail") {
     return failed_precondition("no licence for this program");
   }
-  return grpc::Status::OK;
-}
-
-grpc::Status HazardSession::init(CompilationSession* other) {
-  history_ = static_cast<HazardSession*>(other)->history_;
   return grpc::Status::OK;
 }
 
@@ -151,16 +138,14 @@ grpc::Status HazardSession::endOfStep(bool /*actionHadNoEffect*/, bool& /*endOfE
 
 grpc::Status HazardSession::computeObservation(const ObservationSpace& observationSpace,
                                                Event& observation) {
-  if (observationSpace.name() == "history") {
-    auto& tensor = *observation.mutable_int64_tensor();
-    tensor.add_shape(history_.size());
-    tensor.mutable_value()->Add(history_.begin(), history_.end());
-  } else if (observationSpace.name() == "process") {
+  if (observationSpace.name() == "process") {
     observation.set_int64_value(getpid());
-  } else {
+    return grpc::Status::OK;
+  }
+  if (observationSpace.name() == "kill") {
     std::raise(SIGKILL);
   }
-  return grpc::Status::OK;
+  return HistorySession::computeObservation(observationSpace, observation);
 }
 
 grpc::Status HazardSession::handleSessionParameter(const std::string& key, const std::string& value,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sessions/compilation_session.h"
+#include "tests/support/history_session.h"
 
 namespace compiler_gym::testing {
 
@@ -31,18 +31,16 @@ enum Hazard : std::int64_t {
 /// loading it does: `exit`, `hang`, `gate` (waits there), `fail`; if it is `file`, the file
 /// `program` says what.
 ///
-/// Observations: `history`, an int64 tensor; `process`, the number of the process; `kill` ends it.
+/// Observations besides `history`: `process`, the number of the process; `kill` ends it.
 /// Parameters: `echo`; `push`, which puts its value into the history.
-class HazardSession final : public CompilationSession {
+class HazardSession final : public HistorySession {
  public:
-  using CompilationSession::CompilationSession;
+  using HistorySession::HistorySession;
 
   std::string getCompilerVersion() const override { return "hazard"; }
-  std::vector<ActionSpace> getActionSpaces() const override;
   std::vector<ObservationSpace> getObservationSpaces() const override;
-  using CompilationSession::init;
+  using HistorySession::init;
   grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;
-  grpc::Status init(CompilationSession* other) override;
   grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                            std::optional<ActionSpace>& newActionSpace,
                            bool& actionHadNoEffect) override;
@@ -57,7 +55,6 @@ class HazardSession final : public CompilationSession {
   grpc::Status meet(std::int64_t hazard);
   [[nodiscard]] std::string file(const std::string& name) const;
 
-  std::vector<std::int64_t> history_;
   bool broken_ = false;
 };
 

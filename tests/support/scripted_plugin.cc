@@ -44,7 +44,7 @@ grpc::Status ScriptedContext::shutdown() {
 }
 
 ScriptedSession::ScriptedSession(CompilerGymServiceContext& context, PluginScript& script)
-    : CompilationSession(context), script_(script) {
+    : HistorySession(context), script_(script) {
   ++script_.live_sessions;
 }
 
@@ -55,22 +55,9 @@ ScriptedSession::~ScriptedSession() {
   --script_.live_sessions;
 }
 
-std::vector<ActionSpace> ScriptedSession::getActionSpaces() const {
-  std::vector<ActionSpace> spaces(2);
-  spaces[0].set_name("first");
-  spaces[1].set_name("second");
-  for (ActionSpace& space : spaces) {
-    space.mutable_space()->mutable_int64_value();
-  }
-  return spaces;
-}
-
 std::vector<ObservationSpace> ScriptedSession::getObservationSpaces() const {
-  std::vector<ObservationSpace> spaces(2);
-  spaces[0].set_name("history");
-  spaces[0].mutable_space()->mutable_int64_sequence();
-  spaces[1].set_name("benchmark");
-  spaces[1].mutable_space()->mutable_string_value();
+  std::vector<ObservationSpace> spaces = HistorySession::getObservationSpaces();
+  add_space(spaces, "benchmark").mutable_space()->mutable_string_value();
   return spaces;
 }
 
@@ -90,8 +77,8 @@ grpc::Status ScriptedSession::init(CompilationSession* other) {
   const OverlapCheck parent_check(parent.calls_, script_);
   script_.record("session fork");
   benchmark_uri_ = parent.benchmark_uri_;
-  history_ = parent.history_;
-  return script_.on_fork ? script_.on_fork() : grpc::Status::OK;
+  grpc::Status status = HistorySession::init(other);
+  return script_.on_fork ? script_.on_fork() : status;
 }
 
 grpc::Status ScriptedSession::applyAction(const Event& action, bool& endOfEpisode,
@@ -115,12 +102,12 @@ grpc::Status ScriptedSession::applyAction(const Event& action, bool& endOfEpisod
 grpc::Status ScriptedSession::computeObservation(const ObservationSpace& observationSpace,
                                                  Event& observation) {
   const OverlapCheck check(calls_, script_);
-  if (observationSpace.name() == "history") {
-    auto& tensor = *observation.mutable_int64_tensor();
-    tensor.add_shape(history_.size());
-    tensor.mutable_value()->Add(history_.begin(), history_.end());
-  } else {
+  if (observationSpace.name() == "benchmark") {
     observation.set_string_value(benchmark_uri_);
+  } else if (grpc::Status status =
+                 HistorySession::computeObservation(observationSpace, observation);
+             !status.ok()) {
+    return status;
   }
   return script_.on_observation ? script_.on_observation(observationSpace, observation)
                                 : grpc::Status::OK;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sessions/compilation_session.h"
+#include "tests/support/history_session.h"
 
 namespace compiler_gym::testing {
 
@@ -67,18 +68,15 @@ class ScriptedContext final : public CompilerGymServiceContext {
   PluginScript& script_;
 };
 
-/// Two action spaces, `first` and `second`, of any int64; two observation spaces: `history`, an
-/// int64 tensor of the actions applied so far (forks copy it), and `benchmark`, the URI as a
-/// string.
-class ScriptedSession final : public CompilationSession {
+/// Besides `history` it has the observation space `benchmark`, the URI as a string.
+class ScriptedSession final : public HistorySession {
  public:
   ScriptedSession(CompilerGymServiceContext& context, PluginScript& script);
   ~ScriptedSession() override;
 
   std::string getCompilerVersion() const override { return "scripted"; }
-  std::vector<ActionSpace> getActionSpaces() const override;
   std::vector<ObservationSpace> getObservationSpaces() const override;
-  using CompilationSession::init;
+  using HistorySession::init;
   grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;
   grpc::Status init(CompilationSession* other) override;
   grpc::Status applyAction(const Event& action, bool& endOfEpisode,
@@ -95,7 +93,6 @@ class ScriptedSession final : public CompilationSession {
   PluginScript& script_;
   std::atomic<int> calls_{0};
   std::string benchmark_uri_;
-  std::vector<std::int64_t> history_;
 };
 
 /// An action of that value.
