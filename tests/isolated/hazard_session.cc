@@ -4,36 +4,15 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
-#include <limits>
 
 #include "core/status.h"
 #include "tests/process/fifo_gate.h"
+#include "tests/support/hazards.h"
 
 namespace compiler_gym::testing {
 namespace {
-
-[[noreturn]] void hang() {
-  for (;;) {
-    pause();
-  }
-}
-
-// Each call's frame is used after the next one returns, so that none can be optimised away.
-int overflow_the_stack(int depth) {
-  volatile char frame[4096];
-  frame[0] = static_cast<char>(depth);
-  return depth == std::numeric_limits<int>::max() ? 0 : overflow_the_stack(depth + 1) + frame[0];
-}
-
-void take_all_memory() {
-  for (;;) {
-    constexpr std::size_t kPiece = 16 << 20;
-    std::memset(new char[kPiece], 1, kPiece);
-  }
-}
 
 void leave_child(const std::string& tell) {
   const pid_t child = fork();
@@ -101,11 +80,9 @@ grpc::Status HazardSession::meet(std::int64_t hazard) {
       std::raise(SIGSEGV);
       break;
     case kStackOverflow:
-      overflow_the_stack(0);
-      break;
+      overflow_the_stack();
     case kMemoryBomb:
       take_all_memory();
-      break;
     case kAbort:
       std::abort();
     case kExit:
