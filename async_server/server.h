@@ -128,10 +128,11 @@ class Server {
         token);
   }
 
-  /// Refuses new requests (UNAVAILABLE), lets running ones finish for `grace`, then cancels them,
-  /// and completes when async_run() does, with its status. Idempotent: any number of callers, and
-  /// the earliest deadline holds. OK at once if the server is not running. Signature:
-  /// void(grpc::Status).
+  /// Refuses new requests, lets running ones finish for `grace`, then cancels them, and completes when
+  /// async_run() does, with its status. Refused is UNAVAILABLE; only what arrives at the moment at
+  /// which gRPC stops listening it may answer with CANCELLED, or (1.51) not before the drain ends.
+  /// Idempotent: any number of callers, and the earliest deadline holds. OK at once if the server is
+  /// not running. Signature: void(grpc::Status).
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_drain(Clock::duration grace, Token&& token) {
     return boost::asio::async_initiate<Token, void(grpc::Status)>(
