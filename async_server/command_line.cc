@@ -55,6 +55,9 @@ po::options_description describe(const ServerOptions& defaults) {
       "requests that are not answered yet, of all sessions; starting sessions may take half");
   add("max_bytes_in_flight", number(defaults.max_bytes_in_flight),
       "bytes of these requests; starting sessions may take half");
+  add("max_unread_bytes", number(defaults.max_unread_bytes),
+      "bytes of replies that clients have not read yet; beyond it, the slowest readers' calls are "
+      "cancelled");
   add("max_message_size", number(0), "bytes of one request; 0 is what protobuf can take, 2 GiB");
   add("max_grpc_memory", number(defaults.max_grpc_memory),
       "bytes for connections and messages on their way, about; 0 is no limit");
@@ -242,6 +245,7 @@ void read_limits(Reader& reader, ServerOptions& server) {
   reader.read("max_queued_steps", server.sessions.max_queued_steps, std::size_t{1}, kMaxCount);
   reader.read("max_requests_in_flight", server.max_requests_in_flight, std::size_t{1}, kMaxCount);
   reader.read("max_bytes_in_flight", server.max_bytes_in_flight, std::size_t{1}, kMaxBytes);
+  reader.read("max_unread_bytes", server.max_unread_bytes, std::size_t{1}, kMaxBytes);
   reader.read("max_message_size", server.max_message_size, std::size_t{0}, kMaxBytes);
   reader.read("max_grpc_memory", server.max_grpc_memory, std::size_t{0}, kMaxBytes);
   reader.read("max_benchmark_cache_bytes", server.context.max_benchmark_cache_bytes, std::size_t{0},

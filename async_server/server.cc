@@ -44,6 +44,7 @@
 #include "async_server/internal/access.h"
 #include "async_server/internal/drain_controller.h"
 #include "async_server/internal/listener.h"
+#include "async_server/internal/reply_budget.h"
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/rpc_handlers.h"
 #include "async_server/internal/service_files.h"
@@ -85,6 +86,7 @@ class Server::Impl {
         options_(std::move(options)),
         logger_(logger),
         budget_({options_.max_requests_in_flight, options_.max_bytes_in_flight}),
+        replies_({options_.max_requests_in_flight, options_.max_unread_bytes}),
         step_workers_({.threads = worker_count(options_), .name = "step"}, logger),
         start_workers_({.threads = worker_count(options_), .name = "start"}, logger),
         context_host_(io_context.get_executor(),
@@ -115,6 +117,8 @@ class Server::Impl {
     return left >= 0 ? static_cast<std::size_t>(left) : service_.session_count();
   }
   std::size_t requests_in_flight() const { return budget_.in_flight().requests; }
+  std::size_t unread_bytes() const { return replies_.on_their_way().bytes; }
+  std::uint64_t unread_replies_given_up() const { return replies_.given_up(); }
 
  private:
   enum class State {
@@ -174,6 +178,7 @@ class Server::Impl {
 
   internal::Access access_;  // as asked for once its files are read, before anything listens
   internal::RequestBudget budget_;
+  internal::ReplyBudget replies_;
 
   // Destroyed from the bottom up: calls before sessions, sessions before the context, all before
   // the threads they use.
@@ -310,7 +315,8 @@ void Server::Impl::spawn_accept_loops() {
 // work is done.
 awaitable<void> Server::Impl::accept_loop(const internal::Method& method) {
   for (;;) {
-    internal::CallPtr call = internal::UnaryCall::make(gate_.try_enter(), method.cancellable);
+    internal::CallPtr call =
+        internal::UnaryCall::make(gate_.try_enter(), replies_, method.cancellable);
     const bool accepted =
         co_await call->async_accept(wire_service_, method.request, *pump_, *queue_, use_awaitable);
     if (!accepted) {
@@ -526,6 +532,12 @@ std::size_t Server::session_count() const {
 }
 std::size_t Server::requests_in_flight() const {
   return impl_->requests_in_flight();
+}
+std::size_t Server::unread_bytes() const {
+  return impl_->unread_bytes();
+}
+std::uint64_t Server::unread_replies_given_up() const {
+  return impl_->unread_replies_given_up();
 }
 
 }  // namespace compiler_gym

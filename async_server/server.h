@@ -10,6 +10,7 @@
 #include <boost/filesystem/path.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -58,6 +59,9 @@ struct ServerOptions {
   /// GetVersion, GetSpaces and EndSession don't count and are always answered.
   std::size_t max_requests_in_flight = 16'384;
   std::size_t max_bytes_in_flight = std::size_t{4} << 30;  // the half of it: protobuf's own limit
+  /// Bytes of replies that their clients have not read yet; the number of these is bounded as that of
+  /// requests is. Beyond either, the calls that have waited longest for their client are cancelled.
+  std::size_t max_unread_bytes = std::size_t{2} << 30;  // protobuf's limit of one message
   /// Bytes of one request; RESOURCE_EXHAUSTED beyond. 0: as many as protobuf can take, 2 GiB.
   std::size_t max_message_size = 0;
   /// Bytes that gRPC may use for connections and for messages on their way: beyond it, it refuses
@@ -150,6 +154,10 @@ class Server {
   [[nodiscard]] std::size_t session_count() const;
   /// Requests that count towards ServerOptions::max_requests_in_flight.
   [[nodiscard]] std::size_t requests_in_flight() const;
+  /// What counts towards ServerOptions::max_unread_bytes.
+  [[nodiscard]] std::size_t unread_bytes() const;
+  /// Calls that were cancelled because of it.
+  [[nodiscard]] std::uint64_t unread_replies_given_up() const;
 
  private:
   void run(StatusHandler handler);

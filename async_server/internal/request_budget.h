@@ -16,8 +16,8 @@ enum class RequestKind {
   kStart,      ///< waits for a worker that starts sessions and reads benchmarks
 };
 
-/// Bounds the requests in flight, which is from their arrival until gRPC is done with the answer:
-/// also one that its client is slow to read. Those that start sessions or add benchmarks get no
+/// Bounds the requests in flight, which is from their arrival until they are answered; see
+/// ReplyBudget for what comes after. Those that start sessions or add benchmarks get no
 /// more than half of each bound, so that many of them leave room for the steps of open sessions.
 /// Threads:  every member may be called from any thread.
 /// Lifetime: must outlive its shares.
@@ -43,15 +43,16 @@ class RequestBudget {
     }
     ~Share();
 
-   private:
-    friend class RequestBudget;
-    Share(RequestBudget& budget, RequestKind kind, std::size_t bytes)
-        : budget_(&budget), kind_(kind), bytes_(bytes) {}
     void swap(Share& other) noexcept {
       std::swap(budget_, other.budget_);
       std::swap(kind_, other.kind_);
       std::swap(bytes_, other.bytes_);
     }
+
+   private:
+    friend class RequestBudget;
+    Share(RequestBudget& budget, RequestKind kind, std::size_t bytes)
+        : budget_(&budget), kind_(kind), bytes_(bytes) {}
 
     RequestBudget* budget_ = nullptr;
     RequestKind kind_ = RequestKind::kFree;

@@ -50,13 +50,14 @@ void UnaryCall::LetGo::operator()(UnaryCall* call) const {
   finish(CallPtr(call), internal_error("The request was dropped by the service"));
 }
 
-CallPtr UnaryCall::make(Gate::Pass pass, bool cancellable) {
-  return CallPtr(new UnaryCall(std::move(pass), cancellable));
+CallPtr UnaryCall::make(Gate::Pass pass, ReplyBudget& replies, bool cancellable) {
+  return CallPtr(new UnaryCall(std::move(pass), replies, cancellable));
 }
 
-UnaryCall::UnaryCall(Gate::Pass pass, bool cancellable)
+UnaryCall::UnaryCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable)
     : pass_(std::move(pass)),
       arena_(starting_in(first_block_)),
+      replies_(replies),
       stop_(cancellable ? std::stop_source() : std::stop_source(std::nostopstate)),
       pending_events_(cancellable ? 2 : 1) {
   if (cancellable) {
@@ -94,14 +95,24 @@ void UnaryCall::finish(CallPtr call, const google::protobuf::MessageLite& reply)
     finish(std::move(call), serialised);
     return;
   }
-  UnaryCall& released = *call.release();  // after the next line it may be gone
+  UnaryCall& released = call.release()->answered(bytes.Length());
+  // After the next line it may be gone.
   released.responder_.Finish(bytes, grpc::Status::OK, released.sent_event_.armed());
 }
 
 void UnaryCall::finish(CallPtr call, const grpc::Status& error) {
   const grpc::Status sent(error.error_code(), fit_into_metadata(error.error_message()));
-  UnaryCall& released = *call.release();  // after the next line it may be gone
+  UnaryCall& released = call.release()->answered(sent.error_message().size());
+  // After the next line it may be gone.
   released.responder_.FinishWithError(sent, released.sent_event_.armed());
+}
+
+// From here on the call waits for its client, which may be slow: all that it holds is the answer.
+UnaryCall& UnaryCall::answered(std::size_t reply_bytes) {
+  arena_.Reset();
+  RequestBudget::Share().swap(share_);
+  replies_.add(answer_, reply_bytes);
+  return *this;
 }
 
 void UnaryCall::on_over() {

@@ -14,6 +14,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "async_server/internal/reply_budget.h"
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/wire_service.h"
 #include "core/async_tag.h"
@@ -29,7 +30,8 @@ namespace compiler_gym::internal {
 ///           nobody will send.
 /// Threads:  one at a time, except that the stop source is triggered from the completion queue's
 ///           thread.
-/// Memory:   messages lie in the call's arena and go with it.
+/// Memory:   messages lie in the call's arena and go when it is answered; the bytes of the reply when
+///           the client has read them, or when the reply budget gives them up.
 class UnaryCall {
  public:
   struct LetGo {
@@ -42,9 +44,9 @@ class UnaryCall {
                                         grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
                                         void*);
 
-  /// `pass` is given back when gRPC is done with the call. Without `cancellable` nothing is heard
+  /// `pass` is given back when gRPC is done with the call; the answer counts in `replies`. Without `cancellable` nothing is heard
   /// of a client that leaves: for methods that are answered at once, for which it saves an event.
-  [[nodiscard]] static CallPtr make(Gate::Pass pass, bool cancellable);
+  [[nodiscard]] static CallPtr make(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
 
   /// Asks the service for the next RPC of one method. Completes with false if the server is
   /// shutting down. Signature: void(bool).
@@ -66,8 +68,8 @@ class UnaryCall {
     running_ = std::move(running);
   }
 
-  /// To be called when there is room for an accepted call; `share` is given back when gRPC is done
-  /// with it.
+  /// To be called when there is room for an accepted call; `share` is given back when it is
+  /// answered.
   void keep(RequestBudget::Share share) { share_ = std::move(share); }
 
   /// Once accepted: what the client sent along, and how large its request is, not parsed.
@@ -102,9 +104,22 @@ class UnaryCall {
     const Handler handler_;
   };
 
-  UnaryCall(Gate::Pass pass, bool cancellable);
+  /// The answer, once gRPC has it.
+  class Answer final : public ReplyBudget::Reply {
+   public:
+    explicit Answer(grpc::ServerContext& rpc_context) : rpc_context_(rpc_context) {}
+    ~Answer() override { remove(); }
+
+   private:
+    void give_up() override { rpc_context_.TryCancel(); }
+
+    grpc::ServerContext& rpc_context_;
+  };
+
+  UnaryCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
   ~UnaryCall() = default;
 
+  UnaryCall& answered(std::size_t reply_bytes);
   void on_over();  // the call is over for gRPC, well or not
   void release();  // one of the pending events came; the last one destroys the call
 
@@ -114,6 +129,8 @@ class UnaryCall {
   std::array<char, 1024> first_block_;  // before the arena that starts in it
   google::protobuf::Arena arena_;
   grpc::ServerContext rpc_context_;
+  ReplyBudget& replies_;
+  Answer answer_{rpc_context_};  // after what it cancels
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&rpc_context_};
   std::stop_source stop_;

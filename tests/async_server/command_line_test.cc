@@ -65,14 +65,15 @@ TEST(CommandLineTest, ReadsTheLimits) {
 TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   const ServerOptions server =
       parse_command({"--max_requests_in_flight=9", "--max_bytes_in_flight=8",
-                     "--max_message_size=7", "--max_grpc_memory=6",
-                     "--max_benchmark_cache_bytes=5"})
+                     "--max_message_size=7", "--max_grpc_memory=6", "--max_benchmark_cache_bytes=5",
+                     "--max_unread_bytes=4"})
           .server;
   EXPECT_EQ(server.max_requests_in_flight, 9U);
   EXPECT_EQ(server.max_bytes_in_flight, 8U);
   EXPECT_EQ(server.max_message_size, 7U);
   EXPECT_EQ(server.max_grpc_memory, 6U);
   EXPECT_EQ(server.context.max_benchmark_cache_bytes, 5U);
+  EXPECT_EQ(server.max_unread_bytes, 4U);
 }
 
 TEST(CommandLineTest, ReadsWhoMayCall) {

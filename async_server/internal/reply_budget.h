@@ -1,0 +1,66 @@
+// What is on its way to clients, and who gives way when that is too much.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+namespace compiler_gym::internal {
+
+/// Bounds the replies that gRPC has been given and can't send, because their clients do not read.
+/// There is always room for another one: those that have waited longest, which are the slowest
+/// readers', are given up for it. Only a reply that is alone may exceed the bound.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive its replies.
+class ReplyBudget {
+ public:
+  struct Amount {
+    std::size_t replies = 0;
+    std::size_t bytes = 0;
+  };
+
+  /// One reply. Its bytes count from add() until it is removed, given up or destroyed.
+  class Reply : public boost::intrusive::list_base_hook<> {
+   public:
+    Reply() = default;
+    Reply(const Reply&) = delete;
+    Reply& operator=(const Reply&) = delete;
+    /// Call remove() in the derived class's: afterwards it can't be given up.
+    virtual ~Reply() = default;
+
+    void remove();
+
+   protected:
+    /// Has to free what the reply holds, soon. Called inside the add() of another one, with a lock
+    /// held: it must not call back.
+    virtual void give_up() = 0;
+
+   private:
+    friend class ReplyBudget;
+    ReplyBudget* budget_ = nullptr;  // once it was added
+    std::size_t bytes_ = 0;
+  };
+
+  explicit ReplyBudget(Amount limit) : limit_(limit) {}
+  ReplyBudget(const ReplyBudget&) = delete;
+  ReplyBudget& operator=(const ReplyBudget&) = delete;
+
+  /// Once for each reply.
+  void add(Reply& reply, std::size_t bytes);
+
+  [[nodiscard]] Amount on_their_way() const;
+  /// How many, over the life of this object.
+  [[nodiscard]] std::uint64_t given_up() const;
+
+ private:
+  void remove_locked(Reply& reply);
+
+  const Amount limit_;
+  mutable std::mutex mutex_;
+  boost::intrusive::list<Reply> replies_;  // in the order they came
+  std::size_t bytes_ = 0;                  // of them together
+  std::uint64_t given_up_ = 0;
+};
+
+}  // namespace compiler_gym::internal
