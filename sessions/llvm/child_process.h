@@ -30,7 +30,7 @@ struct ShellCommand {
   std::chrono::milliseconds timeout{60'000};
   ProcessLimits limits;
   /// Of stdout and of stderr each, this much is kept and the rest is read and dropped.
-  std::size_t max_output_in_bytes = 32 * 1024;
+  std::size_t max_output_in_bytes = std::size_t{32} * 1024;
 };
 
 enum class ProcessEnd {
