@@ -25,7 +25,7 @@ Crowd::Crowd(ServiceClient& client, const std::string& program, std::uint64_t se
 
 boost::asio::awaitable<grpc::Status> Crowd::async_start(int size) {
   for (int i = 0; i < size; ++i) {
-    const Result<std::int64_t> id = co_await start();
+    const Result<std::int64_t> id = co_await async_start_session();
     if (!id) {
       co_return id.error();
     }
@@ -61,30 +61,30 @@ boost::asio::awaitable<void> Crowd::async_step(
 boost::asio::awaitable<std::vector<std::string>> Crowd::async_compare_with_replay() {
   std::vector<std::string> differences;
   for (CrowdMember& member : members_) {
-    Result<std::string> here = co_await state(member.session_id, {});
+    Result<std::string> here = co_await async_state(member.session_id, {});
     if (!here) {  // a worker that was stopped after the session's last step shows only now
       member.failures.push_back(here.error());
-      here = co_await state(member.session_id, {});
+      here = co_await async_state(member.session_id, {});
     }
-    const Result<std::int64_t> replay = co_await start();
+    const Result<std::int64_t> replay = co_await async_start_session();
     if (!here || !replay) {
       differences.push_back(fmt::format("session {}: {}", member.session_id,
                                         to_string(here ? replay.error() : here.error())));
       continue;
     }
-    const Result<std::string> there = co_await state(*replay, member.actions);
+    const Result<std::string> there = co_await async_state(*replay, member.actions);
     if (!there || *here != *there) {
       differences.push_back(fmt::format("session {} after {} actions: {} here, {} in a replay",
                                         member.session_id, member.actions.size(), *here,
                                         there ? *there : to_string(there.error())));
     }
-    co_await end(*replay);
-    co_await end(member.session_id);
+    co_await async_end_session(*replay);
+    co_await async_end_session(member.session_id);
   }
   co_return differences;
 }
 
-boost::asio::awaitable<Result<std::int64_t>> Crowd::start() {
+boost::asio::awaitable<Result<std::int64_t>> Crowd::async_start_session() {
   StartSessionRequest request;
   request.mutable_benchmark()->set_uri("benchmark://crowd/program");
   request.mutable_benchmark()->mutable_program()->set_contents(program_);
@@ -95,14 +95,14 @@ boost::asio::awaitable<Result<std::int64_t>> Crowd::start() {
   co_return reply->session_id();
 }
 
-boost::asio::awaitable<void> Crowd::end(std::int64_t session_id) {
+boost::asio::awaitable<void> Crowd::async_end_session(std::int64_t session_id) {
   EndSessionRequest request;
   request.set_session_id(session_id);
   co_await client_.end_session(std::move(request), kPatience);
 }
 
-boost::asio::awaitable<Result<std::string>> Crowd::state(std::int64_t session_id,
-                                                         std::vector<std::int64_t> actions) {
+boost::asio::awaitable<Result<std::string>> Crowd::async_state(std::int64_t session_id,
+                                                               std::vector<std::int64_t> actions) {
   StepRequest request;
   request.set_session_id(session_id);
   for (const std::int64_t action : actions) {

@@ -41,15 +41,15 @@ class Crowd {
 
   [[nodiscard]] const std::vector<CrowdMember>& members() const { return members_; }
 
+  // Sessions on the program that are no members.
+
+  [[nodiscard]] boost::asio::awaitable<Result<std::int64_t>> async_start_session();
+  /// The session's IrSha1 after these actions.
+  [[nodiscard]] boost::asio::awaitable<Result<std::string>> async_state(
+      std::int64_t session_id, std::vector<std::int64_t> actions);
+  [[nodiscard]] boost::asio::awaitable<void> async_end_session(std::int64_t session_id);
+
  private:
-  template <typename T>
-  using Awaitable = boost::asio::awaitable<T>;
-
-  [[nodiscard]] Awaitable<Result<std::int64_t>> start();
-  [[nodiscard]] Awaitable<void> end(std::int64_t session_id);
-  [[nodiscard]] Awaitable<Result<std::string>> state(std::int64_t session_id,
-                                                     std::vector<std::int64_t> actions);
-
   ServiceClient& client_;
   const std::string& program_;
   std::mt19937_64 random_;

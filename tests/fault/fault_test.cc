@@ -1,119 +1,19 @@
-// What a fault costs: the session it hits, and nobody else.
-//
-// Two hundred sessions of the LLVM service step at the same time while the fault comes again and
-// again. Afterwards the state of each is compared with a replay of its own successful actions: a
-// session that was hit has to be where it was before the step that failed, all others where their
-// steps took them.
-#include <gmock/gmock.h>
-
+// What processes that die and clients that misbehave cost: the session that is hit, and nobody else.
 #include <algorithm>
-#include <boost/filesystem/operations.hpp>
-#include <cerrno>
 #include <csignal>
-#include <fstream>
-#include <iterator>
-#include <optional>
-#include <set>
 #include <thread>
 
-#include "bench/client/client_loop.h"
-#include "bench/client/managed_service.h"
-#include "bench/soak/fault_injector.h"
 #include "bench/soak/resource_usage.h"
 #include "core/processes.h"
-#include "tests/fault/crowd.h"
+#include "tests/fault/fault_fixture.h"
 #include "tests/support/poll.h"
 
 namespace compiler_gym::testing {
 namespace {
 
-namespace fs = boost::filesystem;
-using ::testing::Contains;
 using ::testing::IsEmpty;
 
-constexpr int kCrowd = 200;
-constexpr int kStepsEach = 6;
 constexpr int kFaults = 12;
-
-std::string read_program() {
-  std::ifstream file(COMPILER_GYM_TEST_DATA "/crc32.bc", std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-class FaultTest : public ::testing::Test {
- protected:
-  // What happens to the service; its argument says how often it has happened before.
-  using Disturbance = std::function<boost::asio::awaitable<void>(int)>;
-
-  void serve(std::vector<std::string> arguments) {
-    ManagedServiceOptions options;
-    options.binary = fs::path(COMPILER_GYM_BIN_DIR) / "compiler_gym-llvm-service";
-    options.arguments = std::move(arguments);
-    auto started = loop_.run(ManagedService::async_start(std::move(options)));
-    ASSERT_TRUE(started) << started.error().error_message();
-    service_ = *std::move(started);
-    client_.emplace(loop_.pump(), service_->target());
-    FaultTargets targets;
-    targets.service = service_->pid();
-    targets.target = service_->target();
-    targets.port = service_->port();
-    targets.load_generator = fs::path(COMPILER_GYM_BIN_DIR) / "compiler_gym-load";
-    targets.program_file = COMPILER_GYM_TEST_DATA "/crc32.bc";
-    targets.program = program_;
-    injector_.emplace(loop_.pump(), std::move(targets), /*seed=*/1);
-  }
-
-  /// Runs the crowd under the fault and compares it with its replay. Returns the failed steps.
-  std::vector<grpc::Status> run_crowd(Disturbance fault) {
-    Crowd crowd(*client_, program_, /*seed=*/7);
-    loop_.run(run(crowd, std::move(fault)));
-    std::vector<grpc::Status> failures;
-    for (const CrowdMember& member : crowd.members()) {
-      failures.insert(failures.end(), member.failures.begin(), member.failures.end());
-    }
-    return failures;
-  }
-
-  boost::asio::awaitable<void> run(Crowd& crowd, Disturbance fault) {
-    const grpc::Status started = co_await crowd.async_start(kCrowd);
-    EXPECT_TRUE(started.ok()) << to_string(started);
-    int times = 0;
-    const auto between = [&]() -> boost::asio::awaitable<void> { co_await fault(times++); };
-    co_await crowd.async_step(kStepsEach, kCrowd * kStepsEach / kFaults, between);
-    EXPECT_EQ(times, kFaults);
-    injector_->leave_alone();
-    const std::vector<std::string> differences = co_await crowd.async_compare_with_replay();
-    EXPECT_THAT(differences, IsEmpty());
-  }
-
-  /// The processes of sessions and of templates, not the one that makes them.
-  std::vector<pid_t> workers() const {
-    std::vector<pid_t> workers;
-    for (const pid_t pid : process_tree(service_->pid())) {
-      if (pid != service_->pid() && parent_of(pid) != service_->pid()) {
-        workers.push_back(pid);
-      }
-    }
-    return workers;
-  }
-
-  /// Stops the service, which ends with one of these statuses, and waits until none of its processes
-  /// remains.
-  void stop(const std::set<int>& returncodes = {0}) {
-    injector_.reset();
-    const std::vector<pid_t> processes = process_tree(service_->pid());
-    EXPECT_THAT(returncodes, Contains(loop_.run(service_->async_stop()).returncode));
-    poll_until([&] {
-      return std::ranges::none_of(processes, [](pid_t pid) { return kill(pid, 0) == 0; });
-    });
-  }
-
-  const std::string program_ = read_program();
-  ClientLoop loop_;
-  std::unique_ptr<ManagedService> service_;
-  std::optional<ServiceClient> client_;
-  std::optional<FaultInjector> injector_;
-};
 
 // ------------------------------------------------------------------------------ processes that die
 
@@ -128,7 +28,7 @@ class WorkerDeathTest : public FaultTest, public ::testing::WithParamInterface<D
 TEST_P(WorkerDeathTest, CostsItsSessionOneStep) {
   serve({"--executor=isolated", "--step_timeout=2"});
   const std::vector<grpc::Status> failures =
-      run_crowd([this](int time) -> boost::asio::awaitable<void> {
+      run_crowd(kFaults, [this](int time) -> boost::asio::awaitable<void> {
         const std::vector<pid_t> alive = workers();
         kill(alive[static_cast<std::size_t>(time) * 17 % alive.size()], GetParam().signal);
         co_return;
@@ -160,9 +60,10 @@ class ClientFaultTest : public FaultTest, public ::testing::WithParamInterface<C
 
 TEST_P(ClientFaultTest, CostsNobodyElseAnything) {
   serve({std::string("--executor=") + GetParam().executor});
-  const std::vector<grpc::Status> failures = run_crowd([this](int) -> boost::asio::awaitable<void> {
-    co_await injector_->async_inject(GetParam().fault);
-  });
+  const std::vector<grpc::Status> failures =
+      run_crowd(kFaults, [this](int) -> boost::asio::awaitable<void> {
+        co_await injector_->async_inject(GetParam().fault);
+      });
   EXPECT_THAT(failures, IsEmpty());
   switch (GetParam().fault) {
     case Fault::kGivenUp:
