@@ -12,6 +12,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/filesystem/operations.hpp>
 #include <boost/filesystem/path.hpp>
 #include <cerrno>
 #include <csignal>
@@ -224,7 +225,11 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     });
     logger->info("version {}, process {}, working directory {}", service_version(), getpid(),
                  directory->path().string());
-    return run(command, std::move(plugin), *logger, *std::move(zygote));
+    const int status = run(command, std::move(plugin), *logger, *std::move(zygote));
+    boost::system::error_code ignored;
+    boost::filesystem::remove_all(
+        CompilerGymServiceContext::scratchDirectoryOf(getpid(), directory->path()), ignored);
+    return status;
   } catch (...) {
     return fail(status_from_current_exception().error_message());
   }

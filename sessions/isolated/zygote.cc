@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "sessions/isolated/frame.h"
@@ -46,6 +47,12 @@ Zygote::~Zygote() {
 }
 
 void Zygote::end() {
+  if (control_) {
+    const ZygoteRequest request{.kind = ZygoteRequest::Kind::kEnd};
+    std::ignore =
+        send_bytes(control_.get(), {reinterpret_cast<const char*>(&request), sizeof(request)}, -1,
+                   MSG_DONTWAIT);
+  }
   control_.reset();
   if (const pid_t pid = std::exchange(pid_, -1); pid >= 0) {
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {

@@ -73,6 +73,7 @@ class Zygote {
 struct ZygoteRequest {
   enum class Kind : std::uint32_t {
     kSpawn,  ///< fork a worker; its socket comes with the answer
+    kEnd,    ///< end, with every worker; not answered. Without it, the service has died
     kBury,   ///< kill the worker `pid` and the processes it has started; answered when it is gone
   };
   Kind kind = Kind::kSpawn;

@@ -56,6 +56,8 @@ class ZygoteProcess {
   [[noreturn]] void become_worker(FileDescriptor socket);
   void bury(const ZygoteRequest& request);
   void reap();
+  void kill_all_descendants();
+  void remove_scratch_of(pid_t process) const;
   void buried(pid_t pid, int status);
   void send(const ZygoteAnswer& answer, int passed = -1);
 
@@ -64,6 +66,8 @@ class ZygoteProcess {
   const WorkerBoard& board_;
   FileDescriptor child_ended_;
   const pid_t pid_ = getpid();
+  const pid_t service_ = getppid();
+  bool told_to_end_ = false;  // by the service, which lives then
 
   std::unique_ptr<CompilerGymServiceContext> context_;
   ServiceSpaces spaces_;
@@ -80,25 +84,6 @@ void kill_members_of_session(pid_t leader) {
   for (const pid_t pid : all_processes()) {
     if (pid != leader && getsid(pid) == leader) {
       kill(pid, SIGKILL);
-    }
-  }
-}
-
-// Every child that is killed leaves us its own, until none is left.
-void kill_all_descendants() {
-  const pid_t self = getpid();
-  for (;;) {
-    int killed = 0;
-    for (const pid_t pid : all_processes()) {
-      if (parent_of(pid) == self && kill(pid, SIGKILL) == 0) {
-        ++killed;
-      }
-    }
-    if (killed == 0) {
-      return;
-    }
-    for (int i = 0; i < killed; ++i) {
-      waitpid(-1, nullptr, 0);
     }
   }
 }
@@ -134,6 +119,9 @@ void ZygoteProcess::run() {
   child_ended_ = FileDescriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   serve();
   kill_all_descendants();
+  if (!told_to_end_) {
+    remove_scratch_of(service_);  // there is nobody else left to do it
+  }
   _exit(0);
 }
 
@@ -154,6 +142,10 @@ void ZygoteProcess::serve() {
       FileDescriptor nothing;
       if (receive_bytes(control_.get(), reinterpret_cast<char*>(&request), sizeof(request), nothing,
                         0) != sizeof(request)) {
+        return;
+      }
+      if (request.kind == ZygoteRequest::Kind::kEnd) {
+        told_to_end_ = true;
         return;
       }
       handle(request);
@@ -186,6 +178,8 @@ void ZygoteProcess::handle(const ZygoteRequest& request) {
       break;
     case ZygoteRequest::Kind::kBury:
       bury(request);
+      break;
+    case ZygoteRequest::Kind::kEnd:
       break;
   }
 }
@@ -282,6 +276,32 @@ void ZygoteProcess::reap() {
   }
 }
 
+// Every child that is killed leaves us its own, until none is left.
+void ZygoteProcess::kill_all_descendants() {
+  for (;;) {
+    int killed = 0;
+    for (const pid_t pid : all_processes()) {
+      if (parent_of(pid) == pid_ && kill(pid, SIGKILL) == 0) {
+        ++killed;
+      }
+    }
+    if (killed == 0) {
+      return;
+    }
+    for (int i = 0; i < killed; ++i) {
+      if (const pid_t pid = waitpid(-1, nullptr, 0); pid > 0) {
+        remove_scratch_of(pid);
+      }
+    }
+  }
+}
+
+void ZygoteProcess::remove_scratch_of(pid_t process) const {
+  boost::system::error_code ignored;
+  boost::filesystem::remove_all(
+      CompilerGymServiceContext::scratchDirectoryOf(process, options_.working_directory), ignored);
+}
+
 void ZygoteProcess::buried(pid_t pid, int status) {
   const auto dying = dying_.find(pid);
   const bool was_idle =
@@ -289,9 +309,7 @@ void ZygoteProcess::buried(pid_t pid, int status) {
   if (!was_idle) {
     kill_members_of_session(pid);
   }
-  boost::system::error_code ignored;
-  boost::filesystem::remove_all(
-      CompilerGymServiceContext::scratchDirectoryOf(pid, options_.working_directory), ignored);
+  remove_scratch_of(pid);
   if (dying == dying_.end()) {
     dead_[pid] = status;
     return;

@@ -1,5 +1,6 @@
 // What processes that die and clients that misbehave cost: the session that is hit, and nobody else.
 #include <algorithm>
+#include <boost/filesystem/operations.hpp>
 #include <csignal>
 #include <thread>
 
@@ -11,6 +12,7 @@
 namespace compiler_gym::testing {
 namespace {
 
+namespace fs = boost::filesystem;
 using ::testing::IsEmpty;
 
 constexpr int kFaults = 12;
@@ -123,6 +125,45 @@ TEST_F(FaultTest, FiveThousandSessionsLeaveNothingBehind) {
   EXPECT_EQ(after.files, before.files);
   stop();
 }
+
+class ScratchTest : public FaultTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  ScratchTest() : directory_(fs::temp_directory_path() / fs::unique_path("cg-scratch-%%%%-%%%%")) {
+    serve({std::string("--executor=") + GetParam()}, kLlvmService, directory_);
+    // Its code size is measured by building it, which takes files.
+    StartSessionRequest request;
+    request.mutable_benchmark()->set_uri("benchmark://scratch/program");
+    request.mutable_benchmark()->mutable_program()->set_contents(program_);
+    Command& build = *request.mutable_benchmark()->mutable_dynamic_config()->mutable_build_cmd();
+    build.add_argument("$CC $IN -o program");
+    build.add_outfile("program");
+    build.set_timeout_seconds(60);
+    request.add_observation_space(13);
+    const auto reply = loop_.run(client_->start_session(std::move(request)));
+    EXPECT_TRUE(reply) << to_string(reply.error());
+    EXPECT_FALSE(fs::is_empty(directory_ / "disk")) << "else this tests nothing";
+  }
+  ~ScratchTest() override {
+    service_.reset();
+    fs::remove_all(directory_);
+  }
+
+  const fs::path directory_;
+};
+
+TEST_P(ScratchTest, IsGoneWhenTheServiceIs) {
+  stop({6});
+  EXPECT_TRUE(fs::is_empty(directory_ / "disk"));
+}
+
+TEST_P(ScratchTest, AlsoWhenItIsKilled) {
+  kill(service_->pid(), SIGKILL);
+  EXPECT_EQ(loop_.run(service_->async_wait()).returncode, -SIGKILL);
+  poll_until([&] { return fs::is_empty(directory_ / "disk"); });
+}
+
+INSTANTIATE_TEST_SUITE_P(, ScratchTest, ::testing::Values("inline", "isolated"),
+                         [](const auto& row) { return std::string(row.param); });
 
 TEST_F(FaultTest, TheServicesOwnDeathTakesItsProcessesAlong) {
   serve({"--executor=isolated"});
