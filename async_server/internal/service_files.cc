@@ -22,8 +22,11 @@ grpc::Status write_file_atomically(const fs::path& path, std::string_view conten
     file.write(contents.data(), static_cast<std::streamsize>(contents.size()));
     file.close();
     if (!file) {
+      const int error = errno;
+      boost::system::error_code ignored;
+      fs::remove(temporary, ignored);
       return internal_error(fmt::format("Cannot write {}: {}", temporary.string(),
-                                        std::generic_category().message(errno)));
+                                        std::generic_category().message(error)));
     }
   }
   boost::system::error_code error;

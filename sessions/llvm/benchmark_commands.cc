@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <boost/filesystem.hpp>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <utility>
+
+#include "sessions/llvm/bitcode_file.h"
 
 namespace compiler_gym {
 namespace {
@@ -146,14 +145,8 @@ Result<std::chrono::nanoseconds> build_program(const Command& build_command,
                                                const std::string& bitcode,
                                                const CommandSetting& setting,
                                                const std::stop_token& stop_token) {
-  {
-    std::ofstream file(setting.bitcode_file().string(), std::ios::binary | std::ios::trunc);
-    file << bitcode;
-    file.close();
-    if (!file) {
-      return internal_error("Failed to write bitcode file: " + setting.bitcode_file().string() +
-                            ": " + std::strerror(errno));
-    }
+  if (grpc::Status status = write_bitcode_file(setting.bitcode_file(), bitcode); !status.ok()) {
+    return status;
   }
   return run_command(build_command, setting, stop_token);
 }

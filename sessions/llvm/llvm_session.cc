@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
 #include <chrono>
-#include <fstream>
 #include <utility>
 
 #include "sessions/llvm/benchmark_commands.h"
 #include "sessions/llvm/benchmark_runner.h"
+#include "sessions/llvm/bitcode_file.h"
 #include "sessions/llvm/cost_observations.h"
 #include "sessions/llvm/figure_parameters.h"
 #include "sessions/llvm/ir_module.h"
@@ -247,16 +247,11 @@ grpc::Status LlvmSession::write_bitcode_file(Event& event) {
   }
   const boost::filesystem::path path = boost::filesystem::absolute(
       workingDirectory() / boost::filesystem::unique_path("module-%%%%-%%%%-%%%%.bc"));
-  std::ofstream file(path.string(), std::ios::binary);
-  file << *bytes;
-  file.close();
-  if (!file) {
-    boost::system::error_code ignored;
-    boost::filesystem::remove(path, ignored);
-    return internal_error("Failed to write bitcode file: " + path.string());
+  grpc::Status status = compiler_gym::write_bitcode_file(path, *bytes);
+  if (status.ok()) {
+    event.set_string_value(path.string());
   }
-  event.set_string_value(path.string());
-  return grpc::Status::OK;
+  return status;
 }
 
 grpc::Status LlvmSession::compute_buildtime(Event& event) {

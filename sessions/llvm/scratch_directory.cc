@@ -3,6 +3,8 @@
 #include <boost/filesystem.hpp>
 #include <utility>
 
+#include "sessions/llvm/bitcode_file.h"
+
 namespace compiler_gym {
 
 namespace fs = boost::filesystem;
@@ -28,8 +30,7 @@ Result<ScratchDirectory> ScratchDirectory::create(const fs::path& parent) {
     fs::create_directories(path, error);
   }
   if (error) {
-    return internal_error("Failed to make a scratch directory in " + parent.string() + ": " +
-                          error.message());
+    return disk_error("Failed to make a scratch directory in " + parent.string(), error);
   }
   return ScratchDirectory(std::move(path));
 }

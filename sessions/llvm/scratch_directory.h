@@ -12,7 +12,7 @@ namespace compiler_gym {
 class ScratchDirectory {
  public:
   /// Makes a directory of a new name in `parent`, which is made as well if need be.
-  /// Errors: INTERNAL with the reason.
+  /// Errors: disk_error().
   [[nodiscard]] static Result<ScratchDirectory> create(const boost::filesystem::path& parent);
 
   ScratchDirectory(ScratchDirectory&& other) noexcept;
