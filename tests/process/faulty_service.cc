@@ -1,6 +1,5 @@
 // A service that fails on request: its context as the environment says, its sessions as their parameters and actions say.
 #include <condition_variable>
-#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <stdexcept>
@@ -9,37 +8,11 @@
 #include "async_server/create_and_run_compiler_gym_service.h"
 #include "core/status.h"
 #include "sessions/compilation_session.h"
+#include "tests/process/faulty_context.h"
 #include "tests/process/fifo_gate.h"
 
 namespace compiler_gym::testing {
 namespace {
-
-/// Writes what is called into story.txt. COMPILER_GYM_TEST_INIT and COMPILER_GYM_TEST_SHUTDOWN are `fail`, `throw`, `gate`
-/// (waits at the pipe of that name in the working directory) or unset.
-class FaultyContext final : public CompilerGymServiceContext {
- public:
-  using CompilerGymServiceContext::CompilerGymServiceContext;
-  grpc::Status init() override { return act("init", std::getenv("COMPILER_GYM_TEST_INIT")); }
-  grpc::Status shutdown() override {
-    return act("shutdown", std::getenv("COMPILER_GYM_TEST_SHUTDOWN"));
-  }
-
- private:
-  grpc::Status act(const std::string& name, const char* how) {
-    std::ofstream((workingDirectory() / "story.txt").string(), std::ios::app) << name << '\n';
-    const std::string behaviour = how == nullptr ? "" : how;
-    if (behaviour == "fail") {
-      return unavailable("no " + name + " today");
-    }
-    if (behaviour == "throw") {
-      throw std::runtime_error(name + " went wrong");
-    }
-    if (behaviour == "gate") {
-      FifoGate::wait_at((workingDirectory() / "gate").string());
-    }
-    return grpc::Status::OK;
-  }
-};
 
 /// Actions: 0 does nothing, 1 waits at the pipe `gate` in the working directory, 2 makes the file `waiting`
 /// there and waits until it is asked to stop.

@@ -9,6 +9,7 @@
 namespace compiler_gym::testing {
 namespace {
 
+namespace fs = boost::filesystem;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -88,6 +89,61 @@ TEST_F(IsolationTest, ADrainKillsWhatHangs) {
   }
   stepper.join();
   EXPECT_THAT(step_outcome, AnyOf(StartsWith("CANCELLED"), StartsWith("UNAVAILABLE")));
+}
+
+TEST_F(IsolationTest, ASecondSignalKillsWhatHangs) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    processes.clear();
+    serve(kHazardService, {"--executor=isolated", "--drain_grace=31536000"});
+    WireClient client = connect();
+    std::string step_outcome;
+    serve_and_hang(client, step_outcome);
+    service->signal(signal);
+    wait_for_log("drain: begins");
+    EXPECT_FALSE(service->ended());
+    service->signal(signal);
+    EXPECT_EQ(service->wait(), 6);
+    for (const pid_t process : processes) {
+      EXPECT_TRUE(is_gone(process));
+    }
+    stepper.join();
+    EXPECT_THAT(step_outcome, AnyOf(StartsWith("CANCELLED"), StartsWith("UNAVAILABLE")));
+    fs::remove_all(working_dir());
+  }
+}
+
+TEST_F(IsolationTest, AStepUnderWayIsWaitedFor) {
+  serve(kHazardService, {"--executor=isolated"});
+  WireClient client = connect();
+  EXPECT_EQ(outcome(client.start_session()), "OK");
+  FifoGate gate((working_dir() / "gate").string());
+  std::string step_outcome;
+  stepper = std::jthread([&] { step_outcome = outcome(client.step(0, {kWaitAtGate, 1})); });
+  gate.wait_for_arrival();
+  service->signal(SIGINT);
+  wait_for_log("drain: begins");
+  EXPECT_FALSE(service->ended());
+  gate.let_pass();
+  stepper.join();
+  EXPECT_EQ(step_outcome, "OK");
+  EXPECT_EQ(service->wait(), 6);
+}
+
+// The context is initialised once more for the workers, and not shut down there.
+TEST_F(IsolationTest, AContextThatFailsIsInTheExitStatusAndLeavesNoProcess) {
+  run(kHazardService, {"--working_dir", working_dir().string(), "--executor=isolated"},
+      {{"COMPILER_GYM_TEST_INIT", "throw"}});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_EQ(service->stderr_text(), "ERROR: INTERNAL: Unhandled exception: init went wrong\n");
+  EXPECT_FALSE(fs::exists(working_dir() / "port.txt"));
+
+  serve(kHazardService, {"--executor=isolated"}, {{"COMPILER_GYM_TEST_SHUTDOWN", "fail"}});
+  WireClient client = connect();
+  EXPECT_EQ(outcome(client.start_session()), "OK");
+  processes.push_back(process_of(client, 0));
+  EXPECT_EQ(stop(), 7);
+  EXPECT_EQ(service->stderr_text(), "ERROR: UNAVAILABLE: no shutdown today\n");
+  EXPECT_TRUE(is_gone(processes.front()));
 }
 
 TEST_F(IsolationTest, AKilledServiceLeavesNoProcess) {
