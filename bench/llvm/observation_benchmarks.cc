@@ -1,6 +1,7 @@
 #include "bench/llvm/observation_benchmarks.h"
 
 #include <benchmark/benchmark.h>
+#include <fmt/core.h>
 #include <google/protobuf/arena.h>
 #include <llvm/IR/Module.h>
 #include <unistd.h>
@@ -150,15 +151,16 @@ void register_observation_benchmarks(BenchSessions& sessions, TimeKind kind) {
       const LlvmObservation observation = find_llvm_observation(name).value();
       const Body body = [subject, observation, name] { compute(subject(), observation, name); };
       if (observation == LlvmObservation::kRuntime || observation == LlvmObservation::kBuildtime) {
-        add_processes("observation/" + name + "/" + size, kind, body);
+        add_processes(fmt::format("observation/{}/{}", name, size), kind, body);
       } else {
-        benchmark::internal::Benchmark* added = add("observation/" + name + "/" + size, body);
+        benchmark::internal::Benchmark* added =
+            add(fmt::format("observation/{}/{}", name, size), body);
         if (module_size == ModuleSize::kLarge && as_cost(observation).has_value()) {
           added->Iterations(1)->Repetitions(1);  // some take half a minute
         }
       }
       if (space.deterministic() && module_size == ModuleSize::kSmall) {
-        add_again("again/" + name + "/" + size, subject, name);
+        add_again(fmt::format("again/{}/{}", name, size), subject, name);
       }
     }
     register_other_ways(subject, size, kind);

@@ -1,6 +1,7 @@
 #include "bench/llvm/start_benchmarks.h"
 
 #include <benchmark/benchmark.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <chrono>
@@ -122,7 +123,8 @@ void register_start_benchmarks(BenchSessions& with_spares, BenchSessions& withou
         [&with_spares, program, kind] { return start_with_spare(with_spares, program, kind); });
     add("start/end/" + size, [&plain, program, kind] { return end(plain, program, kind); });
     const auto add_slow = [&](const std::string& name, std::function<Seconds()> body) {
-      benchmark::internal::Benchmark* added = add(name + "/" + size, std::move(body));
+      benchmark::internal::Benchmark* added =
+          add(fmt::format("{}/{}", name, size), std::move(body));
       if (module_size == ModuleSize::kLarge) {
         added->Iterations(1)->Repetitions(1);  // some take a minute
       }
@@ -134,8 +136,8 @@ void register_start_benchmarks(BenchSessions& with_spares, BenchSessions& withou
     }
     for (const auto& [name, sizes] : {std::pair{"in process", EagerSizes::kInProcess},
                                       std::pair{"by processes", EagerSizes::kByProcesses}}) {
-      add_slow("eager/" + std::string(name), [&plain, program, kind, sizes = sizes] {
-        return eager_start(plain, *program, sizes, kind);
+      add_slow("eager/" + std::string(name), [&plain, program, kind, how = sizes] {
+        return eager_start(plain, *program, how, kind);
       });
     }
   }

@@ -49,6 +49,10 @@ boost::asio::awaitable<void> Crowd::async_step(
         member.actions.push_back(action);
       } else {
         member.failures.push_back(reply.error());
+        // A worker that is stopped or killed between its action and its answer has lost the answer.
+        if (reply.error().error_message().find("after its 1 actions") != std::string::npos) {
+          member.actions.push_back(action);
+        }
       }
       if (++done % interval == 0) {
         co_await between();

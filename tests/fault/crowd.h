@@ -15,7 +15,7 @@ namespace compiler_gym::testing {
 
 struct CrowdMember {
   std::int64_t session_id = -1;
-  std::vector<std::int64_t> actions;     ///< those that succeeded
+  std::vector<std::int64_t> actions;     ///< those that were applied
   std::vector<grpc::Status> failures{};  ///< of steps, which then changed nothing
 };
 
