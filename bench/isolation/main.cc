@@ -1,7 +1,6 @@
 // Measures what it costs to run a session in a worker process: the example compiler, whose actions
 // do nothing, without gRPC, one request at a time. Both ways of running take turns, a few hundred
-// requests each, so that what else the machine does hits both; the medians of the rounds are
-// reported.
+// requests each, so that what else the machine does hits both.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/isolation/echo_process.h"
 #include "core/logger.h"
 #include "sessions/example/example_session.h"
 #include "sessions/session_service.h"
@@ -128,37 +128,55 @@ double microseconds_each(int count, Function function) {
   return Microseconds(std::chrono::steady_clock::now() - started).count() / count;
 }
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + kRounds / 2, values.end());
-  return values[kRounds / 2];
-}
+// What the rounds took, in each of which everything is measured once.
+struct Rounds {
+  std::vector<double> exchange, inline_step, isolated_step, step_difference, inline_fork,
+      isolated_fork;
+};
 
-void measure(Service& service) {
+Rounds measure(Service& service, EchoProcess& echo) {
   const Session::Id inlined = service.start();
   const Session::Id isolated = service.start();
   service.choose(isolated, "isolated");
-  std::vector<double> inline_step;
-  std::vector<double> isolated_step;
-  std::vector<double> difference;
-  std::vector<double> inline_fork;
-  std::vector<double> isolated_fork;
+  Rounds rounds;
   for (int round = 0; round < kRounds; ++round) {
-    inline_step.push_back(microseconds_each(kStepsPerRound, [&] { service.step(inlined); }));
-    isolated_step.push_back(microseconds_each(kStepsPerRound, [&] { service.step(isolated); }));
-    difference.push_back(isolated_step.back() - inline_step.back());
-    inline_fork.push_back(
+    rounds.exchange.push_back(microseconds_each(kStepsPerRound, [&] { echo.exchange(); }));
+    rounds.inline_step.push_back(microseconds_each(kStepsPerRound, [&] { service.step(inlined); }));
+    rounds.isolated_step.push_back(
+        microseconds_each(kStepsPerRound, [&] { service.step(isolated); }));
+    rounds.step_difference.push_back(rounds.isolated_step.back() - rounds.inline_step.back());
+    rounds.inline_fork.push_back(
         microseconds_each(kStartsPerRound, [&] { service.end(service.fork(inlined)); }));
-    isolated_fork.push_back(
+    rounds.isolated_fork.push_back(
         microseconds_each(kStartsPerRound, [&] { service.end(service.fork(isolated)); }));
   }
-  fmt::print("step, inline              {:8.1f} us\n", median(inline_step));
-  fmt::print("step, isolated            {:8.1f} us\n", median(isolated_step));
-  fmt::print("  difference              {:8.1f} us\n", median(difference));
-  fmt::print("fork and end, inline      {:8.1f} us\n", median(inline_fork));
-  fmt::print("fork and end, isolated    {:8.1f} us\n", median(isolated_fork));
+  return rounds;
+}
+
+double quantile(std::vector<double> values, double share) {
+  const auto at =
+      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size()));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+// The second column is for machines that do something else as well, where a wake-up takes as long
+// as others let it: it has the rounds that were left alone.
+void print(const Rounds& rounds) {
+  const auto row = [](const char* name, const std::vector<double>& values) {
+    fmt::print("| {} | {:.1f} | {:.1f} |\n", name, quantile(values, 0.5), quantile(values, 0.1));
+  };
+  fmt::print("| microseconds, of {} rounds | median | 10th percentile |\n|---|--:|--:|\n", kRounds);
+  row("floor: a message to another process and back", rounds.exchange);
+  row("step, inline", rounds.inline_step);
+  row("step, isolated", rounds.isolated_step);
+  row("isolated - inline (target: 15)", rounds.step_difference);
+  row("fork and end, inline", rounds.inline_fork);
+  row("fork and end, isolated", rounds.isolated_fork);
 }
 
 int run() {
+  EchoProcess echo;  // these two before there are threads
   const auto directory = boost::filesystem::temp_directory_path();
   Result<isolated::Zygote> zygote = isolated::Zygote::fork({
       .make_context = [&] { return std::make_unique<DefaultCompilerGymServiceContext>(directory); },
@@ -171,7 +189,7 @@ int run() {
     return EXIT_FAILURE;
   }
   Service service(directory, *std::move(zygote));
-  measure(service);
+  print(measure(service, echo));
   return EXIT_SUCCESS;
 }
 

@@ -20,9 +20,9 @@ union ControlBuffer {
 
 }  // namespace
 
-Result<SocketPair> make_socket_pair(int type) {
+Result<SocketPair> make_socket_pair() {
   std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return resource_exhausted(
         fmt::format("A worker process can't be connected: {}", std::strerror(errno)));
   }
@@ -30,7 +30,7 @@ Result<SocketPair> make_socket_pair(int type) {
 }
 
 std::ptrdiff_t send_bytes(int socket, std::string_view bytes, int passed, int flags) {
-  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  iovec part{const_cast<char*>(bytes.data()), std::min(bytes.size(), kMaxPacketSize)};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;

@@ -99,7 +99,7 @@ void Worker::run() {
 }
 
 Frame Worker::read_request() {
-  std::array<char, 16 * 1024> buffer;  // NOLINT: not worth clearing for every request
+  std::array<char, kMaxPacketSize> buffer;  // NOLINT: not worth clearing for every request
   FrameReader reader;
   while (!reader.complete()) {
     const std::ptrdiff_t received =

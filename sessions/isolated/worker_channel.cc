@@ -11,6 +11,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "sessions/isolated/worker.h"
@@ -91,12 +92,13 @@ void WorkerChannel::end(UniqueHandler<void()> handler) {
 void WorkerChannel::request(RequestKind kind, const google::protobuf::MessageLite& message,
                             std::stop_source stop, ReplyHandler handler) {
   const std::uint64_t number = begin(std::move(handler), stop);
-  write(framed({.number = number, .code = static_cast<std::uint32_t>(kind), .slot = *slot_},
-               message));
+  write(
+      framed({.number = number, .code = static_cast<std::uint32_t>(kind), .slot = *slot_}, message),
+      0);
 }
 
 void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
-  Result<SocketPair> sockets = make_socket_pair(SOCK_STREAM);
+  Result<SocketPair> sockets = make_socket_pair();
   Result<std::shared_ptr<WorkerChannel>> made =
       sockets ? make(host_, {std::move(sockets->ours), 0}, workers_, times_)
               : Result<std::shared_ptr<WorkerChannel>>(sockets.error());
@@ -150,24 +152,27 @@ std::uint64_t WorkerChannel::begin(ReplyHandler handler, const std::stop_source&
 }
 
 // Directly, mostly: a request is small, and the worker's socket empty.
-void WorkerChannel::write(std::string_view bytes) {
-  const std::ptrdiff_t sent = send_bytes(socket_.native_handle(), bytes, -1, MSG_DONTWAIT);
-  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-    lose();
-    return;
+void WorkerChannel::write(std::string bytes, std::size_t written) {
+  while (written < bytes.size()) {
+    const std::ptrdiff_t sent = send_bytes(
+        socket_.native_handle(), std::string_view(bytes).substr(written), -1, MSG_DONTWAIT);
+    if (sent >= 0) {
+      written += static_cast<std::size_t>(sent);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      socket_.async_wait(stream_descriptor::wait_write,
+                         [self = shared_from_this(), bytes = std::move(bytes),
+                          written](const boost::system::error_code& error) mutable {
+                           if (!error) {
+                             self->write(std::move(bytes), written);
+                           }
+                         });
+      return;
+    } else {
+      lose();
+      return;
+    }
   }
-  bytes.remove_prefix(static_cast<std::size_t>(std::max<std::ptrdiff_t>(sent, 0)));
-  if (bytes.empty()) {
-    wait_to_read();
-    return;
-  }
-  socket_.async_wait(stream_descriptor::wait_write,
-                     [self = shared_from_this(),
-                      rest = std::string(bytes)](const boost::system::error_code& error) {
-                       if (!error) {
-                         self->write(rest);
-                       }
-                     });
+  wait_to_read();
 }
 
 void WorkerChannel::wait_to_read() {
@@ -180,7 +185,7 @@ void WorkerChannel::wait_to_read() {
 }
 
 void WorkerChannel::read() {
-  std::array<char, 64 * 1024> buffer;  // NOLINT: not worth clearing for every reply
+  std::array<char, kMaxPacketSize> buffer;  // NOLINT: not worth clearing for every reply
   for (;;) {
     FileDescriptor nothing;
     const std::ptrdiff_t received =

@@ -11,7 +11,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 
 #include "core/clock.h"
 #include "core/status.h"
@@ -95,7 +94,7 @@ class WorkerChannel : public std::enable_shared_from_this<WorkerChannel> {
                 const WorkerTimes& times, std::uint32_t slot);
 
   std::uint64_t begin(ReplyHandler handler, const std::stop_source& stop);
-  void write(std::string_view bytes);
+  void write(std::string bytes, std::size_t written);
   void wait_to_read();
   void read();
   void on_frame(Frame frame);

@@ -17,7 +17,7 @@
 namespace compiler_gym::isolated {
 
 Result<Zygote> Zygote::fork(ZygoteOptions options) {
-  Result<SocketPair> sockets = make_socket_pair(SOCK_SEQPACKET);
+  Result<SocketPair> sockets = make_socket_pair();
   if (!sockets) {
     return sockets.error();
   }

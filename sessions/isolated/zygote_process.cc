@@ -203,7 +203,7 @@ void ZygoteProcess::spawn(const ZygoteRequest& request) {
 }
 
 grpc::Status ZygoteProcess::fork_worker(ZygoteAnswer& answer, FileDescriptor& socket) {
-  Result<SocketPair> sockets = make_socket_pair(SOCK_STREAM);
+  Result<SocketPair> sockets = make_socket_pair();
   if (!sockets) {
     return sockets.error();
   }
