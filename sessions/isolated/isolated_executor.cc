@@ -141,7 +141,27 @@ void IsolatedExecutor::end(UniqueHandler<void()> handler) {
 // -------------------------------------------------------------------------------- one operation
 
 void IsolatedExecutor::perform(RequestKind kind, const google::protobuf::MessageLite& message,
-                               std::stop_source stop, ReplyHandler handler, bool again) {
+                               std::stop_source stop, ReplyHandler handler) {
+  sessions_.run_limit_->acquire(
+      stop, RunLimit::Handler([this, kind, &message, stop, handler = std::move(handler)](
+                                  Result<RunLimit::Permit> permit) mutable {
+        if (!permit) {
+          handler({.status = permit.error(), .message = {}});
+          return;
+        }
+        // Whose turn is next runs before this one is answered.
+        perform_permitted(kind, message, std::move(stop),
+                          ReplyHandler([permit = *std::move(permit),
+                                        handler = std::move(handler)](WorkerReply reply) mutable {
+                            permit = RunLimit::Permit();
+                            handler(std::move(reply));
+                          }));
+      }));
+}
+
+void IsolatedExecutor::perform_permitted(RequestKind kind,
+                                         const google::protobuf::MessageLite& message,
+                                         std::stop_source stop, ReplyHandler handler, bool again) {
   with_worker(
       stop, StatusHandler([this, kind, &message, stop, handler = std::move(handler),
                            again](grpc::Status ready) mutable {
@@ -155,7 +175,7 @@ void IsolatedExecutor::perform(RequestKind kind, const google::protobuf::Message
                           again](WorkerReply reply) mutable {
               if (reply.never_began && !again && sessions_.options_.recover) {
                 worker_.reset();  // died since the last request, of nothing that this one did
-                perform(kind, message, std::move(stop), std::move(handler), true);
+                perform_permitted(kind, message, std::move(stop), std::move(handler), true);
                 return;
               }
               on_performed(reply);

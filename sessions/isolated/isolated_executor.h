@@ -16,6 +16,8 @@ namespace compiler_gym::isolated {
 
 /// Sends each operation to the worker, and writes down what changed the session there.
 ///
+/// Limit:    what runs in a worker, recovery included, waits for a permit of the RunLimit first;
+///           forks don't, as they take no longer than the system call.
 /// Recovery: when the worker is lost, whoever's request did it hears so, and the next request finds
 ///           a new worker: forked from the benchmark's template, with all that succeeded done
 ///           again. A worker that answers DATA_LOSS, the status of a compiler whose state is
@@ -45,7 +47,10 @@ class IsolatedExecutor final : public SessionExecutor {
   using History = std::vector<std::shared_ptr<const Change>>;
 
   void perform(RequestKind kind, const google::protobuf::MessageLite& message,
-               std::stop_source stop, WorkerChannel::ReplyHandler handler, bool again = false);
+               std::stop_source stop, WorkerChannel::ReplyHandler handler);
+  void perform_permitted(RequestKind kind, const google::protobuf::MessageLite& message,
+                         std::stop_source stop, WorkerChannel::ReplyHandler handler,
+                         bool again = false);
   void on_performed(WorkerReply& reply);
   void record(Change change);
 

@@ -12,7 +12,10 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
       workers_(workers),
       host_(WorkerHost::make(std::move(executor), std::move(zygote), logger)),
       templates_(
-          std::make_shared<Templates>(host_, workers, options_.times, options_.max_templates)) {}
+          std::make_shared<Templates>(host_, workers, options_.times, options_.max_templates)),
+      run_limit_(std::make_shared<RunLimit>(
+          host_->executor(), options_.max_running == 0 ? workers.size() : options_.max_running,
+          options_.run_patience)) {}
 
 void IsolatedSessions::start(const StartSessionRequest& request,
                              std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
@@ -54,6 +57,7 @@ void IsolatedSessions::start(const StartSessionRequest& request,
 }
 
 void IsolatedSessions::close() {
+  run_limit_->close();
   templates_->close();
   host_->close();
 }

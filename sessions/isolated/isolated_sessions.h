@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/isolated/run_limit.h"
 #include "sessions/isolated/templates.h"
 #include "sessions/isolated/worker_host.h"
 #include "sessions/session_executor.h"
@@ -24,6 +26,11 @@ struct IsolationOptions {
   std::size_t max_templates = 64;
   /// Whether a session whose worker died goes on in a new one, from its last good state.
   bool recover = true;
+  /// Requests that run in worker processes at one time, see RunLimit. 0: as many as the worker pool
+  /// has threads.
+  std::size_t max_running = 0;
+  /// After which a request does not count among these any more, if others wait.
+  std::chrono::milliseconds run_patience{50};
   /// What, besides the Benchmark itself, its program depends on: of a program in a file, what tells
   /// that the file has changed. May block. None: the Benchmark is all there is.
   std::function<std::string(const Benchmark&)> program_stamp{};
@@ -53,6 +60,7 @@ class IsolatedSessions {
   WorkerPool& workers_;
   const std::shared_ptr<WorkerHost> host_;
   const std::shared_ptr<Templates> templates_;
+  const std::shared_ptr<RunLimit> run_limit_;
 };
 
 }  // namespace compiler_gym::isolated

@@ -1,0 +1,211 @@
+// No more requests run in worker processes than there is room for; the others wait their turn.
+#include "sessions/isolated/run_limit.h"
+
+#include <map>
+
+#include "tests/isolated/isolated_fixture.h"
+#include "tests/support/fake_clock.h"
+
+namespace compiler_gym::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using isolated::RunLimit;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+/// Requests are named by numbers.
+class RunLimitTest : public ::testing::Test {
+ protected:
+  static constexpr auto kPatience = 50ms;
+
+  ~RunLimitTest() override {
+    running_.clear();
+    settle(io_context_);
+    limit_->close();
+    settle(io_context_);
+    limit_.reset();
+    EXPECT_EQ(io_context_.run(), 0U);
+  }
+
+  void allow(std::size_t at_one_time) {
+    limit_ = std::make_shared<RunLimit>(io_context_.get_executor(), at_one_time, kPatience);
+  }
+
+  void ask(int request, const std::stop_source& stop = {}) {
+    limit_->acquire(stop, RunLimit::Handler([this, request](Result<RunLimit::Permit> permit) {
+                      if (permit) {
+                        began_.push_back(request);
+                        running_.emplace(request, *std::move(permit));
+                      } else {
+                        refused_ = to_string(permit.error());
+                      }
+                    }));
+  }
+  void finish(int request) { running_.erase(request); }
+  void advance(Clock::duration time) {
+    clock_.advance(time);
+    settle(io_context_);
+  }
+
+  FakeClock clock_;
+  boost::asio::io_context io_context_;
+  std::shared_ptr<RunLimit> limit_;
+  std::vector<int> began_;
+  std::map<int, RunLimit::Permit> running_;
+  std::string refused_;
+};
+
+TEST_F(RunLimitTest, WhoeverIsOverItWaitsForAPlaceFirstComeFirstServed) {
+  allow(2);
+  for (int request = 1; request <= 5; ++request) {
+    ask(request);
+  }
+  settle(io_context_);
+  EXPECT_THAT(began_, ElementsAre(1, 2));
+  finish(2);
+  EXPECT_THAT(began_, ElementsAre(1, 2, 3));
+  finish(1);
+  finish(3);
+  EXPECT_THAT(began_, ElementsAre(1, 2, 3, 4, 5));
+  ask(6);
+  EXPECT_THAT(began_, ElementsAre(1, 2, 3, 4, 5)) << "4 and 5 run";
+  finish(4);
+  EXPECT_THAT(began_, ElementsAre(1, 2, 3, 4, 5, 6));
+}
+
+TEST_F(RunLimitTest, WhoLeavesWhileWaitingIsCancelledAndPassedOver) {
+  allow(1);
+  std::stop_source leaving;
+  ask(1);
+  ask(2, leaving);
+  ask(3);
+  leaving.request_stop();
+  EXPECT_EQ(refused_, "") << "not inside the call";
+  settle(io_context_);
+  EXPECT_EQ(refused_, "CANCELLED: Cancelled while waiting for its turn");
+  finish(1);
+  EXPECT_THAT(began_, ElementsAre(1, 3));
+  leaving.request_stop();
+}
+
+TEST_F(RunLimitTest, WhoHasLeftBeforeItWaitsIsCancelled) {
+  allow(1);
+  std::stop_source left;
+  left.request_stop();
+  ask(1);
+  ask(2, left);
+  settle(io_context_);
+  EXPECT_EQ(refused_, "CANCELLED: Cancelled while waiting for its turn");
+  finish(1);
+  EXPECT_THAT(began_, ElementsAre(1));
+}
+
+TEST_F(RunLimitTest, ALongRequestGivesItsPlaceAwayToOneThatWaits) {
+  allow(1);
+  ask(1);
+  ask(2);
+  advance(kPatience - 1ns);
+  EXPECT_THAT(began_, ElementsAre(1));
+  advance(1ns);
+  EXPECT_THAT(began_, ElementsAre(1, 2));
+  ask(3);
+  finish(1);
+  EXPECT_THAT(began_, ElementsAre(1, 2)) << "1 gave it away already";
+  finish(2);
+  EXPECT_THAT(began_, ElementsAre(1, 2, 3));
+}
+
+TEST_F(RunLimitTest, ItKeepsItsPlaceAsLongAsNobodyWaits) {
+  allow(1);
+  ask(1);
+  advance(10 * kPatience);
+  ask(2);
+  EXPECT_THAT(began_, ElementsAre(1));
+  settle(io_context_);
+  EXPECT_THAT(began_, ElementsAre(1, 2)) << "but then it has had its time";
+}
+
+TEST_F(RunLimitTest, TheMoreHangTheLongerTheOthersWait) {
+  allow(1);
+  for (int request = 1; request <= 4; ++request) {
+    ask(request);
+  }
+  advance(kPatience);
+  EXPECT_THAT(began_, ElementsAre(1, 2));
+  advance(2 * kPatience - 1ns);
+  EXPECT_THAT(began_, ElementsAre(1, 2));
+  advance(1ns);
+  EXPECT_THAT(began_, ElementsAre(1, 2, 3));
+  finish(1);
+  advance(2 * kPatience);
+  EXPECT_THAT(began_, ElementsAre(1, 2, 3, 4)) << "one of those that hung has ended";
+}
+
+// ------------------------------------------------------------------------------- with worker processes
+
+struct OwnsClock {
+  FakeClock clock;
+};
+
+class LimitedSessionsTest : protected OwnsClock, public IsolatedTest {
+ protected:
+  void serve_one_at_a_time() {
+    isolated::IsolationOptions options;
+    options.max_running = 1;
+    serve_isolated(options);
+  }
+
+  FifoGate gate{path("gate")};
+};
+
+TEST_F(LimitedSessionsTest, AStepOfAnotherSessionWaitsAndCanBeCancelled) {
+  serve_one_at_a_time();
+  const Session::Id busy = started();
+  const Session::Id other = started();
+  const StepCall running = step(busy, {kWaitAtGate});
+  gate.wait_for_arrival();
+  const StepCall cancelled = step(other, {1});
+  const StepCall patient = step(other, {2});
+  cancelled->stop.request_stop();
+  EXPECT_EQ(failure(cancelled->get()), "CANCELLED: Cancelled while waiting for its turn");
+  EXPECT_FALSE(running->answered());
+  gate.let_pass();
+  EXPECT_EQ(failure(running->get()), "OK");
+  EXPECT_EQ(failure(patient->get()), "OK");
+  EXPECT_THAT(history(other), ElementsAre(2));
+}
+
+TEST_F(LimitedSessionsTest, AStepThatHangsHoldsUpNoOtherForLong) {
+  serve_one_at_a_time();
+  const Session::Id hanging = started();
+  const Session::Id other = started();
+  const StepCall hung = step(hanging, {kHang});
+  gate.wait_for_arrival();
+  const StepCall waiting = step(other, {1});
+  EXPECT_FALSE(waiting->answered());
+  clock.advance(isolated::IsolationOptions().run_patience);
+  EXPECT_EQ(failure(waiting->get()), "OK");
+  EXPECT_FALSE(hung->answered());
+  EXPECT_EQ(remaining_after_end(hanging), 1);
+  clock.advance(isolated::WorkerTimes().cancel_grace);
+}
+
+TEST_F(LimitedSessionsTest, ASessionThatIsEndedWhileItWaitsEnds) {
+  serve_one_at_a_time();
+  const Session::Id busy = started();
+  const Session::Id other = started();
+  const pid_t process = process_of(other);
+  const StepCall running = step(busy, {kWaitAtGate});
+  gate.wait_for_arrival();
+  const StepCall waiting = step(other, {1});
+  EXPECT_EQ(remaining_after_end(other), 1);
+  EXPECT_EQ(failure(waiting->get()), "CANCELLED: Cancelled while waiting for its turn");
+  poll_until([&] { return is_gone(process); });
+  EXPECT_FALSE(running->answered());
+  gate.let_pass();
+  EXPECT_EQ(failure(running->get()), "OK");
+}
+
+}  // namespace
+}  // namespace compiler_gym::testing
