@@ -47,7 +47,9 @@ po::options_description describe(const ServerOptions& defaults) {
   add("benchmark_root", value()->value_name("DIR"),
       "directory that file:/// benchmarks may lie in; may be given several times (default: "
       "anywhere)");
-  add("workers", number("processors"), "threads for steps, and as many for starting sessions");
+  add("workers", number("processors"),
+      "threads for steps, and as many for starting sessions; isolated sessions that run at one "
+      "time");
   add("max_sessions", number(defaults.sessions.max_sessions), "open sessions at one time");
   add("max_queued_steps", number(defaults.sessions.max_queued_steps),
       "requests waiting for their turn in one session");
@@ -67,7 +69,7 @@ po::options_description describe(const ServerOptions& defaults) {
       "inline: sessions run in the service; isolated: each in a process of its own (default: the "
       "service's)");
   add("step_timeout", number(defaults.isolation.times.request_timeout.count() / 1000),
-      "seconds that one request may take of an isolated session; 0 is no limit");
+      "seconds that one request may take; 0 is no limit");
   add("recover", value()->value_name("HOW"),
       "replay: an isolated session whose process died goes on in a new one, from its last good "
       "state; none: it is lost (default: replay)");
@@ -193,6 +195,7 @@ void read_isolation(Reader& reader, ServiceCommand& command) {
   auto seconds = static_cast<int>(isolation.times.request_timeout.count() / 1000);
   reader.read("step_timeout", seconds, 0, kMaxSeconds);
   isolation.times.request_timeout = std::chrono::seconds(seconds);
+  command.server.sessions.request_timeout = isolation.times.request_timeout;
   std::uint64_t mebibytes = command.worker_limits.memory_in_bytes >> 20;
   reader.read("worker_memory", mebibytes, std::uint64_t{0}, std::uint64_t{1} << 40);
   command.worker_limits.memory_in_bytes = mebibytes << 20;

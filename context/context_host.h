@@ -66,6 +66,8 @@ class ContextHost {
   /// runs to its end.
   void cancel_init();
 
+  /// The event loop's.
+  [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
   [[nodiscard]] ContextState state() const noexcept { return state_.load(); }
   [[nodiscard]] CompilerGymServiceContext& context() noexcept { return *context_; }
   [[nodiscard]] BenchmarkCache& benchmarks() noexcept { return benchmarks_; }

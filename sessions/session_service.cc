@@ -43,7 +43,7 @@ SessionService::SessionService(SessionFactory factory, ContextHost& context_host
     : context_host_(context_host),
       workers_(workers),
       options_(options),
-      inline_sessions_(std::move(factory), context_host, workers, spaces_),
+      inline_sessions_(std::move(factory), context_host, workers, spaces_, options.request_timeout),
       isolated_sessions_(std::move(isolated)),
       sessions_(options.max_sessions) {}
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/async_result.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <stop_token>
@@ -29,6 +30,8 @@ struct SessionServiceOptions {
   std::size_t max_queued_steps = 64;
   /// Where sessions run that have not asked otherwise.
   ExecutorKind executor = ExecutorKind::kInline;
+  /// For one request of an inline session, which is asked to stop then. 0: as long as it takes.
+  std::chrono::milliseconds request_timeout{300'000};
 };
 
 /// Requests to one session run in the order they came, one at a time; different sessions run in

@@ -8,11 +8,13 @@
 namespace compiler_gym::internal {
 
 InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host,
-                               WorkerPool& workers, const ServiceSpaces& spaces)
+                               WorkerPool& workers, const ServiceSpaces& spaces,
+                               std::chrono::milliseconds request_timeout)
     : factory_(std::move(factory)),
       context_host_(context_host),
       workers_(workers),
-      spaces_(spaces) {}
+      spaces_(spaces),
+      request_timeout_(request_timeout) {}
 
 Result<std::unique_ptr<CompilationSession>> InlineSessions::make_plugin() const {
   try {
@@ -29,24 +31,33 @@ Result<std::unique_ptr<SessionExecutor>> InlineSessions::start(
   if (!plugin) {
     return plugin.error();
   }
-  const grpc::Status status =
-      run_start(**plugin, spaces_, request, std::move(benchmark), reply, stop);
+  const auto time_limit = std::make_shared<TimeLimit>(context_host_.executor(), request_timeout_);
+  const grpc::Status status = time_limit->apply(stop, [&](const std::stop_token& token) {
+    return run_start(**plugin, spaces_, request, std::move(benchmark), reply, token);
+  });
   if (!status.ok()) {
     return status;
   }
   return std::make_unique<InlineExecutor>(*this, *std::move(plugin));
 }
 
+InlineExecutor::InlineExecutor(const InlineSessions& sessions,
+                               std::unique_ptr<CompilationSession> plugin)
+    : sessions_(sessions),
+      plugin_(std::move(plugin)),
+      time_limit_(std::make_shared<TimeLimit>(sessions.context_host_.executor(),
+                                              sessions.request_timeout_)) {}
+
 // After each task the session goes to the back of the pool's queue, so that one with much to do does
 // not starve the others.
 template <typename Handler, typename Run>
 void InlineExecutor::post(std::stop_source stop, Handler handler, Run run) {
   boost::asio::post(sessions_.workers_.executor(),
-                    [stop = std::move(stop), handler = std::move(handler), run]() mutable {
+                    [this, stop = std::move(stop), handler = std::move(handler), run]() mutable {
                       if (stop.stop_requested()) {
                         handler(cancelled_before_its_turn());
                       } else {
-                        handler(run(stop.get_token()));
+                        handler(time_limit_->apply(stop.get_token(), run));
                       }
                     });
 }

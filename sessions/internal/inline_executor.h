@@ -1,12 +1,14 @@
 // Sessions that live in the service's own process.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <stop_token>
 
 #include "context/context_host.h"
 #include "core/worker_pool.h"
 #include "sessions/compilation_session.h"
+#include "sessions/internal/time_limit.h"
 #include "sessions/service_spaces.h"
 #include "sessions/session_executor.h"
 
@@ -18,7 +20,7 @@ namespace compiler_gym::internal {
 class InlineSessions {
  public:
   InlineSessions(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
-                 const ServiceSpaces& spaces);
+                 const ServiceSpaces& spaces, std::chrono::milliseconds request_timeout);
 
   /// The plug-in's object, not yet init()-ed. INTERNAL if its constructor throws.
   [[nodiscard]] Result<std::unique_ptr<CompilationSession>> make_plugin() const;
@@ -36,13 +38,13 @@ class InlineSessions {
   ContextHost& context_host_;
   WorkerPool& workers_;
   const ServiceSpaces& spaces_;
+  const std::chrono::milliseconds request_timeout_;
 };
 
 /// Runs each operation as one task of the worker pool.
 class InlineExecutor final : public SessionExecutor {
  public:
-  InlineExecutor(const InlineSessions& sessions, std::unique_ptr<CompilationSession> plugin)
-      : sessions_(sessions), plugin_(std::move(plugin)) {}
+  InlineExecutor(const InlineSessions& sessions, std::unique_ptr<CompilationSession> plugin);
 
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler) override;
@@ -59,6 +61,7 @@ class InlineExecutor final : public SessionExecutor {
 
   const InlineSessions& sessions_;
   std::unique_ptr<CompilationSession> plugin_;
+  const std::shared_ptr<TimeLimit> time_limit_;
 };
 
 }  // namespace compiler_gym::internal

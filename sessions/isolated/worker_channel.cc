@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sessions/internal/time_limit.h"
 #include "sessions/isolated/worker.h"
 
 namespace compiler_gym::isolated {
@@ -342,7 +343,7 @@ void WorkerChannel::on_lost(int how) {
 }
 
 std::string WorkerChannel::timeout_text() const {
-  return fmt::format("the time limit of {} ms has passed", times_.request_timeout.count());
+  return internal::time_limit_passed(times_.request_timeout);
 }
 
 }  // namespace compiler_gym::isolated

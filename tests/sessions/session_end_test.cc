@@ -147,7 +147,7 @@ TEST_F(SessionEndTest, ARequestThatFoundTheSessionJustBeforeItsEndIsRefused) {
   // The table finds a session under its lock, but hands requests in outside it.
   std::vector<std::string> story;
   const ServiceSpaces spaces;
-  const internal::InlineSessions sessions({}, context_host, workers, spaces);
+  const internal::InlineSessions sessions({}, context_host, workers, spaces, {});
   auto executor = std::make_unique<internal::InlineExecutor>(
       sessions, std::make_unique<ScriptedSession>(context_host.context(), script));
   const auto session =

@@ -1,0 +1,71 @@
+#include "sessions/internal/time_limit.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+namespace compiler_gym::internal {
+
+std::string time_limit_passed(std::chrono::milliseconds limit) {
+  return fmt::format("the time limit of {} ms has passed", limit.count());
+}
+
+TimeLimit::TimeLimit(boost::asio::any_io_executor executor, std::chrono::milliseconds limit)
+    : limit_(limit), timer_(std::move(executor)) {}
+
+std::stop_source TimeLimit::begin() {
+  const std::lock_guard lock(mutex_);
+  running_.emplace();
+  passed_ = false;
+  deadline_ = Clock::now() + limit_;
+  watch_locked();
+  return *running_;
+}
+
+bool TimeLimit::end() {
+  const std::lock_guard lock(mutex_);
+  running_.reset();
+  return passed_;
+}
+
+void TimeLimit::explain(grpc::Status& status) const {
+  if (status.error_code() == grpc::StatusCode::CANCELLED) {
+    status = deadline_exceeded(time_limit_passed(limit_) + ": " + status.error_message());
+  }
+}
+
+// The timer is left running when a request ends in time, as most do: the next one, whose time is up
+// later, finds it set.
+void TimeLimit::watch_locked() {
+  if (timer_expiry_) {
+    return;
+  }
+  timer_expiry_ = deadline_;
+  timer_.expires_at(deadline_);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (const auto self = weak.lock(); self != nullptr && !error) {
+      self->check();
+    }
+  });
+}
+
+void TimeLimit::check() {
+  std::optional<std::stop_source> late;
+  {
+    const std::lock_guard lock(mutex_);
+    timer_expiry_.reset();
+    if (!running_) {
+      return;
+    }
+    if (Clock::now() < deadline_) {
+      watch_locked();
+      return;
+    }
+    // A client that left first has its own status.
+    passed_ = !running_->stop_requested();
+    late = running_;
+  }
+  late->request_stop();
+}
+
+}  // namespace compiler_gym::internal
