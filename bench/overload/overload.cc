@@ -16,8 +16,10 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr int kBusy = 16;          // sessions that keep two processors busy, and then some
-constexpr int kCrowd = 1024;       // sessions that ask more than may be in flight
+// Sessions, of which all measurements have as many: a session that is stepped again and again soon
+// has little left to optimise, and steps that cost less.
+constexpr int kCrowd = 1024;
+constexpr int kBusy = 16;          // requests that keep two processors busy, and then some
 constexpr int kMostInFlight = 64;  // the service's bound
 
 class Overload {
@@ -77,11 +79,11 @@ class Overload {
     co_return grpc::Status::OK;
   }
 
-  [[nodiscard]] LoadOptions load_options(int sessions, std::optional<double> rate) const {
+  [[nodiscard]] LoadOptions load_options(int in_flight, std::optional<double> rate) const {
     LoadOptions load;
     load.target = service_->target();
-    load.sessions = sessions;
-    load.in_flight = sessions;
+    load.sessions = kCrowd;
+    load.in_flight = in_flight;
     load.rate = rate;
     load.duration = options_.duration;
     load.warmup = 1s;
