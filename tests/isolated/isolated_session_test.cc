@@ -8,7 +8,6 @@
 namespace compiler_gym::testing {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -35,21 +34,6 @@ TEST_F(IsolatedSessionTest, EachSessionIsInAProcessOfItsOwn) {
   EXPECT_EQ(process_of(first), process_of(first));
 }
 
-TEST_F(IsolatedSessionTest, StepsApplyActionsAndComputeObservations) {
-  serve_isolated();
-  const Session::Id session = started();
-  const Result<StepReply> reply = step(session, {3, 1, 2}, {0, 1, 0})->get();
-  ASSERT_TRUE(reply) << failure(reply);
-  ASSERT_EQ(reply->observation_size(), 3);
-  EXPECT_THAT(reply->observation(0).int64_tensor().value(), ElementsAre(3, 1, 2));
-  EXPECT_THAT(reply->observation(2).int64_tensor().value(), ElementsAre(3, 1, 2));
-  EXPECT_FALSE(reply->end_of_session());
-  EXPECT_FALSE(reply->action_had_no_effect());
-  const Result<StepReply> empty = step(session, {})->get();
-  ASSERT_TRUE(empty) << failure(empty);
-  EXPECT_TRUE(empty->action_had_no_effect());
-}
-
 TEST_F(IsolatedSessionTest, ASessionStartsWithItsObservations) {
   serve_isolated();
   const Result<StartSessionReply> reply = start("benchmark://test/1", {0, 1});
@@ -57,17 +41,6 @@ TEST_F(IsolatedSessionTest, ASessionStartsWithItsObservations) {
   ASSERT_EQ(reply->observation_size(), 2);
   EXPECT_THAT(reply->observation(0).int64_tensor().value(), IsEmpty());
   EXPECT_EQ(reply->observation(1).int64_value(), process_of(reply->session_id()));
-}
-
-TEST_F(IsolatedSessionTest, ABadRequestLeavesTheSessionAsItIs) {
-  serve_isolated();
-  const Session::Id session = started();
-  const pid_t process = process_of(session);
-  EXPECT_EQ(failure(step(session, {1, 2, kBadAction, 3})->get()), "INVALID_ARGUMENT: Out-of-range");
-  EXPECT_EQ(failure(step(session, {4}, {7})->get()),
-            "INVALID_ARGUMENT: Observation space index out of range: 7");
-  EXPECT_THAT(history(session), ElementsAre(1, 2, 4));
-  EXPECT_EQ(process_of(session), process);
 }
 
 // The one of a lock's owner could be missing in a process forked while another thread held it.
@@ -115,77 +88,6 @@ TEST_F(IsolatedSessionTest, AFailedStartLeavesNothingBehind) {
   EXPECT_THAT(failure(start(request)), HasSubstr("signal 9"));
   EXPECT_EQ(service->session_count(), 0U);
   EXPECT_EQ(started(), 0) << "no id was used up";
-}
-
-TEST_F(IsolatedSessionTest, ParametersAreOfferedToTheSessionThenToTheService) {
-  serve_isolated();
-  const Session::Id session = started();
-  SendSessionParameterRequest request;
-  request.set_session_id(session);
-  for (const auto& [key, value] : std::vector<std::pair<const char*, const char*>>{
-           {"echo", "a"},
-           {"service.benchmark_cache.get_max_size_in_bytes", ""},
-           {"push", "7"},
-           {"who knows", ""},
-           {"push", "8"}}) {
-    request.add_parameter()->set_key(key);
-    request.mutable_parameter()->rbegin()->set_value(value);
-  }
-  SendSessionParameterReply reply;
-  EXPECT_EQ(to_string(get_within_watchdog(service->async_send_session_parameter(
-                request, reply, std::stop_source(), boost::asio::use_future))),
-            "INVALID_ARGUMENT: Unknown parameter: who knows");
-  EXPECT_THAT(reply.reply(), ElementsAre("a", "268435456", "7"));
-  EXPECT_THAT(history(session), ElementsAre(7));
-}
-
-TEST_F(IsolatedSessionTest, AForkHasItsParentsStateAndGoesItsOwnWay) {
-  serve_isolated();
-  const Session::Id parent = started();
-  EXPECT_EQ(failure(step(parent, {1, 2})->get()), "OK");
-  const Session::Id fork = forked(parent);
-  EXPECT_EQ(failure(step(fork, {3})->get()), "OK");
-  EXPECT_EQ(failure(step(parent, {4})->get()), "OK");
-  EXPECT_THAT(history(fork), ElementsAre(1, 2, 3));
-  EXPECT_THAT(history(parent), ElementsAre(1, 2, 4));
-  EXPECT_NE(process_of(fork), process_of(parent));
-}
-
-TEST_F(IsolatedSessionTest, AForkOutlivesItsParent) {
-  serve_isolated();
-  Session::Id session = started();
-  std::vector<std::int64_t> expected;
-  for (std::int64_t depth = 0; depth < 20; ++depth) {
-    EXPECT_EQ(failure(step(session, {depth})->get()), "OK");
-    expected.push_back(depth);
-    const Session::Id fork = forked(session);
-    EXPECT_EQ(remaining_after_end(session), 1);
-    session = fork;
-  }
-  EXPECT_EQ(history(session), expected);
-}
-
-TEST_F(IsolatedSessionTest, StepsOfOneSessionKeepTheirOrder) {
-  serve_isolated();
-  const Session::Id session = started();
-  std::vector<StepCall> calls;
-  std::vector<std::int64_t> expected;
-  for (std::int64_t i = 0; i < 50; ++i) {
-    calls.push_back(step(session, {i}));
-    expected.push_back(i);
-  }
-  for (const StepCall& call : calls) {
-    EXPECT_EQ(failure(call->get()), "OK");
-  }
-  EXPECT_EQ(history(session), expected);
-}
-
-TEST_F(IsolatedSessionTest, LargeMessagesGoThrough) {
-  serve_isolated();
-  const Session::Id session = started();
-  const std::vector<std::int64_t> actions(300'000, std::int64_t{1} << 40);
-  EXPECT_EQ(failure(step(session, actions)->get()), "OK");
-  EXPECT_EQ(history(session), actions);
 }
 
 // Half of what a step costs is to run another process: it should not be run again for nothing.
