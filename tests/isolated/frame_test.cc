@@ -50,5 +50,20 @@ TEST(FrameTest, ASizeThatNoMessageHasIsNoFrame) {
   EXPECT_FALSE(reader.valid());
 }
 
+// What is beyond a receiver's room is lost, so the sender keeps to it.
+TEST(FrameTest, APacketIsNoLargerThanWhatReceiversHaveRoomFor) {
+  const Result<SocketPair> sockets = make_socket_pair();
+  ASSERT_TRUE(sockets);
+  const std::string sent(kMaxPacketSize + 1, 's');
+  EXPECT_EQ(send_bytes(sockets->ours.get(), sent, -1, 0), kMaxPacketSize);
+  EXPECT_EQ(send_bytes(sockets->ours.get(), "rest", -1, 0), 4);
+  std::string buffer(2 * kMaxPacketSize, '\0');
+  FileDescriptor nothing;
+  for (const std::size_t size : {kMaxPacketSize, std::size_t{4}}) {
+    EXPECT_EQ(receive_bytes(sockets->theirs.get(), buffer.data(), buffer.size(), nothing, 0), size)
+        << "one packet at a time: it is no stream, whose readers are woken for nothing";
+  }
+}
+
 }  // namespace
 }  // namespace compiler_gym::isolated
