@@ -70,7 +70,7 @@ struct SocketPair {
 [[nodiscard]] Result<SocketPair> make_socket_pair();
 
 /// What is sent at a time, so what a receiver must have room for: a packet is cut off otherwise.
-inline constexpr std::size_t kMaxPacketSize = 32 * 1024;
+inline constexpr std::size_t kMaxPacketSize = std::size_t{32} * 1024;
 
 /// sendmsg() of the first kMaxPacketSize bytes, with a descriptor beside them, unless it is -1; not
 /// interrupted, never SIGPIPE.

@@ -63,9 +63,9 @@ constexpr int kForked = -1;
 // copying the page tables twice: half of what this costs. Not inlined: what a caller holds in
 // registers would be the parent's to spoil.
 [[gnu::noinline]] int fork_orphan() {
-  volatile int error = 0;     // written by the parent
-  volatile pid_t forker = 0;  // likewise
-  const pid_t parent = vfork();
+  volatile int error = 0;        // written by the parent
+  volatile pid_t forker = 0;     // likewise
+  const pid_t parent = vfork();  // NOLINT(bugprone-unsafe-functions): exec is not wanted
   if (parent == 0) {
     forker = getpid();
     const pid_t child = fork();

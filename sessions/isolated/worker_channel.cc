@@ -24,7 +24,7 @@ using boost::asio::posix::stream_descriptor;
 
 // Larger replies are read by their receiver on the worker pool: to parse one would hold up the
 // event loop.
-constexpr std::size_t kLargeReply = 64 * 1024;
+constexpr std::size_t kLargeReply = std::size_t{64} * 1024;
 
 // How a worker ended, `how` being what waitpid() says.
 std::string describe_end(int how) {
@@ -119,7 +119,7 @@ void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
                  }
                  const std::string& pid = reply.message;
                  std::from_chars(pid.data(), pid.data() + pid.size(), child->pid_);
-                 handler(std::move(child));
+                 handler(child);
                }),
                stop);
   const std::string bytes = framed({.code = static_cast<std::uint32_t>(RequestKind::kFork)}, "");
@@ -140,7 +140,7 @@ std::uint64_t WorkerChannel::begin(ReplyHandler handler, const std::stop_source&
     slot.applied.store(kNotBegun, std::memory_order_relaxed);
     slot.cancelled_request.store(0, std::memory_order_relaxed);
     number = ++last_number_;
-    pending_.emplace();
+    pending_ = Pending();
     pending_->number = number;
     pending_->handler = std::move(handler);
     pending_->next_check = times_.request_timeout.count() == 0
@@ -229,7 +229,7 @@ void WorkerChannel::on_frame(Frame frame) {
   } else if (code == grpc::StatusCode::CANCELLED && done->cause == Cause::kTimeout) {
     reply.status = deadline_exceeded(timeout_text() + ": " + frame.body);
   } else {
-    reply.status = grpc::Status(code, std::move(frame.body));
+    reply.status = grpc::Status(code, frame.body);
   }
   if (reply.message.size() <= kLargeReply) {
     done->handler(std::move(reply));
