@@ -34,16 +34,9 @@ void TimeLimit::explain(grpc::Status& status) const {
   }
 }
 
-// The timer is left running when a request ends in time, as most do: the next one, whose time is up
-// later, finds it set.
 void TimeLimit::watch_locked() {
-  if (timer_expiry_) {
-    return;
-  }
-  timer_expiry_ = deadline_;
-  timer_.expires_at(deadline_);
-  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-    if (const auto self = weak.lock(); self != nullptr && !error) {
+  timer_.set(deadline_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
       self->check();
     }
   });
@@ -53,7 +46,7 @@ void TimeLimit::check() {
   std::optional<std::stop_source> late;
   {
     const std::lock_guard lock(mutex_);
-    timer_expiry_.reset();
+    timer_.woken();
     if (!running_) {
       return;
     }

@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "core/clock.h"
+#include "core/lazy_timer.h"
 #include "core/status.h"
 
 namespace compiler_gym::internal {
@@ -66,8 +67,7 @@ class TimeLimit : public std::enable_shared_from_this<TimeLimit> {
   std::optional<std::stop_source> running_;
   Clock::time_point deadline_;
   bool passed_ = false;
-  Timer timer_;
-  std::optional<Clock::time_point> timer_expiry_;  // while it is being waited for
+  LazyTimer timer_;
 };
 
 }  // namespace compiler_gym::internal

@@ -93,20 +93,12 @@ Clock::time_point RunLimit::impatient_at_locked() const {
   return running_.front().since + patience_ * (1 + overdue_.size() / limit_);
 }
 
-// The timer is left running when nobody waits any more: who waits next, whose patience ends later,
-// finds it set.
 void RunLimit::watch_the_time_locked() {
   if (waiting_.empty()) {
     return;
   }
-  const Clock::time_point next = impatient_at_locked();
-  if (timer_expiry_ && *timer_expiry_ <= next) {
-    return;
-  }
-  timer_expiry_ = next;
-  timer_.expires_at(next);
-  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-    if (const auto self = weak.lock(); self != nullptr && !error) {
+  timer_.set(impatient_at_locked(), [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
       self->on_time();
     }
   });
@@ -116,7 +108,7 @@ void RunLimit::on_time() {
   Granted granted;
   {
     const std::lock_guard lock(mutex_);
-    timer_expiry_.reset();
+    timer_.woken();
     if (!waiting_.empty() && impatient_at_locked() <= Clock::now()) {
       overdue_.push_back(running_.front().number);
       running_.erase(running_.begin());

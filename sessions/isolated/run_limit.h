@@ -8,12 +8,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <utility>
 #include <vector>
 
 #include "core/clock.h"
+#include "core/lazy_timer.h"
 #include "core/status.h"
 #include "core/unique_handler.h"
 
@@ -102,8 +102,7 @@ class RunLimit : public std::enable_shared_from_this<RunLimit> {
   std::vector<Running> running_;             // that count, those that began first in front
   std::vector<std::uint64_t> overdue_;       // that run as well, but do not count any more
   std::map<std::uint64_t, Waiter> waiting_;  // those that came first in front
-  Timer timer_;
-  std::optional<Clock::time_point> timer_expiry_;  // while it is being waited for
+  LazyTimer timer_;
 };
 
 }  // namespace compiler_gym::isolated

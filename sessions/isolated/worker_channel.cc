@@ -262,17 +262,9 @@ void WorkerChannel::cancel_locked(Cause cause) {
   watch_the_time_locked();
 }
 
-// The timer is left running when a request ends in time, as most do: the next one, whose time is up
-// later, finds it set.
 void WorkerChannel::watch_the_time_locked() {
-  const Clock::time_point next = pending_->next_check;
-  if (next == Clock::time_point::max() || (timer_expiry_ && *timer_expiry_ <= next)) {
-    return;
-  }
-  timer_expiry_ = next;
-  timer_.expires_at(next);
-  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-    if (const auto self = weak.lock(); self != nullptr && !error) {
+  timer_.set(pending_->next_check, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
       self->check_the_time();
     }
   });
@@ -281,7 +273,7 @@ void WorkerChannel::watch_the_time_locked() {
 void WorkerChannel::check_the_time() {
   {
     const std::lock_guard lock(mutex_);
-    timer_expiry_.reset();
+    timer_.woken();
     if (!pending_) {
       return;
     }

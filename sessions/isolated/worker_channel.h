@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/lazy_timer.h"
 #include "core/status.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
@@ -119,8 +120,7 @@ class WorkerChannel : public std::enable_shared_from_this<WorkerChannel> {
   std::mutex mutex_;  // guards what follows
   std::uint64_t last_number_ = 0;
   std::optional<Pending> pending_;
-  Timer timer_;
-  std::optional<Clock::time_point> timer_expiry_;  // while it is being waited for
+  LazyTimer timer_;
 };
 
 }  // namespace compiler_gym::isolated
