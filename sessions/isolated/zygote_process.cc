@@ -127,7 +127,7 @@ void ZygoteProcess::run() {
 
 void ZygoteProcess::serve() {
   prepared_ = prepare();
-  for (;;) {
+  while (!told_to_end_) {
     std::array<pollfd, 2> events{{{control_.get(), POLLIN, 0}, {child_ended_.get(), POLLIN, 0}}};
     if (poll(events.data(), events.size(), -1) < 0) {
       continue;
@@ -142,10 +142,6 @@ void ZygoteProcess::serve() {
       FileDescriptor nothing;
       if (receive_bytes(control_.get(), reinterpret_cast<char*>(&request), sizeof(request), nothing,
                         0) != sizeof(request)) {
-        return;
-      }
-      if (request.kind == ZygoteRequest::Kind::kEnd) {
-        told_to_end_ = true;
         return;
       }
       handle(request);
@@ -180,6 +176,7 @@ void ZygoteProcess::handle(const ZygoteRequest& request) {
       bury(request);
       break;
     case ZygoteRequest::Kind::kEnd:
+      told_to_end_ = true;
       break;
   }
 }
