@@ -44,8 +44,9 @@ class UnaryCall {
                                         grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
                                         void*);
 
-  /// `pass` is given back when gRPC is done with the call; the answer counts in `replies`. Without `cancellable` nothing is heard
-  /// of a client that leaves: for methods that are answered at once, for which it saves an event.
+  /// `pass` is given back when gRPC is done with the call; the answer counts in `replies`. Without
+  /// `cancellable` nothing is heard of a client that leaves: for methods that are answered at once,
+  /// for which it saves an event.
   [[nodiscard]] static CallPtr make(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
 
   /// Asks the service for the next RPC of one method. Completes with false if the server is

@@ -5,18 +5,13 @@
 
 #include "core/status.h"
 #include "tests/fault/fault_fixture.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym::testing {
 namespace {
 
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // sanitizers handle signals, and allow no limit of memory
-#else
-constexpr bool kSanitized = false;
-#endif
 
 /// See FaultySession.
 struct SessionFault {

@@ -1,5 +1,6 @@
 // What kills a worker process costs its own session a step, and no other session anything.
 #include "tests/isolated/isolated_fixture.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym::testing {
 namespace {
@@ -7,12 +8,6 @@ namespace {
 using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::StartsWith;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // sanitizers handle these signals, and allow no limit of memory
-#else
-constexpr bool kSanitized = false;
-#endif
 
 struct Death {
   const char* name;

@@ -12,8 +12,8 @@
 
 namespace compiler_gym::testing {
 
-/// Writes what is called into story.txt. COMPILER_GYM_TEST_INIT and COMPILER_GYM_TEST_SHUTDOWN are `fail`, `throw`, `gate`
-/// (waits at the pipe of that name in the working directory) or unset.
+/// Writes what is called into story.txt. COMPILER_GYM_TEST_INIT and COMPILER_GYM_TEST_SHUTDOWN are
+/// `fail`, `throw`, `gate` (waits at the pipe of that name in the working directory) or unset.
 class FaultyContext : public CompilerGymServiceContext {
  public:
   using CompilerGymServiceContext::CompilerGymServiceContext;
