@@ -48,6 +48,7 @@
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/rpc_handlers.h"
 #include "async_server/internal/service_files.h"
+#include "async_server/internal/stream_server.h"
 #include "async_server/internal/unary_call.h"
 #include "async_server/internal/wire_service.h"
 #include "async_server/version.h"
@@ -94,7 +95,9 @@ class Server::Impl {
                       start_workers_, logger),
         service_(std::move(plugin.make_session), context_host_, step_workers_, options_.sessions,
                  isolate(std::move(zygote), std::move(plugin.program_stamp))),
-        handlers_(service_, start_workers_, logger, service_version()) {
+        handlers_(service_, start_workers_, logger, service_version()),
+        stream_handlers_(service_, start_workers_, logger, service_version()),
+        streams_(stream_handlers_, access_, budget_, start_workers_, logger, options_.streams) {
     context_host_.benchmarks().set_max_size_in_bytes(options_.context.max_benchmark_cache_bytes);
   }
 
@@ -112,6 +115,7 @@ class Server::Impl {
     return addresses_;
   }
   int port() const { return port_.load(); }
+  std::shared_ptr<grpc::Channel> in_process_channel();
   std::size_t session_count() const {
     const std::int64_t left = sessions_left_.load();
     return left >= 0 ? static_cast<std::size_t>(left) : service_.session_count();
@@ -144,8 +148,11 @@ class Server::Impl {
   awaitable<grpc::Status> start();
   grpc::Status build();
   void spawn_accept_loops();
-  awaitable<void> accept_loop(const internal::Method& method);
-  grpc::Status admit(const internal::Method& method, internal::UnaryCall& call);
+  using UnaryMethod = internal::Method<internal::UnaryCall>;
+  awaitable<void> accept_loop(const UnaryMethod& method, internal::UnaryCall::Request request);
+  grpc::Status admit(const UnaryMethod& method, internal::UnaryCall& call);
+  awaitable<void> accept_streams();
+  awaitable<void> serve_stream(std::shared_ptr<internal::StreamCall> stream);
   awaitable<void> end_idle_sessions();
   awaitable<void> stop_serving();
   awaitable<void> refuse_and_finish_calls();
@@ -186,8 +193,11 @@ class Server::Impl {
   WorkerPool start_workers_;
   ContextHost context_host_;
   SessionService service_;
-  internal::RpcHandlers handlers_;
+  internal::RpcHandlers<internal::UnaryCall> handlers_;
+  internal::RpcHandlers<internal::StreamedRequest> stream_handlers_;
+  internal::StreamServer streams_;
   internal::WireService wire_service_;
+  internal::WireStream wire_stream_;
   std::unique_ptr<CompletionQueuePump> pump_;
   grpc::ServerCompletionQueue* queue_ = nullptr;  // the pump's
   std::unique_ptr<grpc::Server> grpc_server_;     // before its queue
@@ -197,6 +207,7 @@ class Server::Impl {
   std::atomic<bool> draining_{false};  // what accept loops look at
 
   mutable std::mutex announced_mutex_;
+  grpc::Server* reachable_ = nullptr;  // while it takes calls
   std::vector<std::string> addresses_;
   std::atomic<int> port_{0};
   std::atomic<std::int64_t> sessions_left_{-1};  // set once no request can change it any more
@@ -289,6 +300,7 @@ awaitable<grpc::Status> Server::Impl::start() {
 grpc::Status Server::Impl::build() {
   grpc::ServerBuilder builder;
   builder.RegisterService(&wire_service_);
+  builder.RegisterService(&wire_stream_);
   auto queue = builder.AddCompletionQueue();
   queue_ = queue.get();
   pump_ = std::make_unique<CompletionQueuePump>(io_context_, std::move(queue));
@@ -299,26 +311,31 @@ grpc::Status Server::Impl::build() {
   grpc_server_ = std::move(listener->server);
   port_ = listener->port;
   const std::lock_guard lock(announced_mutex_);
+  reachable_ = grpc_server_.get();
   addresses_ = std::move(listener->addresses);
   return grpc::Status::OK;
 }
 
 void Server::Impl::spawn_accept_loops() {
-  for (const internal::Method& method : internal::methods()) {
-    for (int slot = 0; slot < options_.slots_per_method; ++slot) {
-      spawn(pump_->executor(), "accept loop", accept_loop(method));
+  for (int slot = 0; slot < options_.slots_per_method; ++slot) {
+    for (std::size_t i = 0; i < internal::kMethodCount; ++i) {
+      spawn(
+          pump_->executor(), "accept loop",
+          accept_loop(internal::methods<internal::UnaryCall>()[i], internal::unary_requests()[i]));
     }
+    spawn(pump_->executor(), "accept loop", accept_streams());
   }
 }
 
 // One of a method's slots. The handler returns at once, so that the slot is armed again before the
 // work is done.
-awaitable<void> Server::Impl::accept_loop(const internal::Method& method) {
+awaitable<void> Server::Impl::accept_loop(const UnaryMethod& method,
+                                          internal::UnaryCall::Request request) {
   for (;;) {
-    internal::CallPtr call =
+    internal::UnaryCall::Ptr call =
         internal::UnaryCall::make(gate_.try_enter(), replies_, method.cancellable);
     const bool accepted =
-        co_await call->async_accept(wire_service_, method.request, *pump_, *queue_, use_awaitable);
+        co_await call->async_accept(wire_service_, request, *pump_, *queue_, use_awaitable);
     if (!accepted) {
       co_return;  // the server is shutting down
     }
@@ -336,7 +353,7 @@ awaitable<void> Server::Impl::accept_loop(const internal::Method& method) {
 }
 
 // What can be said of a call without looking into its request.
-grpc::Status Server::Impl::admit(const internal::Method& method, internal::UnaryCall& call) {
+grpc::Status Server::Impl::admit(const UnaryMethod& method, internal::UnaryCall& call) {
   if (draining_) {
     return unavailable("The service is shutting down");
   }
@@ -349,6 +366,24 @@ grpc::Status Server::Impl::admit(const internal::Method& method, internal::Unary
   }
   call.keep(*std::move(share));
   return grpc::Status::OK;
+}
+
+awaitable<void> Server::Impl::accept_streams() {
+  for (;;) {
+    auto stream =
+        std::make_shared<internal::StreamCall>(gate_.try_enter(), replies_, options_.streams);
+    const bool accepted =
+        co_await stream->async_accept(wire_stream_, *pump_, *queue_, use_awaitable);
+    if (!accepted) {
+      co_return;  // the server is shutting down
+    }
+    stream->accepted(running_calls_.try_enter());
+    spawn(pump_->executor(), "stream", serve_stream(std::move(stream)));
+  }
+}
+
+awaitable<void> Server::Impl::serve_stream(std::shared_ptr<internal::StreamCall> stream) {
+  co_await streams_.serve(std::move(stream), *pump_);
 }
 
 awaitable<void> Server::Impl::end_idle_sessions() {
@@ -367,6 +402,11 @@ awaitable<void> Server::Impl::end_idle_sessions() {
 awaitable<void> Server::Impl::stop_serving() {
   using boost::asio::experimental::awaitable_operators::operator&&;
   draining_ = true;
+  streams_.drain();
+  {
+    const std::lock_guard lock(announced_mutex_);
+    reachable_ = nullptr;
+  }
   if (pump_ != nullptr) {
     if (!drain_.draining()) {  // a start that failed half-way: nobody is being served
       drain_.request(Clock::now(), Clock::duration::zero());
@@ -465,12 +505,18 @@ void Server::Impl::drain(std::optional<Clock::duration> grace, StatusHandler han
   });
 }
 
+std::shared_ptr<grpc::Channel> Server::Impl::in_process_channel() {
+  const std::lock_guard lock(announced_mutex_);
+  return reachable_ == nullptr ? nullptr : reachable_->InProcessChannel(grpc::ChannelArguments());
+}
+
 void Server::Impl::drain_on_strand(Clock::duration grace) {
   const bool first = !drain_.draining();
   if (!drain_.request(Clock::now(), grace)) {
     return;
   }
   draining_ = true;  // before anybody is told
+  streams_.drain();
   logger_.info("drain: {}, running requests have {} ms",
                first ? "begins" : "deadline brought nearer",
                std::chrono::duration_cast<std::chrono::milliseconds>(grace).count());
@@ -526,6 +572,9 @@ std::vector<std::string> Server::addresses() const {
 }
 int Server::port() const {
   return impl_->port();
+}
+std::shared_ptr<grpc::Channel> Server::in_process_channel() {
+  return impl_->in_process_channel();
 }
 std::size_t Server::session_count() const {
   return impl_->session_count();

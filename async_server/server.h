@@ -1,6 +1,7 @@
 // The service as one asynchronous operation.
 #pragma once
 
+#include <grpcpp/channel.h>
 #include <grpcpp/support/status.h>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -18,6 +19,8 @@
 #include <vector>
 
 #include "async_server/access_options.h"
+#include "async_server/service_plugin.h"
+#include "async_server/stream_options.h"
 #include "context/service_context_options.h"
 #include "core/clock.h"
 #include "core/logger.h"
@@ -25,21 +28,6 @@
 #include "sessions/session_service.h"
 
 namespace compiler_gym {
-
-/// Makes the service's context. Called once.
-using ContextFactory = std::function<std::unique_ptr<CompilerGymServiceContext>(
-    const boost::filesystem::path& working_directory, const ServiceContextOptions& options)>;
-
-/// A compiler as a plug-in: what differs between one service and another.
-struct ServicePlugin {
-  ContextFactory make_context;
-  SessionFactory make_session;
-  /// If possible, the context is made and initialised once more, by init(), in the process that
-  /// workers are forked from. It is never shut down there.
-  Isolation isolation = Isolation::kImpossible;
-  /// See IsolationOptions.
-  std::function<std::string(const Benchmark&)> program_stamp{};
-};
 
 struct ServerOptions {
   /// Addresses to listen on: `host:port`, with port 0 for any that is free, or `unix:PATH`.
@@ -75,6 +63,8 @@ struct ServerOptions {
   std::chrono::milliseconds session_ttl{0};
   /// RPCs of each method that wait to be accepted at one time.
   int slots_per_method = 16;
+  /// Of CompilerGymStream.
+  StreamOptions streams;
 };
 
 /// Serves a compiler on an io_context: context init, listening, serving, drain and context shutdown
@@ -149,6 +139,13 @@ class Server {
   [[nodiscard]] std::vector<std::string> addresses() const;
   /// The port of the first TCP address, once started; 0 if there is none.
   [[nodiscard]] int port() const;
+  /// A channel to this server that needs no socket, by gRPC's in-process transport; null unless it
+  /// is being served. Calls are let in by the token, as on any other, and not encrypted. With
+  /// ServerOptions::listen empty nobody else can connect. No call may be started on it after
+  /// async_run() has completed: gRPC 1.51 then reaches for a server that is gone.
+  /// A drain may cancel calls on it and lose replies (CANCELLED): gRPC's in-process transport closes
+  /// at once where a socket's lets calls finish.
+  [[nodiscard]] std::shared_ptr<grpc::Channel> in_process_channel();
   /// Sessions open now; after a drain, those that were left when the last request had been
   /// answered.
   [[nodiscard]] std::size_t session_count() const;

@@ -101,6 +101,18 @@ void Session::end(UniqueHandler<void()> on_ended) {
   }
 }
 
+void Session::end_in_turn() {
+  std::vector<std::unique_ptr<SessionTask>> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped = tasks_.end();
+  }
+  for (auto& task : dropped) {
+    task->drop(not_found(fmt::format("Session not found: {}", id_)));
+    task->complete();
+  }
+}
+
 bool Session::end_if_idle_since(Clock::time_point cutoff) {
   {
     const std::lock_guard lock(mutex_);

@@ -64,6 +64,10 @@ class Session : public std::enable_shared_from_this<Session> {
   /// first call has an effect; a further one calls its `on_ended` at once.
   void end(UniqueHandler<void()> on_ended);
 
+  /// As end(), by the running task, with which the session goes. To the tasks that wait it is as if
+  /// they had come later (NOT_FOUND).
+  void end_in_turn();
+
   /// As end(), unless something is running or the session was used after `cutoff`. Returns whether
   /// it did.
   bool end_if_idle_since(Clock::time_point cutoff);

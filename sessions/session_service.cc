@@ -14,7 +14,7 @@ using Handler = UniqueHandler<void(grpc::Status)>;
 
 // A request to a session: `run` is what it does there, the handler hears the outcome.
 template <typename Run>
-class RequestTask final : public internal::SessionTask {
+class RequestTask : public internal::SessionTask {
  public:
   RequestTask(std::stop_source stop, Run run, Handler handler)
       : SessionTask(std::move(stop)), run_(std::move(run)), handler_(std::move(handler)) {}
@@ -35,6 +35,14 @@ class RequestTask final : public internal::SessionTask {
   grpc::Status status_;
 };
 
+// A request that ends its session.
+template <typename Run>
+class EndTask final : public RequestTask<Run> {
+ public:
+  using RequestTask<Run>::RequestTask;
+  [[nodiscard]] bool ends_session() const override { return true; }
+};
+
 }  // namespace
 
 SessionService::SessionService(SessionFactory factory, ContextHost& context_host,
@@ -43,7 +51,8 @@ SessionService::SessionService(SessionFactory factory, ContextHost& context_host
     : context_host_(context_host),
       workers_(workers),
       options_(options),
-      inline_sessions_(std::move(factory), context_host, workers, spaces_, options.request_timeout),
+      inline_sessions_(std::move(factory), context_host, workers, spaces_, options.request_timeout,
+                       options.on_callers_thread),
       isolated_sessions_(std::move(isolated)),
       sessions_(options.max_sessions) {}
 
@@ -283,6 +292,39 @@ void SessionService::drop_waiting() {
   for (const std::shared_ptr<Session>& session : sessions_.all()) {
     session->close();
   }
+}
+
+void SessionService::end_session_in_turn(const EndSessionRequest& request, EndSessionReply& reply,
+                                         StatusHandler handler) {
+  const Result<std::shared_ptr<Session>> session = sessions_.find(request.session_id());
+  if (!session) {
+    reply.set_remaining_sessions(static_cast<int>(sessions_.size()));
+    handler(grpc::Status::OK);
+    return;
+  }
+  auto end = [this, &reply](Session& ending, const std::stop_source& /*stop*/, StatusHandler done) {
+    // Not inside this call, as tasks promise.
+    boost::asio::post(
+        workers_.executor(), [this, &reply, &ending, done = std::move(done)]() mutable {
+          reply.set_remaining_sessions(static_cast<int>(sessions_.remove(ending.id()).remaining));
+          ending.end_in_turn();
+          done(grpc::Status::OK);
+        });
+  };
+  // Not done if somebody ended the session meanwhile, which is as well.
+  auto ended = StatusHandler(
+      [this, &reply, handler = std::move(handler)](const grpc::Status& status) mutable {
+        if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+          handler(status);
+          return;
+        }
+        if (!status.ok()) {
+          reply.set_remaining_sessions(static_cast<int>(sessions_.size()));
+        }
+        handler(grpc::Status::OK);
+      });
+  (*session)->submit(std::make_unique<EndTask<decltype(end)>>(std::stop_source(std::nostopstate),
+                                                              std::move(end), std::move(ended)));
 }
 
 void SessionService::end_all(UniqueHandler<void()> handler) {

@@ -32,6 +32,10 @@ struct SessionServiceOptions {
   ExecutorKind executor = ExecutorKind::kInline;
   /// For one request of an inline session, which is asked to stop then. 0: as long as it takes.
   std::chrono::milliseconds request_timeout{300'000};
+  /// Requests to a session that lives in this process and is idle run on the thread that hands them
+  /// in, and have completed when the call returns. For embedding; a thread that serves many clients
+  /// must not be held up by one session.
+  bool on_callers_thread = false;
 };
 
 /// Requests to one session run in the order they came, one at a time; different sessions run in
@@ -41,7 +45,7 @@ struct SessionServiceOptions {
 ///           it is destroyed, if a session was ever started. Requests, replies and stop sources
 ///           must live until the operation completes.
 /// Executor: a handler without one of its own runs where the operation ended, mostly on a worker
-///           thread.
+///           thread; that can be inside the initiating call.
 /// Cancel:   by the stop source, between actions and between observations, or before the request's
 ///           turn: CANCELLED.
 class SessionService {
@@ -113,6 +117,16 @@ class SessionService {
     });
   }
 
+  /// As async_end_session(), when it is this request's turn in the session: what came before it is
+  /// done first, and what comes after it finds no session.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_end_session_in_turn(const EndSessionRequest& request, EndSessionReply& reply,
+                                 Token&& token) {
+    return initiate(std::forward<Token>(token), [this, &request, &reply](StatusHandler handler) {
+      end_session_in_turn(request, reply, std::move(handler));
+    });
+  }
+
   /// Drops every request that waits for its turn in a session, and those that come later, with
   /// UNAVAILABLE; what runs, runs on.
   void drop_waiting();
@@ -157,6 +171,8 @@ class SessionService {
                               SendSessionParameterReply& reply, std::stop_source stop,
                               StatusHandler handler);
   void end_session(const EndSessionRequest& request, EndSessionReply& reply, StatusHandler handler);
+  void end_session_in_turn(const EndSessionRequest& request, EndSessionReply& reply,
+                           StatusHandler handler);
   void end_all(UniqueHandler<void()> handler);
 
   template <typename Run>

@@ -43,33 +43,37 @@ class RequestLog {
   Clock::time_point started_;
 };
 
-void answer(CallPtr call, const google::protobuf::MessageLite& reply, const grpc::Status& status) {
+template <typename Call>
+void answer(std::unique_ptr<Call, typename Call::LetGo> call,
+            const google::protobuf::MessageLite& reply, const grpc::Status& status) {
   if (status.ok()) {
-    UnaryCall::finish(std::move(call), reply);
+    Call::finish(std::move(call), reply);
   } else {
-    UnaryCall::finish(std::move(call), status);
+    Call::finish(std::move(call), status);
   }
 }
 
 }  // namespace
 
-RpcHandlers::RpcHandlers(SessionService& service, WorkerPool& start_workers, Logger& logger,
-                         std::string service_version)
+template <typename Call>
+RpcHandlers<Call>::RpcHandlers(SessionService& service, WorkerPool& start_workers, Logger& logger,
+                               std::string service_version)
     : service_(service),
       start_workers_(start_workers),
       logger_(logger),
       service_version_(std::move(service_version)) {}
 
 // Parses on this thread: such requests are small, and which session to queue at must be known.
+template <typename Call>
 template <typename Request, typename Reply, typename Start>
-void RpcHandlers::in_session(const char* rpc, CallPtr call, Start start) {
+void RpcHandlers<Call>::in_session(const char* rpc, CallPtr call, Start start) {
   const RequestLog log(logger_, rpc);
-  Request& request = call->make_message<Request>();
+  Request& request = call->template make_message<Request>();
   if (const grpc::Status parsed = call->parse_request(request); !parsed.ok()) {
-    UnaryCall::finish(std::move(call), parsed);
+    Call::finish(std::move(call), parsed);
     return;
   }
-  Reply& reply = call->make_message<Reply>();
+  Reply& reply = call->template make_message<Reply>();
   const std::stop_source stop = call->stop();
   start(request, reply, stop,
         [log, &request, &reply, call = std::move(call)](const grpc::Status& status) mutable {
@@ -80,17 +84,18 @@ void RpcHandlers::in_session(const char* rpc, CallPtr call, Start start) {
 
 // Parses on the worker. The request is not in the call's arena, so that its benchmarks can be moved
 // out of it.
+template <typename Call>
 template <typename Request, typename Reply, typename Start>
-void RpcHandlers::on_start_worker(const char* rpc, CallPtr call, Start start) {
+void RpcHandlers<Call>::on_start_worker(const char* rpc, CallPtr call, Start start) {
   boost::asio::post(start_workers_.executor(),
                     [log = RequestLog(logger_, rpc), call = std::move(call), start]() mutable {
                       auto request = std::make_unique<Request>();
                       if (const grpc::Status parsed = call->parse_request(*request); !parsed.ok()) {
-                        UnaryCall::finish(std::move(call), parsed);
+                        Call::finish(std::move(call), parsed);
                         return;
                       }
                       Request& kept = *request;
-                      Reply& reply = call->make_message<Reply>();
+                      Reply& reply = call->template make_message<Reply>();
                       const std::stop_source stop = call->stop();
                       start(kept, reply, stop,
                             [log, request = std::move(request), &reply,
@@ -101,18 +106,21 @@ void RpcHandlers::on_start_worker(const char* rpc, CallPtr call, Start start) {
                     });
 }
 
-void RpcHandlers::get_version(CallPtr call) {
-  auto& reply = call->make_message<GetVersionReply>();
+template <typename Call>
+void RpcHandlers<Call>::get_version(CallPtr call) {
+  auto& reply = call->template make_message<GetVersionReply>();
   reply.set_service_version(service_version_);
   reply.set_compiler_version(service_.spaces().compiler_version());
-  UnaryCall::finish(std::move(call), reply);
+  Call::finish(std::move(call), reply);
 }
 
-void RpcHandlers::get_spaces(CallPtr call) {
-  UnaryCall::finish(std::move(call), service_.spaces().reply());
+template <typename Call>
+void RpcHandlers<Call>::get_spaces(CallPtr call) {
+  Call::finish(std::move(call), service_.spaces().reply());
 }
 
-void RpcHandlers::start_session(CallPtr call) {
+template <typename Call>
+void RpcHandlers<Call>::start_session(CallPtr call) {
   on_start_worker<StartSessionRequest, StartSessionReply>(
       "StartSession", std::move(call),
       [this](auto& request, auto& reply, std::stop_source stop, auto handler) {
@@ -120,7 +128,8 @@ void RpcHandlers::start_session(CallPtr call) {
       });
 }
 
-void RpcHandlers::add_benchmark(CallPtr call) {
+template <typename Call>
+void RpcHandlers<Call>::add_benchmark(CallPtr call) {
   on_start_worker<AddBenchmarkRequest, AddBenchmarkReply>(
       "AddBenchmark", std::move(call),
       [this](auto& request, auto& /*reply*/, std::stop_source /*stop*/, auto handler) {
@@ -129,7 +138,8 @@ void RpcHandlers::add_benchmark(CallPtr call) {
       });
 }
 
-void RpcHandlers::fork_session(CallPtr call) {
+template <typename Call>
+void RpcHandlers<Call>::fork_session(CallPtr call) {
   in_session<ForkSessionRequest, ForkSessionReply>(
       "ForkSession", std::move(call),
       [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
@@ -137,15 +147,21 @@ void RpcHandlers::fork_session(CallPtr call) {
       });
 }
 
-void RpcHandlers::end_session(CallPtr call) {
+template <typename Call>
+void RpcHandlers<Call>::end_session(CallPtr call) {
   in_session<EndSessionRequest, EndSessionReply>(
       "EndSession", std::move(call),
       [this](const auto& request, auto& reply, std::stop_source /*stop*/, auto handler) {
-        service_.async_end_session(request, reply, std::move(handler));
+        if constexpr (Call::kInOrder) {
+          service_.async_end_session_in_turn(request, reply, std::move(handler));
+        } else {
+          service_.async_end_session(request, reply, std::move(handler));
+        }
       });
 }
 
-void RpcHandlers::step(CallPtr call) {
+template <typename Call>
+void RpcHandlers<Call>::step(CallPtr call) {
   in_session<StepRequest, StepReply>(
       "Step", std::move(call),
       [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
@@ -153,7 +169,8 @@ void RpcHandlers::step(CallPtr call) {
       });
 }
 
-void RpcHandlers::send_session_parameter(CallPtr call) {
+template <typename Call>
+void RpcHandlers<Call>::send_session_parameter(CallPtr call) {
   in_session<SendSessionParameterRequest, SendSessionParameterReply>(
       "SendSessionParameter", std::move(call),
       [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
@@ -161,20 +178,36 @@ void RpcHandlers::send_session_parameter(CallPtr call) {
       });
 }
 
-const std::array<Method, 8>& methods() {
+template <typename Call>
+const std::array<Method<Call>, kMethodCount>& methods() {
   using enum RequestKind;
-  static constexpr std::array<Method, 8> kMethods{{
-      {&WireService::RequestGetVersion, &RpcHandlers::get_version, false, kFree},
-      {&WireService::RequestGetSpaces, &RpcHandlers::get_spaces, false, kFree},
-      {&WireService::RequestStartSession, &RpcHandlers::start_session, true, kStart},
-      {&WireService::RequestForkSession, &RpcHandlers::fork_session, true, kInSession},
-      {&WireService::RequestEndSession, &RpcHandlers::end_session, false, kFree},
-      {&WireService::RequestStep, &RpcHandlers::step, true, kInSession},
-      {&WireService::RequestAddBenchmark, &RpcHandlers::add_benchmark, false, kStart},
-      {&WireService::RequestSendSessionParameter, &RpcHandlers::send_session_parameter, true,
-       kInSession},
+  using Handlers = RpcHandlers<Call>;
+  static constexpr std::array<Method<Call>, kMethodCount> kMethods{{
+      {&Handlers::get_version, false, kFree},
+      {&Handlers::get_spaces, false, kFree},
+      {&Handlers::start_session, true, kStart},
+      {&Handlers::fork_session, true, kInSession},
+      {&Handlers::end_session, false, kFree},
+      {&Handlers::step, true, kInSession},
+      {&Handlers::add_benchmark, false, kStart},
+      {&Handlers::send_session_parameter, true, kInSession},
   }};
   return kMethods;
 }
+
+const std::array<UnaryCall::Request, kMethodCount>& unary_requests() {
+  static constexpr std::array<UnaryCall::Request, kMethodCount> kRequests{
+      &WireService::RequestGetVersion,   &WireService::RequestGetSpaces,
+      &WireService::RequestStartSession, &WireService::RequestForkSession,
+      &WireService::RequestEndSession,   &WireService::RequestStep,
+      &WireService::RequestAddBenchmark, &WireService::RequestSendSessionParameter,
+  };
+  return kRequests;
+}
+
+template class RpcHandlers<UnaryCall>;
+template class RpcHandlers<StreamedRequest>;
+template const std::array<Method<UnaryCall>, kMethodCount>& methods();
+template const std::array<Method<StreamedRequest>, kMethodCount>& methods();
 
 }  // namespace compiler_gym::internal

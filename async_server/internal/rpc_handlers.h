@@ -2,10 +2,12 @@
 // answers.
 #pragma once
 
-#include <atomic>
+#include <array>
+#include <cstddef>
 #include <string>
 
 #include "async_server/internal/request_budget.h"
+#include "async_server/internal/streamed_request.h"
 #include "async_server/internal/unary_call.h"
 #include "core/logger.h"
 #include "core/worker_pool.h"
@@ -13,11 +15,15 @@
 
 namespace compiler_gym::internal {
 
-/// One function per RPC. Each takes an accepted call on the thread that reads the completion queue,
-/// and returns without waiting: what takes long goes to a worker, which also answers, with no hop
-/// back.
+/// One function per RPC. Each takes a request on the thread that reads the completion queue, and
+/// returns without waiting: what takes long goes to a worker, which also answers, with no hop back.
+/// `Call` is UnaryCall or StreamedRequest; what Call::kInOrder comes in an order which EndSession
+/// keeps to as well.
+template <typename Call>
 class RpcHandlers {
  public:
+  using CallPtr = typename Call::Ptr;
+
   /// `start_workers` run StartSession and AddBenchmark, apart from the steps of open sessions.
   RpcHandlers(SessionService& service, WorkerPool& start_workers, Logger& logger,
               std::string service_version);
@@ -44,15 +50,24 @@ class RpcHandlers {
 };
 
 /// How one RPC is served.
+template <typename Call>
 struct Method {
-  UnaryCall::Request request;
-  void (RpcHandlers::*handle)(CallPtr);
+  void (RpcHandlers<Call>::*handle)(typename Call::Ptr);
   /// Whether its work can be cancelled, see UnaryCall.
   bool cancellable;
   RequestKind kind;
 };
 
-/// All methods of the service.
-[[nodiscard]] const std::array<Method, 8>& methods();
+constexpr std::size_t kMethodCount = 8;
+
+/// All methods of the service, in the order of StreamRequest's fields.
+template <typename Call>
+[[nodiscard]] const std::array<Method<Call>, kMethodCount>& methods();
+
+/// How the next unary call of each is asked for, in the same order.
+[[nodiscard]] const std::array<UnaryCall::Request, kMethodCount>& unary_requests();
+
+extern template class RpcHandlers<UnaryCall>;
+extern template class RpcHandlers<StreamedRequest>;
 
 }  // namespace compiler_gym::internal

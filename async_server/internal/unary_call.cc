@@ -10,13 +10,6 @@
 namespace compiler_gym::internal {
 namespace {
 
-google::protobuf::ArenaOptions starting_in(std::array<char, 1024>& block) {
-  google::protobuf::ArenaOptions options;
-  options.initial_block = block.data();
-  options.initial_block_size = block.size();
-  return options;
-}
-
 bool is_utf8_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
 }
@@ -47,16 +40,15 @@ void UnaryCall::LetGo::operator()(UnaryCall* call) const {
     delete call;
     return;
   }
-  finish(CallPtr(call), internal_error("The request was dropped by the service"));
+  finish(Ptr(call), internal_error("The request was dropped by the service"));
 }
 
-CallPtr UnaryCall::make(Gate::Pass pass, ReplyBudget& replies, bool cancellable) {
-  return CallPtr(new UnaryCall(std::move(pass), replies, cancellable));
+UnaryCall::Ptr UnaryCall::make(Gate::Pass pass, ReplyBudget& replies, bool cancellable) {
+  return Ptr(new UnaryCall(std::move(pass), replies, cancellable));
 }
 
 UnaryCall::UnaryCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable)
     : pass_(std::move(pass)),
-      arena_(starting_in(first_block_)),
       replies_(replies),
       stop_(cancellable ? std::stop_source() : std::stop_source(std::nostopstate)),
       pending_events_(cancellable ? 2 : 1) {
@@ -77,7 +69,7 @@ grpc::Status UnaryCall::parse_request(google::protobuf::MessageLite& request) {
   return grpc::Status::OK;
 }
 
-void UnaryCall::finish(CallPtr call, const google::protobuf::MessageLite& reply) {
+void UnaryCall::finish(Ptr call, const google::protobuf::MessageLite& reply) {
   // Protobuf counts a message's bytes in an int.
   constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max();
   if (const std::size_t bytes = reply.ByteSizeLong(); bytes > kMaxReplyBytes) {
@@ -100,8 +92,9 @@ void UnaryCall::finish(CallPtr call, const google::protobuf::MessageLite& reply)
   released.responder_.Finish(bytes, grpc::Status::OK, released.sent_event_.armed());
 }
 
-void UnaryCall::finish(CallPtr call, const grpc::Status& error) {
-  const grpc::Status sent(error.error_code(), fit_into_metadata(error.error_message()));
+void UnaryCall::finish(Ptr call, const grpc::Status& error) {
+  const grpc::Status sent(error.error_code(), fit_into_metadata(error.error_message()),
+                          error.error_details());
   UnaryCall& released = call.release()->answered(sent.error_message().size());
   // After the next line it may be gone.
   released.responder_.FinishWithError(sent, released.sent_event_.armed());
@@ -109,7 +102,7 @@ void UnaryCall::finish(CallPtr call, const grpc::Status& error) {
 
 // From here on the call waits for its client, which may be slow: all that it holds is the answer.
 UnaryCall& UnaryCall::answered(std::size_t reply_bytes) {
-  arena_.Reset();
+  arena_.reset();
   RequestBudget::Share().swap(share_);
   replies_.add(answer_, reply_bytes);
   return *this;

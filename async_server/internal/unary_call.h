@@ -1,19 +1,18 @@
 // One RPC from its arrival to the last gRPC event about it.
 #pragma once
 
-#include <google/protobuf/arena.h>
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
 #include <stop_token>
 #include <utility>
 
+#include "async_server/internal/message_arena.h"
 #include "async_server/internal/reply_budget.h"
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/wire_service.h"
@@ -24,10 +23,10 @@
 
 namespace compiler_gym::internal {
 
-/// Lifetime: owned by a CallPtr until it is answered; from then on by gRPC's two events about it,
-///           that the answer was sent and that the call is over, which come in either order. A
-///           CallPtr that is let go of answers by itself, so that no client waits for a reply that
-///           nobody will send.
+/// Lifetime: owned by a Ptr until it is answered; from then on by gRPC's two events about it,
+///           that the answer was sent and that the call is over, which come in either order. A Ptr
+///           that is let go of answers by itself, so that no client waits for a reply that nobody
+///           will send.
 /// Threads:  one at a time, except that the stop source is triggered from the completion queue's
 ///           thread.
 /// Memory:   messages lie in the call's arena and go when it is answered; the bytes of the reply when
@@ -37,7 +36,10 @@ class UnaryCall {
   struct LetGo {
     void operator()(UnaryCall* call) const;
   };
-  using CallPtr = std::unique_ptr<UnaryCall, LetGo>;
+  using Ptr = std::unique_ptr<UnaryCall, LetGo>;
+
+  /// See RpcHandlers.
+  static constexpr bool kInOrder = false;
 
   using Request = void (WireService::*)(grpc::ServerContext*, grpc::ByteBuffer*,
                                         grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*,
@@ -47,7 +49,7 @@ class UnaryCall {
   /// `pass` is given back when gRPC is done with the call; the answer counts in `replies`. Without
   /// `cancellable` nothing is heard of a client that leaves: for methods that are answered at once,
   /// for which it saves an event.
-  [[nodiscard]] static CallPtr make(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
+  [[nodiscard]] static Ptr make(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
 
   /// Asks the service for the next RPC of one method. Completes with false if the server is
   /// shutting down. Signature: void(bool).
@@ -80,7 +82,7 @@ class UnaryCall {
   /// A message in the call's arena.
   template <typename Message>
   [[nodiscard]] Message& make_message() {
-    return *google::protobuf::Arena::CreateMessage<Message>(&arena_);
+    return arena_.template make<Message>();
   }
 
   /// INVALID_ARGUMENT if the bytes are not a message of that type.
@@ -90,8 +92,8 @@ class UnaryCall {
   [[nodiscard]] const std::stop_source& stop() const { return stop_; }
 
   /// Answers. Serialises here, on the caller's thread.
-  static void finish(CallPtr call, const google::protobuf::MessageLite& reply);
-  static void finish(CallPtr call, const grpc::Status& error);
+  static void finish(Ptr call, const google::protobuf::MessageLite& reply);
+  static void finish(Ptr call, const grpc::Status& error);
 
  private:
   class Event final : public CompletionTag {
@@ -124,11 +126,10 @@ class UnaryCall {
   void on_over();  // the call is over for gRPC, well or not
   void release();  // one of the pending events came; the last one destroys the call
 
-  Gate::Pass pass_;                     // first, so that it is given back last
-  Gate::Pass running_;                  // once accepted
-  RequestBudget::Share share_;          // once there is room for it
-  std::array<char, 1024> first_block_;  // before the arena that starts in it
-  google::protobuf::Arena arena_;
+  Gate::Pass pass_;             // first, so that it is given back last
+  Gate::Pass running_;          // once accepted
+  RequestBudget::Share share_;  // once there is room for it
+  MessageArena<1024> arena_;
   grpc::ServerContext rpc_context_;
   ReplyBudget& replies_;
   Answer answer_{rpc_context_};  // after what it cancels
@@ -140,7 +141,5 @@ class UnaryCall {
   std::atomic<int> pending_events_;
   bool accepted_ = false;
 };
-
-using CallPtr = UnaryCall::CallPtr;
 
 }  // namespace compiler_gym::internal

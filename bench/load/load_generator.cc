@@ -60,6 +60,7 @@ asio::awaitable<Result<LoadResult>> LoadGenerator::async_run() {
     co_await run_load();
   }
   co_await end_all_sessions();
+  co_await close_streams();
   if (!status.ok()) {
     co_return status;
   }
@@ -70,8 +71,12 @@ asio::awaitable<Result<LoadResult>> LoadGenerator::async_run() {
 
 asio::awaitable<grpc::Status> LoadGenerator::prepare() {
   for (int i = 0; i < options_.connections; ++i) {
-    clients_.push_back(
-        std::make_unique<ServiceClient>(pump_, options_.target, options_.credentials));
+    const auto channel = make_channel(options_.target, options_.credentials);
+    clients_.push_back(std::make_unique<ServiceClient>(pump_, channel, options_.credentials.token));
+    if (options_.stream) {
+      streams_.push_back(
+          std::make_unique<StreamClient>(pump_, channel, options_.credentials.token));
+    }
   }
   for (const std::unique_ptr<ServiceClient>& client : clients_) {
     // Also makes each connection, which no measured call should have to wait for.
@@ -159,6 +164,7 @@ asio::awaitable<grpc::Status> LoadGenerator::add_benchmarks() {
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].client = clients_[i % clients_.size()].get();
+    slots_[i].stream = streams_.empty() ? nullptr : streams_[i % streams_.size()].get();
     slots_[i].benchmark_uri = uris[i % uris.size()];
     const auto validated = validated_benchmarks_.find(slots_[i].benchmark_uri);
     slots_[i].validated = validated == validated_benchmarks_.end() ? nullptr : &validated->second;
@@ -203,6 +209,12 @@ asio::awaitable<void> LoadGenerator::end_all_sessions() {
   };
   co_await run_together(std::min(options_.effective_in_flight(), options_.opened_together),
                         end_some);
+}
+
+asio::awaitable<void> LoadGenerator::close_streams() {
+  for (const std::unique_ptr<StreamClient>& stream : streams_) {
+    co_await stream->async_close();  // if it broke, the steps on it have said so
+  }
 }
 
 // ------------------------------------------------------------------------------- while it lasts
@@ -353,6 +365,13 @@ asio::awaitable<grpc::Status> LoadGenerator::perform_on(Slot& slot, Operation op
   co_return status.ok() ? ended : status;
 }
 
+asio::awaitable<Result<StepReply>> LoadGenerator::send_step(Slot& slot, StepRequest request) {
+  if (slot.stream != nullptr) {
+    co_return co_await slot.stream->step(std::move(request));
+  }
+  co_return co_await slot.client->step(std::move(request), call_options_);
+}
+
 asio::awaitable<grpc::Status> LoadGenerator::step(Slot& slot, Due due) {
   StepRequest request;
   request.set_session_id(slot.session->id);
@@ -365,7 +384,7 @@ asio::awaitable<grpc::Status> LoadGenerator::step(Slot& slot, Due due) {
   }
   request.mutable_observation_space()->Assign(observation_spaces_.begin(),
                                               observation_spaces_.end());
-  const Result<StepReply> reply = co_await slot.client->step(std::move(request), call_options_);
+  const Result<StepReply> reply = co_await send_step(slot, std::move(request));
   const grpc::Status status = reply ? grpc::Status::OK : reply.error();
   record(Rpc::kStep, due, status);
   if (slot.validated != nullptr) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench/client/service_client.h"
+#include "bench/client/stream_client.h"
 #include "bench/load/load_options.h"
 #include "bench/load/load_result.h"
 #include "bench/load/poisson_arrivals.h"
@@ -72,6 +73,7 @@ class LoadGenerator {
 
   struct Slot {
     ServiceClient* client = nullptr;
+    StreamClient* stream = nullptr;  // if steps go through it
     std::optional<Session> session;
     std::string benchmark_uri;
     const Benchmark* validated = nullptr;  // if its sessions are validated: what they start from
@@ -94,6 +96,7 @@ class LoadGenerator {
   [[nodiscard]] Awaitable<grpc::Status> add_benchmarks();
   [[nodiscard]] Awaitable<grpc::Status> open_all_sessions();
   [[nodiscard]] Awaitable<void> end_all_sessions();
+  [[nodiscard]] Awaitable<void> close_streams();
 
   // While the load lasts.
   [[nodiscard]] Awaitable<void> run_load();
@@ -102,6 +105,7 @@ class LoadGenerator {
   [[nodiscard]] std::optional<Due> next_operation();
   [[nodiscard]] Awaitable<bool> perform(Operation operation, Due due);
   [[nodiscard]] Awaitable<grpc::Status> perform_on(Slot& slot, Operation operation, Due due);
+  [[nodiscard]] Awaitable<Result<StepReply>> send_step(Slot& slot, StepRequest request);
   [[nodiscard]] Awaitable<grpc::Status> step(Slot& slot, Due due);
   [[nodiscard]] Awaitable<grpc::Status> fork(Slot& slot, Due due);
   [[nodiscard]] Awaitable<grpc::Status> start(Slot& slot, Due due);
@@ -121,6 +125,7 @@ class LoadGenerator {
   Validator validator_;
 
   std::vector<std::unique_ptr<ServiceClient>> clients_;
+  std::vector<std::unique_ptr<StreamClient>> streams_;  // as many as clients, or none
   std::vector<Slot> slots_;
   std::vector<std::size_t> idle_;  // slots without an operation
   std::mt19937_64 random_;

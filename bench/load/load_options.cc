@@ -32,6 +32,10 @@ FlagParser describe() {
   flags.add("tls_key", "FILE", "its key (PEM)");
   flags.add("token_file", "FILE", "send the token in this file with every call");
   flags.add("connections", "N (=1)", "connections; sessions are spread over them");
+  flags.add_switch(
+      "stream",
+      "send steps through one stream of compiler_gym.CompilerGymStream per connection, "
+      "instead of as calls of their own");
 
   flags.add_heading("Load");
   flags.add("sessions", "N (=64)", "sessions held open");
@@ -202,6 +206,7 @@ Result<LoadCommand> parse_load_command(int argc, const char* const* argv) {
   read_server(flags, command);
   read_times(flags, command.load);
   read_counts(flags, command.load);
+  command.load.stream = flags.has("stream");
   command.load.action_space = flags.text("action_space");
   command.load.observation_spaces = flags.texts("observation");
   for (const std::string& file : flags.texts("benchmark")) {

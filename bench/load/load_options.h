@@ -30,6 +30,9 @@ struct LoadOptions {
   int opened_together = 16;
   /// Channels, each with a connection of its own. Session i uses channel i modulo their number.
   int connections = 1;
+  /// Whether steps go through a stream, one for each channel, rather than being calls of their own.
+  /// They have no timeout then.
+  bool stream = false;
 
   /// Operations per second, arriving at random (open loop). Without it every operation is followed by
   /// the next at once (closed loop).

@@ -36,6 +36,7 @@ json::object describe(const LoadOptions& options) {
                       {"sessions", options.sessions},
                       {"in_flight", options.effective_in_flight()},
                       {"connections", options.connections},
+                      {"stream", options.stream},
                       {"mix", options.mix.to_string()},
                       {"actions_per_step", options.actions_per_step},
                       {"observations", std::move(observations)},
@@ -186,10 +187,11 @@ std::string to_json(const LoadOptions& options, const LoadResult& result) {
 
 std::string to_text(const LoadOptions& options, const LoadResult& result) {
   constexpr double kMegabyte = 1024.0 * 1024.0;
-  std::string text = fmt::format(
-      "{} {} ({}), {} sessions, {} in flight, {}\n", options.target, result.service_version,
-      result.compiler_version, options.sessions, options.effective_in_flight(),
-      options.rate ? fmt::format("open loop at {:g}/s", *options.rate) : "closed loop");
+  std::string text =
+      fmt::format("{} {} ({}), {} sessions, {} in flight{}, {}\n", options.target,
+                  result.service_version, result.compiler_version, options.sessions,
+                  options.effective_in_flight(), options.stream ? " on streams" : "",
+                  options.rate ? fmt::format("open loop at {:g}/s", *options.rate) : "closed loop");
   text += fmt::format("{} operations in {:.2f} s: {:.1f} per second{}\n\n", result.operations,
                       seconds(result.elapsed), result.per_second(result.operations),
                       result.interrupted ? " (interrupted)" : "");

@@ -9,12 +9,28 @@ namespace compiler_gym::internal {
 
 InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host,
                                WorkerPool& workers, const ServiceSpaces& spaces,
-                               std::chrono::milliseconds request_timeout)
+                               std::chrono::milliseconds request_timeout, bool on_callers_thread)
     : factory_(std::move(factory)),
       context_host_(context_host),
       workers_(workers),
       spaces_(spaces),
-      request_timeout_(request_timeout) {}
+      request_timeout_(request_timeout),
+      on_callers_thread_(on_callers_thread) {}
+
+// What follows from a task, the next one of its session say, is not run inside it.
+template <typename Task>
+void InlineSessions::run(Task task) const {
+  static thread_local bool in_task = false;
+  if (!on_callers_thread_ || in_task) {
+    boost::asio::post(workers_.executor(), std::move(task));
+    return;
+  }
+  struct InTask {
+    InTask() { in_task = true; }
+    ~InTask() { in_task = false; }
+  } const mark;
+  task();
+}
 
 Result<std::unique_ptr<CompilationSession>> InlineSessions::make_plugin() const {
   try {
@@ -52,14 +68,13 @@ InlineExecutor::InlineExecutor(const InlineSessions& sessions,
 // not starve the others.
 template <typename Handler, typename Run>
 void InlineExecutor::post(std::stop_source stop, Handler handler, Run run) {
-  boost::asio::post(sessions_.workers_.executor(),
-                    [this, stop = std::move(stop), handler = std::move(handler), run]() mutable {
-                      if (stop.stop_requested()) {
-                        handler(cancelled_before_its_turn());
-                      } else {
-                        handler(time_limit_->apply(stop.get_token(), run));
-                      }
-                    });
+  sessions_.run([this, stop = std::move(stop), handler = std::move(handler), run]() mutable {
+    if (stop.stop_requested()) {
+      handler(cancelled_before_its_turn());
+    } else {
+      handler(time_limit_->apply(stop.get_token(), run));
+    }
+  });
 }
 
 void InlineExecutor::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
@@ -95,11 +110,10 @@ Result<std::unique_ptr<SessionExecutor>> InlineExecutor::make_fork(const std::st
 }
 
 void InlineExecutor::end(UniqueHandler<void()> handler) {
-  boost::asio::post(sessions_.workers_.executor(),
-                    [plugin = std::move(plugin_), handler = std::move(handler)]() mutable {
-                      plugin.reset();
-                      handler();
-                    });
+  sessions_.run([plugin = std::move(plugin_), handler = std::move(handler)]() mutable {
+    plugin.reset();
+    handler();
+  });
 }
 
 }  // namespace compiler_gym::internal

@@ -19,8 +19,10 @@ namespace compiler_gym::internal {
 /// Lifetime: must outlive the sessions it starts.
 class InlineSessions {
  public:
+  /// `on_callers_thread`: see SessionServiceOptions.
   InlineSessions(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
-                 const ServiceSpaces& spaces, std::chrono::milliseconds request_timeout);
+                 const ServiceSpaces& spaces, std::chrono::milliseconds request_timeout,
+                 bool on_callers_thread = false);
 
   /// The plug-in's object, not yet init()-ed. INTERNAL if its constructor throws.
   [[nodiscard]] Result<std::unique_ptr<CompilationSession>> make_plugin() const;
@@ -34,14 +36,18 @@ class InlineSessions {
  private:
   friend class InlineExecutor;
 
+  template <typename Task>
+  void run(Task task) const;
+
   const SessionFactory factory_;
   ContextHost& context_host_;
   WorkerPool& workers_;
   const ServiceSpaces& spaces_;
   const std::chrono::milliseconds request_timeout_;
+  const bool on_callers_thread_;
 };
 
-/// Runs each operation as one task of the worker pool.
+/// Runs each operation as one task of the worker pool, or on the caller's thread.
 class InlineExecutor final : public SessionExecutor {
  public:
   InlineExecutor(const InlineSessions& sessions, std::unique_ptr<CompilationSession> plugin);

@@ -19,7 +19,7 @@ TaskQueue::Admission TaskQueue::submit(std::unique_ptr<SessionTask>& task,
     running_ = true;
     return Admission::kRun;
   }
-  if (waiting_.size() >= max_waiting_) {
+  if (waiting_.size() >= max_waiting_ && !task->ends_session()) {
     const auto first_abandoned = std::stable_partition(
         waiting_.begin(), waiting_.end(),
         [](const auto& waiting) { return !waiting->stop().stop_requested(); });

@@ -28,12 +28,16 @@ class SessionTask {
   virtual ~SessionTask() = default;
 
   /// Does the work while no other task of the session runs. Returns without waiting for it, and
-  /// calls `on_done` from a thread of the service's, never inside this call.
+  /// calls `on_done` from a thread of the service's; inside this call only if that was not itself
+  /// made in an `on_done`, so that tasks which wait for each other don't pile up on a stack.
   virtual void run(Session& session, UniqueHandler<void()> on_done) = 0;
   /// Takes `status` as the outcome instead of running.
   virtual void drop(grpc::Status status) = 0;
   /// Hands the outcome to whoever asked. May destroy anything but this task.
   virtual void complete() = 0;
+
+  /// Admitted also where the bound on waiting tasks is reached: such a task makes room.
+  [[nodiscard]] virtual bool ends_session() const { return false; }
 
   [[nodiscard]] std::stop_source& stop() { return stop_; }
 

@@ -23,7 +23,6 @@
 namespace compiler_gym::testing {
 namespace {
 
-using internal::CallPtr;
 using internal::UnaryCall;
 
 enum class Leaves {
@@ -123,7 +122,7 @@ class UnaryCallTest : public ::testing::TestWithParam<Row> {
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   Gate calls_;
-  CallPtr call_;  // the last one that was asked for
+  UnaryCall::Ptr call_;  // the last one that was asked for
   std::future<void> drained_;
   std::optional<boost::asio::ip::tcp::socket> client_;
 

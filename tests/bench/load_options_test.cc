@@ -41,6 +41,7 @@ TEST(LoadOptionsTest, ReadsEveryFlagInBothForms) {
                               "--token_file",
                               COMPILER_GYM_TEST_DATA "/wire_table.md",
                               "--connections=2",
+                              "--stream",
                               "--rate=12.5",
                               "--mix=step=9,fork=1",
                               "--seconds=0.5",
@@ -62,6 +63,7 @@ TEST(LoadOptionsTest, ReadsEveryFlagInBothForms) {
   EXPECT_EQ(load.sessions, 10);
   EXPECT_EQ(load.effective_in_flight(), 4);
   EXPECT_EQ(load.connections, 2);
+  EXPECT_TRUE(load.stream);
   EXPECT_EQ(load.rate, 12.5);
   EXPECT_EQ(load.mix.weight(Operation::kStep), 9);
   EXPECT_EQ(load.mix.weight(Operation::kFork), 1);

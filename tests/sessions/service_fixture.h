@@ -148,6 +148,13 @@ class ServiceFixture : public ::testing::Test {
     return call;
   }
 
+  EndCall end_in_turn(Session::Id session) {
+    auto call = std::make_unique<EndCall::element_type>();
+    call->request.set_session_id(session);
+    call->status = service->async_end_session_in_turn(call->request, call->reply, kFuture);
+    return call;
+  }
+
   ParameterCall parameter(Session::Id session, const std::string& key,
                           const std::string& value = "") {
     auto call = std::make_unique<ParameterCall::element_type>();

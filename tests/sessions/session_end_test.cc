@@ -85,6 +85,43 @@ TEST_F(SessionEndTest, WhatWaitsCanBeDroppedWithoutStoppingWhatRuns) {
   EXPECT_EQ(remaining_after_end(session), 1);
 }
 
+TEST_F(SessionEndTest, EndingInTurnLetsWhatCameBeforeFinishAndNothingAfter) {
+  Latch in_action;
+  Latch release;
+  script.on_action = [&](std::int64_t action, auto&, const std::stop_token& stop) {
+    if (action == 1) {
+      in_action.open();
+      release.wait();
+    }
+    EXPECT_FALSE(stop.stop_requested());
+    return grpc::Status::OK;
+  };
+  serve();
+  const Session::Id session = started();
+  const Session::Id other = started();
+  const StepCall running = step(session, {1});
+  in_action.wait();
+  const StepCall before = step(session, {2});
+  const EndCall end = end_in_turn(session);
+  const StepCall after = step(session, {3});
+  const EndCall again = end_in_turn(session);
+  EXPECT_FALSE(end->answered());
+  EXPECT_EQ(service->session_count(), 2U);
+
+  release.open();
+
+  EXPECT_TRUE(running->get());
+  EXPECT_TRUE(before->get());
+  const Result<EndSessionReply> ended = end->get();
+  ASSERT_TRUE(ended) << failure(ended);
+  EXPECT_EQ(ended->remaining_sessions(), 1);
+  EXPECT_EQ(script.live_sessions, 1) << "it is gone when the answer comes";
+  EXPECT_EQ(failure(after->get()), "NOT_FOUND: Session not found: 0");
+  EXPECT_EQ(again->get()->remaining_sessions(), 1);
+  EXPECT_EQ(end_in_turn(99)->get()->remaining_sessions(), 1);
+  EXPECT_EQ(remaining_after_end(other), 0);
+}
+
 TEST_F(SessionEndTest, EndingInTheMiddleOfAStepAnswersAtOnceAndStopsTheStep) {
   Latch in_action;
   Latch release;

@@ -39,6 +39,15 @@ std::vector<char> names_of(const std::vector<std::unique_ptr<SessionTask>>& task
   return names;
 }
 
+class EndingTask final : public SessionTask {
+ public:
+  EndingTask() : SessionTask(std::stop_source(std::nostopstate)) {}
+  void run(Session& /*session*/, UniqueHandler<void()> /*on_done*/) override {}
+  void drop(grpc::Status /*status*/) override {}
+  void complete() override {}
+  [[nodiscard]] bool ends_session() const override { return true; }
+};
+
 class TaskQueueTest : public ::testing::Test {
  protected:
   Admission submit(char name) {
@@ -97,6 +106,14 @@ TEST_F(TaskQueueTest, RefusesMoreThanMayWait) {
   EXPECT_EQ(queue_.waiting(), 3U);
   static_cast<void>(queue_.finish());
   EXPECT_EQ(submit('f'), Admission::kWait) << "there is room again";
+}
+
+TEST_F(TaskQueueTest, ATaskThatEndsTheSessionMayWaitBeyondTheBound) {
+  submit_up_to('d');
+  std::unique_ptr<SessionTask> ending = std::make_unique<EndingTask>();
+  EXPECT_EQ(queue_.submit(ending, abandoned_), Admission::kWait);
+  EXPECT_EQ(queue_.waiting(), 4U);
+  EXPECT_EQ(submit('e'), Admission::kFull);
 }
 
 TEST_F(TaskQueueTest, WithRoomForNoneATaskRunsOrIsRefused) {

@@ -1,0 +1,195 @@
+// The service inside an application: no socket, no serialisation.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/filesystem/path.hpp>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "async_server/service_plugin.h"
+#include "context/service_context_options.h"
+#include "core/clock.h"
+#include "core/logger.h"
+#include "core/status.h"
+#include "core/unique_handler.h"
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/isolated/isolated_sessions.h"
+#include "sessions/session_service.h"
+
+namespace compiler_gym {
+
+/// Where plug-in code runs.
+enum class PluginThreads {
+  /// On threads of the service's own: a request costs a hop there and one back, about 10 to 30 us
+  /// each with idle threads, and the caller's threads are never held up.
+  kPool,
+  /// On the thread that makes the request, before the call returns: an inline request costs a
+  /// microsecond or two and what the plug-in takes, and for as long the caller's thread does nothing
+  /// else: SessionServiceOptions::request_timeout has no effect. For applications of one thread, and
+  /// for cheap compilers. One thread of the service's runs
+  /// a context's blocking init() and shutdown(), and requests that find their session in use, which
+  /// only another thread of the caller's can bring about.
+  kCaller,
+};
+
+struct EmbeddedServiceOptions {
+  /// Handed to the context. Must exist.
+  boost::filesystem::path working_directory;
+  PluginThreads plugin_threads = PluginThreads::kPool;
+  /// For kPool: threads for steps, and as many more for starting sessions. 0: one per processor, at
+  /// least 2.
+  std::size_t workers = 0;
+  ServiceContextOptions context;
+  SessionServiceOptions sessions;
+  /// As ServerOptions has them.
+  std::size_t max_requests_in_flight = 16'384;
+  isolated::IsolationOptions isolation{};
+};
+
+/// A compiler's sessions for the program it is linked into, by the same rules as a Server's: ids,
+/// order, limits, statuses. One asynchronous operation per RPC, on the caller's io_context, which one
+/// thread is enough to run.
+///
+///     EmbeddedService service(io_context, make_service_plugin<MySession>(), options, *logger);
+///     grpc::Status started = co_await service.async_start();
+///     Result<StartSessionReply> session = co_await service.async_start_session(request);
+///     Result<StepReply> reply = co_await service.async_step(step);
+///     ...
+///     co_await service.async_drain(5s);
+///
+/// Signature: of the requests: void(Result<Reply>): the reply, or the status that the RPC would have.
+/// Executor:  handlers run on their associated executor, those without one on the io_context; never
+///            inside the initiating call.
+/// Cancel:    every type, by the handler's cancellation slot: a request that waits completes with
+///            CANCELLED, one that runs is asked to stop. GetVersion, GetSpaces, EndSession and
+///            AddBenchmark are not cancelled.
+/// Order:     requests to one session run in the order they are made; EndSession asks a running one
+///            to stop.
+/// Threads:   every member may be called from any thread.
+/// Lifetime:  the io_context and the logger must outlive it. Destroy it when async_drain() has
+///            completed, or async_start() with an error, or if it was never started (asserted).
+/// Errors:    FAILED_PRECONDITION before async_start() has completed; UNAVAILABLE from async_drain()
+///            on.
+class EmbeddedService {
+  using StatusHandler = UniqueHandler<void(grpc::Status)>;
+  template <typename Reply>
+  using ReplyHandler = UniqueHandler<void(Result<Reply>)>;
+
+ public:
+  /// `zygote`: of this plug-in; without one no session can be isolated.
+  EmbeddedService(boost::asio::io_context& io_context, ServicePlugin plugin,
+                  EmbeddedServiceOptions options, Logger& logger,
+                  std::optional<isolated::Zygote> zygote = std::nullopt);
+  EmbeddedService(const EmbeddedService&) = delete;
+  EmbeddedService& operator=(const EmbeddedService&) = delete;
+  ~EmbeddedService();
+
+  /// Initialises the context. Once. After an error its shutdown has run as well, and there is nothing
+  /// to drain. Signature: void(grpc::Status).
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_start(Token&& token = Token()) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [this](auto handler) { start(StatusHandler(std::move(handler), executor_)); }, token);
+  }
+
+  /// Refuses new requests, lets those under way finish for `grace`, then asks them to stop, ends all
+  /// sessions and shuts the context down; completes with what that returned. Idempotent: any number
+  /// of callers, and the earliest deadline holds. OK at once if it is not running. Signature:
+  /// void(grpc::Status).
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_drain(Clock::duration grace, Token&& token = Token()) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [this, grace](auto handler) { drain(grace, StatusHandler(std::move(handler), executor_)); },
+        token);
+  }
+
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_get_version(Token&& token = Token()) {
+    return request<GetVersionReply>(GetVersionRequest(), std::forward<Token>(token));
+  }
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_get_spaces(Token&& token = Token()) {
+    return request<GetSpacesReply>(GetSpacesRequest(), std::forward<Token>(token));
+  }
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_start_session(StartSessionRequest message, Token&& token = Token()) {
+    return request<StartSessionReply>(std::move(message), std::forward<Token>(token));
+  }
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_fork_session(ForkSessionRequest message, Token&& token = Token()) {
+    return request<ForkSessionReply>(std::move(message), std::forward<Token>(token));
+  }
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_end_session(EndSessionRequest message, Token&& token = Token()) {
+    return request<EndSessionReply>(std::move(message), std::forward<Token>(token));
+  }
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_step(StepRequest message, Token&& token = Token()) {
+    return request<StepReply>(std::move(message), std::forward<Token>(token));
+  }
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_add_benchmark(AddBenchmarkRequest message, Token&& token = Token()) {
+    return request<AddBenchmarkReply>(std::move(message), std::forward<Token>(token));
+  }
+  template <typename Token = boost::asio::use_awaitable_t<>>
+  auto async_send_session_parameter(SendSessionParameterRequest message, Token&& token = Token()) {
+    return request<SendSessionParameterReply>(std::move(message), std::forward<Token>(token));
+  }
+
+  [[nodiscard]] std::size_t session_count() const;
+  /// Requests that count towards EmbeddedServiceOptions::max_requests_in_flight.
+  [[nodiscard]] std::size_t requests_in_flight() const;
+
+ private:
+  template <typename Reply, typename Request, typename Token>
+  auto request(Request message, Token&& token) {
+    return boost::asio::async_initiate<Token, void(Result<Reply>)>(
+        [this](auto handler, Request sent) {
+          std::stop_source stop;
+          auto slot = boost::asio::get_associated_cancellation_slot(handler);
+          if (slot.is_connected()) {
+            slot.assign([stop](boost::asio::cancellation_type type) mutable {
+              if (type != boost::asio::cancellation_type::none) {
+                stop.request_stop();
+              }
+            });
+          }
+          submit(std::move(sent), std::move(stop),
+                 ReplyHandler<Reply>(std::move(handler), executor_));
+        },
+        token, std::move(message));
+  }
+
+  void start(StatusHandler handler);
+  void drain(Clock::duration grace, StatusHandler handler);
+  void submit(GetVersionRequest request, std::stop_source stop,
+              ReplyHandler<GetVersionReply> handler);
+  void submit(GetSpacesRequest request, std::stop_source stop,
+              ReplyHandler<GetSpacesReply> handler);
+  void submit(StartSessionRequest request, std::stop_source stop,
+              ReplyHandler<StartSessionReply> handler);
+  void submit(ForkSessionRequest request, std::stop_source stop,
+              ReplyHandler<ForkSessionReply> handler);
+  void submit(EndSessionRequest request, std::stop_source stop,
+              ReplyHandler<EndSessionReply> handler);
+  void submit(StepRequest request, std::stop_source stop, ReplyHandler<StepReply> handler);
+  void submit(AddBenchmarkRequest request, std::stop_source stop,
+              ReplyHandler<AddBenchmarkReply> handler);
+  void submit(SendSessionParameterRequest request, std::stop_source stop,
+              ReplyHandler<SendSessionParameterReply> handler);
+
+  class Impl;
+  boost::asio::io_context::executor_type executor_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace compiler_gym

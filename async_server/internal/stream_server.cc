@@ -1,0 +1,173 @@
+#include "async_server/internal/stream_server.h"
+
+#include <fmt/core.h>
+
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
+#include <utility>
+
+#include "core/run_on.h"
+#include "core/status.h"
+
+namespace compiler_gym::internal {
+namespace {
+
+using boost::asio::awaitable;
+using boost::asio::use_awaitable;
+
+// Larger messages are put together by a worker.
+constexpr std::size_t kLargeMessageBytes = std::size_t{256} << 10;
+
+constexpr int kFirstField = StreamRequest::kGetVersionFieldNumber;
+static_assert(StreamRequest::kSendSessionParameterFieldNumber - kFirstField + 1 == kMethodCount);
+
+// Replies are encoded under the number of their request.
+static_assert(int{StreamReply::kGetVersionFieldNumber} ==
+              int{StreamRequest::kGetVersionFieldNumber});
+static_assert(int{StreamReply::kStepFieldNumber} == int{StreamRequest::kStepFieldNumber});
+static_assert(int{StreamReply::kSendSessionParameterFieldNumber} ==
+              int{StreamRequest::kSendSessionParameterFieldNumber});
+
+// Null if the request has none.
+const Method<StreamedRequest>* method_of(const PackedRequest& packed) {
+  return packed.field == 0
+             ? nullptr
+             : &methods<StreamedRequest>()[static_cast<std::size_t>(packed.field - kFirstField)];
+}
+
+grpc::Status shutting_down() {
+  return unavailable("The service is shutting down");
+}
+
+Result<BatchReader> read_batch(const grpc::ByteBuffer& message) {
+  grpc::Slice bytes;
+  if (!message.TrySingleSlice(&bytes).ok()) {
+    if (const grpc::Status joined = message.DumpToSingleSlice(&bytes); !joined.ok()) {
+      return joined;
+    }
+  }
+  return BatchReader::open(std::move(bytes));
+}
+
+}  // namespace
+
+// One of the streams that may be open at a time.
+class StreamServer::Place {
+ public:
+  explicit Place(std::atomic<std::size_t>& streams) : streams_(streams), number_(++streams) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { --streams_; }
+
+  [[nodiscard]] std::size_t number() const { return number_; }
+
+ private:
+  std::atomic<std::size_t>& streams_;
+  const std::size_t number_;
+};
+
+awaitable<void> StreamServer::serve(std::shared_ptr<StreamCall> stream, CompletionQueuePump& pump) {
+  const Place place(streams_);
+  if (const grpc::Status admitted = admit(*stream, place); !admitted.ok()) {
+    stream->end_when_answered(admitted);
+  } else {
+    const std::stop_callback on_drain(drain_.get_token(),
+                                      [&] { stream->end_when_answered(shutting_down()); });
+    const grpc::Status status = co_await read_requests(stream, pump);
+    stream->end_when_answered(status);
+  }
+  co_await stream->async_ended(use_awaitable);
+}
+
+grpc::Status StreamServer::admit(const StreamCall& stream, const Place& place) const {
+  if (drain_.stop_requested()) {
+    return shutting_down();
+  }
+  if (grpc::Status allowed = access_.check(stream.rpc_context()); !allowed.ok()) {
+    return allowed;
+  }
+  if (place.number() > options_.max_streams) {
+    return resource_exhausted(fmt::format("{} streams are open already, the limit is {}",
+                                          place.number() - 1, options_.max_streams));
+  }
+  return grpc::Status::OK;
+}
+
+// Returns what the stream is to end with. The next message is read when each request of this one has
+// been opened, which is what holds up a client that has too many.
+awaitable<grpc::Status> StreamServer::read_requests(std::shared_ptr<StreamCall> stream,
+                                                    CompletionQueuePump& pump) {
+  while (co_await stream->async_read(pump, use_awaitable)) {
+    if (!stream->begin_batch()) {
+      break;
+    }
+    Result<BatchReader> batch = co_await open_batch(stream->message());
+    while (batch && !batch->done() && !stream->broken()) {
+      const PackedRequest packed = batch->next();
+      if (!stream->has_room(packed.size)) {
+        co_await stream->async_room(packed.size, use_awaitable);
+      }
+      handle(stream, packed, *batch);
+    }
+    stream->batch_done();
+    if (!batch) {
+      co_return batch.error();
+    }
+  }
+  co_return grpc::Status::OK;
+}
+
+awaitable<Result<BatchReader>> StreamServer::open_batch(grpc::ByteBuffer& message) {
+  grpc::ByteBuffer bytes;
+  bytes.Swap(&message);
+  if (bytes.Length() <= kLargeMessageBytes) {
+    co_return read_batch(bytes);
+  }
+  std::optional<Result<BatchReader>> batch;  // run_on() wants a default constructible result
+  auto read = [&] { batch = read_batch(bytes); };
+  co_await run_on(start_workers_.executor(), std::move(read));
+  co_return *std::move(batch);
+}
+
+void StreamServer::handle(const std::shared_ptr<StreamCall>& stream, const PackedRequest& packed,
+                          const BatchReader& batch) {
+  const Method<StreamedRequest>* const method = method_of(packed);
+  StreamedRequest::Ptr request = StreamedRequest::open(stream, packed, batch.batch(),
+                                                       method != nullptr && method->cancellable);
+  if (const grpc::Status admitted = admit(*request, packed, batch); !admitted.ok()) {
+    StreamedRequest::finish(std::move(request), admitted);
+    return;
+  }
+  try {
+    (handlers_.*method->handle)(std::move(request));
+  } catch (...) {
+    logger_.error("request handler: {}", to_string(status_from_current_exception()));
+  }
+}
+
+grpc::Status StreamServer::admit(StreamedRequest& request, const PackedRequest& packed,
+                                 const BatchReader& batch) {
+  if (drain_.stop_requested()) {
+    return shutting_down();
+  }
+  if (batch.count() > options_.max_batch) {
+    return invalid_argument(fmt::format("The batch has {} requests, the limit is {}", batch.count(),
+                                        options_.max_batch));
+  }
+  if (request.is_duplicate()) {
+    return {grpc::StatusCode::ALREADY_EXISTS,
+            fmt::format("The request of id {} is not answered yet", packed.id)};
+  }
+  const Method<StreamedRequest>* const method = method_of(packed);
+  if (method == nullptr) {
+    return invalid_argument(fmt::format("The request of id {} has no request set", packed.id));
+  }
+  Result<RequestBudget::Share> share = budget_.take(method->kind, packed.size);
+  if (!share) {
+    return share.error();
+  }
+  request.keep(*std::move(share));
+  return grpc::Status::OK;
+}
+
+}  // namespace compiler_gym::internal

@@ -1,0 +1,63 @@
+#include "async_server/internal/streamed_request.h"
+
+#include <fmt/core.h>
+
+#include <limits>
+#include <utility>
+
+#include "core/status.h"
+
+namespace compiler_gym::internal {
+
+void StreamedRequest::LetGo::operator()(StreamedRequest* request) const {
+  finish(Ptr(request), internal_error("The request was dropped by the service"));
+}
+
+StreamedRequest::Ptr StreamedRequest::open(std::shared_ptr<StreamCall> stream,
+                                           const PackedRequest& packed, grpc::Slice batch,
+                                           bool cancellable) {
+  return Ptr(new StreamedRequest(std::move(stream), packed, std::move(batch), cancellable));
+}
+
+StreamedRequest::StreamedRequest(std::shared_ptr<StreamCall> stream, const PackedRequest& packed,
+                                 grpc::Slice batch, bool cancellable)
+    : stream_(std::move(stream)),
+      packed_(packed),
+      batch_(std::move(batch)),
+      stop_(cancellable ? std::stop_source() : std::stop_source(std::nostopstate)),
+      by_id_(stream_->open(packed.id, packed.size, stop_)) {}
+
+grpc::Status StreamedRequest::parse_request(google::protobuf::MessageLite& request) {
+  const bool parsed =
+      request.ParseFromArray(batch_.begin() + packed_.offset, static_cast<int>(packed_.size));
+  batch_ = grpc::Slice();  // the last request that lets go of it frees it
+  if (!parsed) {
+    return invalid_argument(
+        fmt::format("The request cannot be parsed as {}", request.GetTypeName()));
+  }
+  return grpc::Status::OK;
+}
+
+void StreamedRequest::finish(Ptr request, const google::protobuf::MessageLite& reply) {
+  // Protobuf counts a message's bytes in an int, and the batch adds some to the reply's.
+  constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max() - 64;
+  if (const std::size_t bytes = reply.ByteSizeLong(); bytes > kMaxReplyBytes) {
+    finish(std::move(request),
+           resource_exhausted(fmt::format("The reply of {} bytes exceeds the limit of {}", bytes,
+                                          kMaxReplyBytes)));
+    return;
+  }
+  request->answer(encode_reply(request->packed_.id, request->packed_.field, reply));
+  delete request.release();
+}
+
+void StreamedRequest::finish(Ptr request, const grpc::Status& error) {
+  request->answer(encode_error(request->packed_.id, error));
+  delete request.release();
+}
+
+void StreamedRequest::answer(std::string reply) {
+  stream_->answer(packed_.id, by_id_, packed_.size, std::move(reply), std::move(share_));
+}
+
+}  // namespace compiler_gym::internal

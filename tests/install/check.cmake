@@ -1,0 +1,27 @@
+# cmake -D BUILD=<build tree> -D EXAMPLES=<sessions/example/embedding> -D WORK=<directory> -D GENERATOR=... -P check.cmake:
+# installs the project, builds the embedding examples with find_package(CompilerGymService) from there, and runs them.
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: ${status}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --component development --prefix ${WORK}/prefix)
+# A copy, so that nothing of the source tree is in reach.
+file(COPY ${EXAMPLES} DESTINATION ${WORK}/source/sessions/example)
+run(${CMAKE_COMMAND} -S ${WORK}/source/sessions/example/embedding -B ${WORK}/build -G ${GENERATOR}
+  -D CMAKE_PREFIX_PATH=${WORK}/prefix -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_C_COMPILER=${CC}
+  -D CMAKE_CXX_FLAGS=${FLAGS} -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_FLAGS_DEBUG=-O0)
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+
+run(${WORK}/build/compiler_gym-embedding-callbacks)
+if(NOT output STREQUAL "mo\n")
+  message(FATAL_ERROR "the callbacks example printed '${output}'")
+endif()
+run(${WORK}/build/compiler_gym-embedding-coroutines)
+if(NOT output MATCHES "^(ooomo\noomo|oomo\nooomo)\n$")
+  message(FATAL_ERROR "the coroutines example printed '${output}'")
+endif()
