@@ -30,7 +30,8 @@ namespace compiler_gym {
 /// Where plug-in code runs.
 enum class PluginThreads {
   /// On threads of the service's own: a request costs a hop there and one back, about 10 to 30 us
-  /// each with idle threads, and the caller's threads are never held up.
+  /// each with idle threads, and the caller's threads are held up by no
+  /// more than steps that CompilationSession::isCheap() says are cheap.
   kPool,
   /// On the thread that makes the request, before the call returns: an inline request costs a
   /// microsecond or two and what the plug-in takes, and for as long the caller's thread does nothing

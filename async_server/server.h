@@ -78,7 +78,8 @@ struct ServerOptions {
 ///
 /// Threads:  every member may be called from any thread. One thread of the io_context is mostly
 ///           waiting for gRPC, so run it on two or more. Plug-in code runs on threads of the
-///           server's own, never on the io_context's.
+///           server's own; on the io_context's only steps that CompilationSession::isCheap() says
+///           are cheap.
 /// Lifetime: the io_context and the logger must outlive it. Destroy it after async_run() completed,
 ///           or if it never ran.
 /// Cancel:   cancelling async_run() is async_drain().

@@ -27,6 +27,10 @@ grpc::Status CompilationSession::endOfStep(bool /*actionHadNoEffect*/, bool& /*e
   return grpc::Status::OK;
 }
 
+bool CompilationSession::isCheap(const StepRequest& /*request*/) const {
+  return false;
+}
+
 grpc::Status CompilationSession::handleSessionParameter(const std::string& /*key*/,
                                                         const std::string& /*value*/,
                                                         std::optional<std::string>& /*reply*/) {

@@ -78,6 +78,12 @@ class CompilationSession {
   [[nodiscard]] virtual grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
                                                std::optional<ActionSpace>& newActionSpace);
 
+  /// Whether this step is done in a few microseconds: that it neither compiles, reads files nor waits,
+  /// but says what is known already, say. Such a step of a session that is idle is not handed to a
+  /// worker, which saves waking one; it runs on the thread that serves everybody, and holds everybody
+  /// up for as long as it takes. Asked before the step, under the same rules. By default false.
+  [[nodiscard]] virtual bool isCheap(const StepRequest& request) const;
+
   /// Handles a parameter by setting `reply`; leaving it unset says that the key is not this
   /// session's, and the service looks among its own. By default leaves every key.
   [[nodiscard]] virtual grpc::Status handleSessionParameter(const std::string& key,

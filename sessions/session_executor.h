@@ -21,7 +21,7 @@ enum class ExecutorKind { kInline, kIsolated };
 /// Order:    one operation at a time; end() last.
 /// Threads:  operations may come from any thread, and return without waiting. Handlers run on a
 ///           thread of the service's, never inside the call; but for what
-///           SessionServiceOptions::on_callers_thread lets run there.
+///           CompilationSession::isCheap() and SessionServiceOptions::on_callers_thread let run there.
 /// Lifetime: requests, replies and the executor itself must live until the operation completes. One
 ///           that is destroyed without end() lets go of the session all the same, but nobody hears
 ///           when it is gone.

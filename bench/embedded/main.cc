@@ -37,6 +37,13 @@ void require(const grpc::Status& status) {
   }
 }
 
+/// The example's steps are so cheap that none needs a worker; these have one.
+class PooledSession final : public example::ExampleSession {
+ public:
+  using ExampleSession::ExampleSession;
+  bool isCheap(const StepRequest& /*request*/) const override { return false; }
+};
+
 // A service on an io_context that the calling thread runs.
 class Embedded {
  public:
@@ -44,8 +51,8 @@ class Embedded {
     EmbeddedServiceOptions options;
     options.working_directory = boost::filesystem::temp_directory_path();
     options.plugin_threads = threads;
-    service_ = std::make_unique<EmbeddedService>(
-        io_context_, make_service_plugin<example::ExampleSession>(), options, *logger_);
+    service_ = std::make_unique<EmbeddedService>(io_context_, make_service_plugin<PooledSession>(),
+                                                 options, *logger_);
     run([&]() -> asio::awaitable<void> {
       require(co_await service_->async_start());
       StartSessionRequest request;

@@ -57,6 +57,11 @@ grpc::Status ExampleSession::applyAction(const Event& action, bool& /*endOfEpiso
   return grpc::Status::OK;
 }
 
+bool ExampleSession::isCheap(const StepRequest& request) const {
+  constexpr int kFew = 100;
+  return request.action_size() + request.observation_space_size() <= kFew;
+}
+
 grpc::Status ExampleSession::computeObservation(const ObservationSpace& observationSpace,
                                                 Event& observation) {
   if (observationSpace.name() == "ir") {

@@ -7,7 +7,7 @@
 
 namespace compiler_gym::example {
 
-class ExampleSession final : public CompilationSession {
+class ExampleSession : public CompilationSession {
  public:
   using CompilationSession::CompilationSession;
 
@@ -21,6 +21,7 @@ class ExampleSession final : public CompilationSession {
   grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                            std::optional<ActionSpace>& newActionSpace,
                            bool& actionHadNoEffect) override;
+  bool isCheap(const StepRequest& request) const override;
   grpc::Status computeObservation(const ObservationSpace& observationSpace,
                                   Event& observation) override;
 };

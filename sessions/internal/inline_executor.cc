@@ -19,9 +19,9 @@ InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host
 
 // What follows from a task, the next one of its session say, is not run inside it.
 template <typename Task>
-void InlineSessions::run(Task task) const {
+void InlineSessions::run(Task task, bool cheap) const {
   static thread_local bool in_task = false;
-  if (!on_callers_thread_ || in_task) {
+  if (!(cheap || on_callers_thread_) || in_task) {
     boost::asio::post(workers_.executor(), std::move(task));
     return;
   }
@@ -67,21 +67,35 @@ InlineExecutor::InlineExecutor(const InlineSessions& sessions,
 // After each task the session goes to the back of the pool's queue, so that one with much to do does
 // not starve the others.
 template <typename Handler, typename Run>
-void InlineExecutor::post(std::stop_source stop, Handler handler, Run run) {
-  sessions_.run([this, stop = std::move(stop), handler = std::move(handler), run]() mutable {
-    if (stop.stop_requested()) {
-      handler(cancelled_before_its_turn());
-    } else {
-      handler(time_limit_->apply(stop.get_token(), run));
-    }
-  });
+void InlineExecutor::post(std::stop_source stop, Handler handler, Run run, bool cheap) {
+  sessions_.run(
+      [this, stop = std::move(stop), handler = std::move(handler), run]() mutable {
+        if (stop.stop_requested()) {
+          handler(cancelled_before_its_turn());
+        } else {
+          handler(time_limit_->apply(stop.get_token(), run));
+        }
+      },
+      cheap);
 }
 
 void InlineExecutor::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
                           StatusHandler handler) {
-  post(std::move(stop), std::move(handler), [this, &request, &reply](const std::stop_token& token) {
-    return run_step(*plugin_, sessions_.spaces_, request, reply, token);
-  });
+  post(
+      std::move(stop), std::move(handler),
+      [this, &request, &reply](const std::stop_token& token) {
+        return run_step(*plugin_, sessions_.spaces_, request, reply, token);
+      },
+      is_cheap(request));
+}
+
+// What throws here is left to the step to find out.
+bool InlineExecutor::is_cheap(const StepRequest& request) const {
+  try {
+    return plugin_->isCheap(request);
+  } catch (...) {
+    return false;
+  }
 }
 
 void InlineExecutor::set_parameters(const SendSessionParameterRequest& request,

@@ -14,7 +14,8 @@
 
 namespace compiler_gym::internal {
 
-/// Makes sessions whose plug-in objects are called on the worker pool.
+/// Makes sessions whose plug-in objects are called on the worker pool, but for steps that they call
+/// cheap (the inline lane).
 /// Threads:  every member may be called from any thread.
 /// Lifetime: must outlive the sessions it starts.
 class InlineSessions {
@@ -37,7 +38,7 @@ class InlineSessions {
   friend class InlineExecutor;
 
   template <typename Task>
-  void run(Task task) const;
+  void run(Task task, bool cheap = false) const;
 
   const SessionFactory factory_;
   ContextHost& context_host_;
@@ -47,7 +48,8 @@ class InlineSessions {
   const bool on_callers_thread_;
 };
 
-/// Runs each operation as one task of the worker pool, or on the caller's thread.
+/// Runs each operation as one task of the worker pool, or on the caller's thread: there what its
+/// plug-in calls cheap, and all if the service is told so.
 class InlineExecutor final : public SessionExecutor {
  public:
   InlineExecutor(const InlineSessions& sessions, std::unique_ptr<CompilationSession> plugin);
@@ -62,7 +64,8 @@ class InlineExecutor final : public SessionExecutor {
 
  private:
   template <typename Handler, typename Run>
-  void post(std::stop_source stop, Handler handler, Run run);
+  void post(std::stop_source stop, Handler handler, Run run, bool cheap = false);
+  [[nodiscard]] bool is_cheap(const StepRequest& request) const;
   Result<std::unique_ptr<SessionExecutor>> make_fork(const std::stop_token& stop);
 
   const InlineSessions& sessions_;

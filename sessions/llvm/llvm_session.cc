@@ -167,16 +167,26 @@ grpc::Status LlvmSession::computeObservation(const ObservationSpace& observation
   return status;
 }
 
-const Event* LlvmSession::recall(LlvmObservation observation) {
+bool LlvmSession::isCheap(const StepRequest& request) const {
+  return request.action().empty() &&
+         std::ranges::all_of(request.observation_space(), [this](int space) {
+           return recall(static_cast<LlvmObservation>(space)) != nullptr;
+         });
+}
+
+const Event* LlvmSession::recall(LlvmObservation observation) const {
   if (remembered_generation_ != module_->generation()) {
-    remembered_.clear();
-    remembered_generation_ = module_->generation();
+    return nullptr;
   }
   const auto found = std::ranges::find(remembered_, observation, &Remembered::observation);
   return found == remembered_.end() ? nullptr : &found->event;
 }
 
 void LlvmSession::remember(LlvmObservation observation, const Event& event) {
+  if (remembered_generation_ != module_->generation()) {
+    remembered_.clear();
+    remembered_generation_ = module_->generation();
+  }
   if (is_deterministic(observation) && event.ByteSizeLong() <= kMaxRememberedSizeInBytes) {
     remembered_.push_back({observation, event});
   }

@@ -55,6 +55,8 @@ class LlvmSession final : public CompilationSession {
                                                 Event& observation) override;
   [[nodiscard]] grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
                                        std::optional<ActionSpace>& newActionSpace) override;
+  /// One that only asks for what is remembered.
+  [[nodiscard]] bool isCheap(const StepRequest& request) const override;
   [[nodiscard]] grpc::Status handleSessionParameter(const std::string& key,
                                                     const std::string& value,
                                                     std::optional<std::string>& reply) override;
@@ -66,7 +68,7 @@ class LlvmSession final : public CompilationSession {
     Event event;
   };
 
-  [[nodiscard]] const Event* recall(LlvmObservation observation);
+  [[nodiscard]] const Event* recall(LlvmObservation observation) const;
   void remember(LlvmObservation observation, const Event& event);
 
   [[nodiscard]] grpc::Status compute(LlvmObservation observation, Event& event);

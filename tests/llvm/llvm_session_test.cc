@@ -15,6 +15,7 @@
 
 #include "sessions/llvm/ir_module.h"
 #include "sessions/llvm/module_features.h"
+#include "sessions/llvm/observation_spaces.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 
@@ -306,6 +307,28 @@ TEST_F(LlvmSessionTest, ObservationsFollowTheModule) {
   const Event before = observe(*session, "InstCount");
   EXPECT_TRUE(apply(*session, "-mem2reg"));
   EXPECT_FALSE(MessageDifferencer::Equals(observe(*session, "InstCount"), before));
+}
+
+TEST_F(LlvmSessionTest, OnlyWhatIsRememberedIsCheap) {
+  const auto session = start(crc32_benchmark());
+  StepRequest question;
+  question.add_observation_space(static_cast<int>(LlvmObservation::kAutophase));
+  EXPECT_FALSE(session->isCheap(question)) << "nobody has asked before";
+  observe(*session, "Autophase");
+  EXPECT_TRUE(session->isCheap(question));
+
+  StepRequest two = question;
+  two.add_observation_space(static_cast<int>(LlvmObservation::kInstCount));
+  EXPECT_FALSE(session->isCheap(two));
+  StepRequest action = question;
+  *action.add_action() = action_event(action_index("-mem2reg"));
+  EXPECT_FALSE(session->isCheap(action));
+  StepRequest unknown;
+  unknown.add_observation_space(1000);
+  EXPECT_FALSE(session->isCheap(unknown));
+
+  EXPECT_TRUE(apply(*session, "-mem2reg"));
+  EXPECT_FALSE(session->isCheap(question)) << "of the module before";
 }
 
 TEST_F(LlvmSessionTest, LookingAtTheModuleDoesNotChangeWhatComes) {

@@ -136,6 +136,10 @@ grpc::Status ScriptedSession::handleSessionParameter(const std::string& key,
   return script_.on_parameter ? script_.on_parameter(key, value, reply) : grpc::Status::OK;
 }
 
+bool ScriptedSession::isCheap(const StepRequest& request) const {
+  return script_.is_cheap && script_.is_cheap(request);
+}
+
 Event int64_event(std::int64_t value) {
   Event event;
   event.set_int64_value(value);

@@ -41,6 +41,7 @@ struct PluginScript {
   std::function<grpc::Status(const std::string& key, const std::string& value,
                              std::optional<std::string>& reply)>
       on_parameter;
+  std::function<bool(const StepRequest&)> is_cheap;  ///< nothing is, without it
   std::function<void()> on_session_destroyed;
 
   /// `context init`, `session init`, `session fork`, `session destroyed`, `context shutdown`, in
@@ -86,6 +87,7 @@ class ScriptedSession final : public HistorySession {
                                   Event& observation) override;
   grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
                          std::optional<ActionSpace>& newActionSpace) override;
+  bool isCheap(const StepRequest& request) const override;
   grpc::Status handleSessionParameter(const std::string& key, const std::string& value,
                                       std::optional<std::string>& reply) override;
 
