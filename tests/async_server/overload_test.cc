@@ -269,14 +269,11 @@ TEST_F(OverloadTest, AClientThatLeavesGivesBackItsRoomWhenItsTurnComes) {
   const Session::Id session = started_session();
   wait_for_in_flight(0);
   auto running = hold(session);
-  boost::asio::cancellation_signal leave;
   std::promise<Result<StepReply>> left;
   client->step(step_request(session, {1}), {},
-               boost::asio::bind_cancellation_slot(
-                   leave.slot(), [&](Result<StepReply> reply) { left.set_value(reply); }));
+               can_leave([&](Result<StepReply> reply) { left.set_value(std::move(reply)); }));
   wait_for_in_flight(2);
-  boost::asio::post(loop_.io_context(),
-                    [&] { leave.emit(boost::asio::cancellation_type::terminal); });
+  leave();
   EXPECT_FALSE(get_within_watchdog(left.get_future()));
 
   release_.open();

@@ -140,16 +140,12 @@ TEST_F(RequestTest, AClientThatVanishesStopsItsStepAndLosesNothingElse) {
   };
   serve();
   const Session::Id session = started_session();
-  boost::asio::cancellation_signal vanish;
   std::promise<Result<StepReply>> answered;
   client->step(step_request(session, {1, 2, 3}), {},
-               boost::asio::bind_cancellation_slot(vanish.slot(), [&](Result<StepReply> reply) {
-                 answered.set_value(std::move(reply));
-               }));
+               can_leave([&](Result<StepReply> reply) { answered.set_value(std::move(reply)); }));
   in_step.wait();
 
-  boost::asio::post(loop_.io_context(),
-                    [&] { vanish.emit(boost::asio::cancellation_type::terminal); });
+  leave();
 
   const auto reply = get_within_watchdog(answered.get_future());
   ASSERT_FALSE(reply);
@@ -211,18 +207,14 @@ TEST_F(RequestTest, AClientThatLeavesWhileItsSessionStartsLeavesNoSession) {
     stopped.acquire();
   };
   serve();
-  boost::asio::cancellation_signal vanish;
   std::promise<Result<StartSessionReply>> answered;
   StartSessionRequest request;
   *request.mutable_benchmark() = make_benchmark("benchmark://test/1");
-  client->start_session(
-      std::move(request), {},
-      boost::asio::bind_cancellation_slot(vanish.slot(), [&](Result<StartSessionReply> reply) {
-        answered.set_value(std::move(reply));
-      }));
+  client->start_session(std::move(request), {}, can_leave([&](Result<StartSessionReply> reply) {
+                          answered.set_value(std::move(reply));
+                        }));
   in_init.wait();
-  boost::asio::post(loop_.io_context(),
-                    [&] { vanish.emit(boost::asio::cancellation_type::terminal); });
+  leave();
   EXPECT_FALSE(get_within_watchdog(answered.get_future()));
 
   poll_until([&] { return script.live_sessions == 0; });

@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <memory>
@@ -65,6 +70,16 @@ class ServerFixture : public ::testing::Test {
         get_within_watchdog(server->async_started(boost::asio::use_future));
     ASSERT_TRUE(started.ok()) << to_string(started) << '\n' << logger.text();
     client.emplace(loop_.pump(), server->addresses().front());
+  }
+
+  /// Makes a call's handler one whose client may leave() before it is answered.
+  template <typename Handler>
+  auto can_leave(Handler handler) {
+    return boost::asio::bind_cancellation_slot(
+        leave_.slot(), boost::asio::bind_executor(leaving_, std::move(handler)));
+  }
+  void leave() {
+    boost::asio::post(leaving_, [this] { leave_.emit(boost::asio::cancellation_type::terminal); });
   }
 
   /// The status async_run() completed with; the io_context must run dry after it.
@@ -140,10 +155,15 @@ class ServerFixture : public ::testing::Test {
     EXPECT_EQ(script.overlaps, 0) << "a session was in two calls at once";
   }
 
+  boost::asio::cancellation_signal leave_;
+
  protected:
   ClientLoop loop_;
 
  private:
+  // A signal is emitted where its handler runs, and not at the same time.
+  const boost::asio::strand<boost::asio::io_context::executor_type> leaving_{
+      boost::asio::make_strand(loop_.io_context())};
   std::vector<std::jthread> threads_;
 };
 
