@@ -76,6 +76,9 @@ struct EmbeddedServiceOptions {
 /// Order:     requests to one session run in the order they are made; EndSession asks a running one
 ///            to stop.
 /// Threads:   every member may be called from any thread.
+/// Work:      what keeps the io_context's run() from returning are requests under way and, with
+///            SessionServiceOptions::request_timeout, the timers of open sessions; after the drain
+///            there is none.
 /// Lifetime:  the io_context and the logger must outlive it. Destroy it when async_drain() has
 ///            completed, or async_start() with an error, or if it was never started (asserted).
 /// Errors:    FAILED_PRECONDITION before async_start() has completed; UNAVAILABLE from async_drain()

@@ -106,12 +106,15 @@ class Embedded {
     }
   }
 
-  // Returns when the coroutine has ended.
+  // Returns when the coroutine has ended. The io_context itself does not run dry while there are
+  // sessions: see EmbeddedService.
   template <typename Make>
   void run(Make make) {
     auto done = asio::co_spawn(io_context_, make(), asio::use_future);
     io_context_.restart();
-    io_context_.run();
+    while (done.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      io_context_.run_one();
+    }
     done.get();
   }
 
