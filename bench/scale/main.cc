@@ -1,0 +1,134 @@
+// compiler_gym-scale: what many sessions cost a service, as a Markdown table and a plot.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <boost/filesystem/operations.hpp>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "bench/client/client_loop.h"
+#include "bench/scale/scale.h"
+#include "bench/tool/flag_parser.h"
+#include "bench/tool/run_tool.h"
+#include "bench/tool/svg_chart.h"
+
+namespace compiler_gym {
+namespace {
+
+constexpr auto* kName = "compiler_gym-scale";
+constexpr int kCouldNotRun = 1;
+constexpr int kBadCommandLine = 2;
+
+void print(const std::vector<ScaleRow>& rows) {
+  fmt::print(
+      "| sessions | starts/s | bytes each | p50 of 8 | p99 of 8 | CPU of 8 | p99 of all | CPU of "
+      "all |\n"
+      "|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+  for (const ScaleRow& row : rows) {
+    fmt::print(
+        "| {} | {:.0f} | {:.0f} | {:.0f} us | {:.0f} us | {:.1f} us | {:.0f} us | {:.1f} us |\n",
+        row.sessions, row.starts_per_second, row.bytes_per_session, row.few_p50_us, row.few_p99_us,
+        row.few_cpu_us, row.all_p99_us, row.all_cpu_us);
+  }
+}
+
+ChartSeries series(const char* name, const std::vector<ScaleRow>& rows, double ScaleRow::* member) {
+  ChartSeries series{.name = name, .points = {}};
+  for (const ScaleRow& row : rows) {
+    series.points.push_back({.x = std::log10(row.sessions), .y = row.*member});
+  }
+  return series;
+}
+
+std::string plot(const std::vector<ScaleRow>& rows) {
+  const std::string sessions = "log10 of the sessions open";
+  return render_svg({
+      {.title = "The service's CPU time for a step",
+       .x_label = sessions,
+       .y_label = "us",
+       .series = {series("the same 8 sessions", rows, &ScaleRow::few_cpu_us),
+                  series("any session", rows, &ScaleRow::all_cpu_us)}},
+      {.title = "p99 of a step, 8 at a time",
+       .x_label = sessions,
+       .y_label = "us",
+       .series = {series("the same 8 sessions", rows, &ScaleRow::few_p99_us),
+                  series("any session", rows, &ScaleRow::all_p99_us)}},
+  });
+}
+
+void read_sessions(FlagParser& flags, std::vector<int>& sessions) {
+  if (!flags.has("sessions")) {
+    return;
+  }
+  sessions.clear();
+  for (const std::string& text : flags.texts("sessions")) {
+    int count = 0;
+    const char* const last = text.data() + text.size();
+    const auto [parsed_to, error] = std::from_chars(text.data(), last, count);
+    if (error != std::errc() || parsed_to != last || count < 1) {
+      flags.fail("flag 'sessions': '" + text + "' is not a number from 1 on");
+    } else if (!sessions.empty() && count <= sessions.back()) {
+      flags.fail("flag 'sessions': '" + text + "' is not more than the one before");
+    }
+    sessions.push_back(count);
+  }
+}
+
+int run(int argc, char** argv) {
+  FlagParser flags(
+      "Usage: compiler_gym-scale [flags]\n\n"
+      "Fills a service with sessions and measures, each time there are so many, the memory they "
+      "take,\n"
+      "the rate they started at, and steps: of 8 sessions while the others are idle, and of all.");
+  flags.add_heading("Flags");
+  flags.add("service", "BINARY",
+            "service to start (default: compiler_gym-example-service beside this tool)");
+  flags.add("service_argument", "TEXT", "argument for it; may be given several times");
+  flags.add("benchmark", "FILE", "program of the sessions (default: a few bytes)");
+  flags.add(
+      "sessions", "N",
+      "sessions open; may be given several times, growing (default: 1, 10, 100, 1000, 10000)");
+  flags.add("rounds", "N (=3)", "services that are filled, of which the medians are shown");
+  flags.add("seconds", "N (=2)", "of each measurement");
+  flags.add("svg", "FILE", "write the plot");
+  flags.add_switch("help", "print this and exit");
+  flags.parse(argc, argv);
+  if (flags.has("help")) {
+    fmt::print("{}", flags.help());
+    return 0;
+  }
+  ScaleOptions options;
+  const auto directory = boost::filesystem::canonical("/proc/self/exe").parent_path();
+  options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
+  options.service_arguments = flags.texts("service_argument");
+  options.benchmark_file = flags.text("benchmark");
+  flags.read("rounds", options.rounds, 1, 1000);
+  flags.read("seconds", options.seconds, 1, 3600);
+  read_sessions(flags, options.sessions);
+  if (!flags.status().ok()) {
+    fmt::print(stderr, "{}: {}\n", kName, flags.status().error_message());
+    return kBadCommandLine;
+  }
+  ClientLoop loop;
+  const auto rows = loop.run(measure_scale(loop.pump(), options));
+  if (!rows) {
+    fmt::print(stderr, "{}: {}\n", kName, to_string(rows.error()));
+    return kCouldNotRun;
+  }
+  print(*rows);
+  if (const std::string file = flags.text("svg"); !file.empty()) {
+    std::ofstream(file) << plot(*rows);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace compiler_gym
+
+int main(int argc, char** argv) {
+  using namespace compiler_gym;
+  return run_tool(kName, kCouldNotRun, run, argc, argv);
+}

@@ -1,0 +1,48 @@
+// What it costs a service to have many sessions open.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/filesystem/path.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/completion_queue_pump.h"
+#include "core/status.h"
+
+namespace compiler_gym {
+
+struct ScaleOptions {
+  boost::filesystem::path service;
+  std::vector<std::string> service_arguments{};
+  /// What all sessions are on; a few bytes if there is none.
+  boost::filesystem::path benchmark_file{};
+  /// Sessions open at the same time, growing.
+  std::vector<int> sessions = {1, 10, 100, 1'000, 10'000};
+  /// Services that are filled up one after the other; each result is the median.
+  int rounds = 3;
+  /// Of each measurement in a round.
+  int seconds = 2;
+};
+
+/// With so many sessions open.
+struct ScaleRow {
+  int sessions = 0;
+  /// Of those that were opened since the row before, 8 at a time.
+  double starts_per_second = 0;
+  /// What the resident memory of the service has grown by, from before the first of them.
+  double bytes_per_session = 0;
+  /// Of 8 sessions, always the same, that step while the others are idle.
+  double few_p50_us = 0;
+  double few_p99_us = 0;
+  double few_cpu_us = 0;  ///< the service's, of a step
+  /// Of 8 steps at a time, each in any of the sessions.
+  double all_p99_us = 0;
+  double all_cpu_us = 0;
+};
+
+/// Errors: what keeps the service from starting; any request that fails.
+[[nodiscard]] boost::asio::awaitable<Result<std::vector<ScaleRow>>> measure_scale(
+    CompletionQueuePump& pump, const ScaleOptions& options);
+
+}  // namespace compiler_gym
