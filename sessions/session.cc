@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/status.h"
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym {
 
@@ -49,7 +49,7 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
       running_stop_ = task->stop();
     }
   }
-  drop(std::move(dropped), internal::cancelled_before_its_turn());
+  drop(std::move(dropped), cancelled_before_its_turn());
   switch (admission) {
     case TaskQueue::Admission::kRun:
       run(std::move(task));

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "sessions/internal/service_parameters.h"
-#include "sessions/internal/session_rules.h"
 #include "sessions/internal/task_queue.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym {
 namespace {
@@ -74,7 +74,7 @@ grpc::Status SessionService::load_spaces() {
 void SessionService::start_session(StartSessionRequest& request, StartSessionReply& reply,
                                    std::stop_source stop, StatusHandler handler) {
   Result<std::shared_ptr<const Benchmark>> benchmark =
-      internal::find_benchmark(request, context_host_.benchmarks());
+      find_benchmark(request, context_host_.benchmarks());
   if (!benchmark) {
     handler(benchmark.error());
     return;
@@ -104,7 +104,7 @@ void SessionService::start_executor(ExecutorKind kind, const StartSessionRequest
                                     StartSessionReply& reply, std::stop_source stop,
                                     SessionExecutor::StartedHandler handler) {
   if (kind == ExecutorKind::kIsolated) {
-    if (const grpc::Status status = internal::check_indices(spaces_, request); !status.ok()) {
+    if (const grpc::Status status = check_indices(spaces_, request); !status.ok()) {
       handler(status);
       return;
     }

@@ -3,7 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::internal {
 

@@ -6,7 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::isolated {
 namespace {
@@ -207,7 +207,7 @@ void IsolatedExecutor::record(Change change) {
 void IsolatedExecutor::with_worker(std::stop_source stop, StatusHandler handler) {
   grpc::Status refusal = broken_;
   if (refusal.ok() && stop.stop_requested()) {
-    refusal = internal::cancelled_before_its_turn();
+    refusal = cancelled_before_its_turn();
   }
   if (!refusal.ok()) {
     boost::asio::post(sessions_.host_->executor(),

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::isolated {
 
@@ -82,7 +82,7 @@ void RunLimit::leave(std::uint64_t waiter) {
     // Not here: it may be the leaver that calls.
     boost::asio::post(executor_, [leaving = std::move(leaving.mapped())]() mutable {
       leaving.leaver.reset();
-      leaving.handler(internal::cancelled_before_its_turn());
+      leaving.handler(cancelled_before_its_turn());
     });
   }
 }

@@ -8,7 +8,7 @@
 #include <csignal>
 #include <utility>
 
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::isolated {
 namespace {
@@ -229,7 +229,7 @@ void Templates::leave_on_strand(const TemplatePtr& from, std::uint64_t waiter) {
   }
   Waiter leaving = std::move(*found);
   from->waiting.erase(found);
-  complete(std::move(leaving), internal::cancelled_before_its_turn());
+  complete(std::move(leaving), cancelled_before_its_turn());
   if (from->worker == nullptr && from->waiting.empty()) {
     from->stop_loading.request_stop();
   }

@@ -15,9 +15,9 @@
 #include <string>
 #include <utility>
 
-#include "sessions/internal/session_rules.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/watched_session.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::isolated {
 namespace {
@@ -142,18 +142,18 @@ Worker::Reply Worker::handle(const Frame& request) {
       return answer<StartSessionRequest, StartSessionReply>(
           request, [&](const auto& start, auto& reply) {
             WatchedSession session = watched();
-            return internal::run_start_observations(session, setting_.spaces, start, reply, token);
+            return run_start_observations(session, setting_.spaces, start, reply, token);
           });
     case RequestKind::kStep:
       return answer<StepRequest, StepReply>(request, [&](const auto& step, auto& reply) {
         WatchedSession session = watched();
-        return internal::run_step(session, setting_.spaces, step, reply, token);
+        return run_step(session, setting_.spaces, step, reply, token);
       });
     case RequestKind::kParameters:
       return answer<SendSessionParameterRequest, SendSessionParameterReply>(
           request, [&](const auto& parameters, auto& reply) {
             WatchedSession session = watched();
-            return internal::run_parameters(session, parameters, reply, token);
+            return run_parameters(session, parameters, reply, token);
           });
     case RequestKind::kFork:
       break;
@@ -182,8 +182,7 @@ grpc::Status Worker::init(StartSessionRequest& request, const std::stop_token& s
     return status_from_current_exception();
   }
   auto benchmark = std::make_shared<Benchmark>(std::move(*request.mutable_benchmark()));
-  return internal::run_init(*session_, setting_.spaces, request.action_space(),
-                            std::move(benchmark), stop);
+  return run_init(*session_, setting_.spaces, request.action_space(), std::move(benchmark), stop);
 }
 
 void Worker::fork_session() {

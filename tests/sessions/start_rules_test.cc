@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 #include "tests/sessions/call_log_session.h"
 #include "tests/sessions/parse_proto.h"
 #include "tests/support/scripted_plugin.h"
@@ -12,8 +12,6 @@
 namespace compiler_gym::testing {
 namespace {
 
-using internal::find_benchmark;
-using internal::run_start;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 

@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 #include "tests/sessions/call_log_session.h"
 #include "tests/sessions/parse_proto.h"
 #include "tests/sessions/step_rows.h"
@@ -13,7 +13,6 @@
 namespace compiler_gym::testing {
 namespace {
 
-using internal::run_step;
 using ::testing::ElementsAre;
 
 class StepRulesTest : public ::testing::Test {

@@ -1,4 +1,4 @@
-#include "sessions/internal/session_rules.h"
+#include "sessions/session_rules.h"
 
 #include <fmt/core.h>
 
@@ -8,7 +8,7 @@
 
 #include "core/status.h"
 
-namespace compiler_gym::internal {
+namespace compiler_gym {
 namespace {
 
 // The border to plug-in code: what it throws becomes a status here.
@@ -186,4 +186,4 @@ grpc::Status cancelled_before_its_turn() {
   return cancelled("Cancelled while waiting for its turn");
 }
 
-}  // namespace compiler_gym::internal
+}  // namespace compiler_gym

@@ -13,7 +13,7 @@
 #include "sessions/compilation_session.h"
 #include "sessions/service_spaces.h"
 
-namespace compiler_gym::internal {
+namespace compiler_gym {
 
 /// Moves the request's benchmark into the cache if it brings a program, and looks up the one it
 /// names. INVALID_ARGUMENT without a URI, NOT_FOUND `Benchmark not found`.
@@ -63,4 +63,4 @@ namespace compiler_gym::internal {
 /// What becomes of a request whose client left while it waited.
 [[nodiscard]] grpc::Status cancelled_before_its_turn();
 
-}  // namespace compiler_gym::internal
+}  // namespace compiler_gym
