@@ -4,7 +4,6 @@
 // rounds are reported.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "async_server/embedded_service.h"
+#include "bench/tool/statistics.h"
 #include "core/gate.h"
 #include "core/logger.h"
 #include "sessions/example/example_session.h"
@@ -122,11 +122,6 @@ class Embedded {
   asio::io_context io_context_{1};
   std::unique_ptr<EmbeddedService> service_;
 };
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + kRounds / 2, values.end());
-  return values[kRounds / 2];
-}
 
 void measure() {
   Embedded on_caller(PluginThreads::kCaller);

@@ -2,13 +2,13 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "bench/client/managed_service.h"
 #include "bench/client/run_together.h"
 #include "bench/load/latency_histogram.h"
 #include "bench/load/load_generator.h"
+#include "bench/tool/statistics.h"
 
 namespace compiler_gym {
 namespace {
@@ -119,13 +119,6 @@ class Overload {
   std::vector<OverloadRound> rounds_;
 };
 
-template <typename Value>
-auto median_of(std::vector<OverloadRound>& rounds, Value value) {
-  const auto middle = rounds.begin() + static_cast<std::ptrdiff_t>(rounds.size() / 2);
-  std::ranges::nth_element(rounds, middle, {}, value);
-  return value(*middle);
-}
-
 double goodput_ratio(const OverloadRound& round) {
   return round.goodput_per_second / round.peak_per_second;
 }
@@ -143,17 +136,17 @@ asio::awaitable<Result<std::vector<OverloadRound>>> async_measure_overload(
   co_return co_await overload.async_run();
 }
 
-std::string to_markdown(std::vector<OverloadRound> rounds) {
+std::string to_markdown(const std::vector<OverloadRound>& rounds) {
   const auto microseconds = [](std::chrono::nanoseconds time) {
     return std::chrono::duration<double, std::micro>(time).count();
   };
-  const double peak = median_of(rounds, [](const auto& r) { return r.peak_per_second; });
-  const double offered = median_of(rounds, [](const auto& r) { return r.offered_per_second; });
-  const double goodput = median_of(rounds, [](const auto& r) { return r.goodput_per_second; });
-  const double refused = median_of(rounds, [](const auto& r) { return r.refused_per_second; });
-  const auto failed = median_of(rounds, [](const auto& r) { return r.failed; });
-  const double idle = microseconds(median_of(rounds, [](const auto& r) { return r.idle_p99; }));
-  const double busy = microseconds(median_of(rounds, [](const auto& r) { return r.overload_p99; }));
+  const double peak = median(rounds, [](const auto& r) { return r.peak_per_second; });
+  const double offered = median(rounds, [](const auto& r) { return r.offered_per_second; });
+  const double goodput = median(rounds, [](const auto& r) { return r.goodput_per_second; });
+  const double refused = median(rounds, [](const auto& r) { return r.refused_per_second; });
+  const auto failed = median(rounds, [](const auto& r) { return r.failed; });
+  const double idle = microseconds(median(rounds, [](const auto& r) { return r.idle_p99; }));
+  const double busy = microseconds(median(rounds, [](const auto& r) { return r.overload_p99; }));
   return fmt::format(
       "| at twice the capacity, medians of {} rounds | | target |\n|---|---|---|\n"
       "| steps done at the peak, per second | {:.0f} | |\n"
@@ -165,8 +158,8 @@ std::string to_markdown(std::vector<OverloadRound> rounds) {
       "| GetVersion p99 idle, us | {:.0f} | |\n"
       "| GetVersion p99 overloaded, us | {:.0f} | |\n"
       "| overloaded / idle | {:.1f} | under 50 |\n",
-      rounds.size(), peak, offered, goodput, refused, failed, median_of(rounds, goodput_ratio),
-      idle, busy, median_of(rounds, latency_ratio));
+      rounds.size(), peak, offered, goodput, refused, failed, median(rounds, goodput_ratio), idle,
+      busy, median(rounds, latency_ratio));
 }
 
 }  // namespace compiler_gym

@@ -38,6 +38,6 @@ struct OverloadRound {
     CompletionQueuePump& pump, OverloadOptions options);
 
 /// The medians, and their ratios to the targets, as a Markdown table.
-[[nodiscard]] std::string to_markdown(std::vector<OverloadRound> rounds);
+[[nodiscard]] std::string to_markdown(const std::vector<OverloadRound>& rounds);
 
 }  // namespace compiler_gym

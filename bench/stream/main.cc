@@ -4,7 +4,6 @@
 // the rounds and the median of the rounds' ratios.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <boost/filesystem/operations.hpp>
 #include <charconv>
 #include <memory>
@@ -17,6 +16,7 @@
 #include "bench/load/load_generator.h"
 #include "bench/tool/flag_parser.h"
 #include "bench/tool/run_tool.h"
+#include "bench/tool/statistics.h"
 #include "core/status.h"
 
 namespace compiler_gym {
@@ -107,28 +107,6 @@ asio::awaitable<Result<std::vector<Row>>> measure_all(CompletionQueuePump& pump,
   co_return rows;
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-double median(const std::vector<Rate>& rates, double Rate::* member) {
-  std::vector<double> values;
-  for (const Rate& rate : rates) {
-    values.push_back(rate.*member);
-  }
-  return median(std::move(values));
-}
-
-double median_ratio(const Row& row) {
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < row.unary.size(); ++i) {
-    ratios.push_back(row.stream[i].steps_per_second / row.unary[i].steps_per_second);
-  }
-  return median(std::move(ratios));
-}
-
 void print(const std::vector<Row>& rows) {
   fmt::print(
       "| sessions | | steps/s | server CPU | client CPU | p99 | rate, stream to unary |\n"
@@ -141,7 +119,8 @@ void print(const std::vector<Row>& rows) {
                  median(rates, &Rate::client_cpu_us), median(rates, &Rate::p99_us), ratio);
     };
     line("unary", row.unary, "");
-    line("stream", row.stream, fmt::format("**{:.2f}**", median_ratio(row)));
+    line("stream", row.stream,
+         fmt::format("**{:.2f}**", median_ratio(row.stream, row.unary, &Rate::steps_per_second)));
   }
 }
 
