@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "core/processes.h"
+
 namespace compiler_gym {
 namespace {
 
@@ -54,15 +56,19 @@ Result<ProcessUsage> parse_process_usage(std::string_view stat, std::string_view
                                          long ticks_per_second) {
   constexpr int kUserTicks = 14;
   constexpr int kSystemTicks = 15;
+  constexpr int kChildrensUserTicks = 16;
+  constexpr int kChildrensSystemTicks = 17;
   constexpr int kMicrosecondsPerSecond = 1'000'000;
   constexpr int kBytesPerKilobyte = 1024;
 
   const auto user = stat_field(stat, kUserTicks);
   const auto system = stat_field(stat, kSystemTicks);
+  const auto childrens_user = stat_field(stat, kChildrensUserTicks);
+  const auto childrens_system = stat_field(stat, kChildrensSystemTicks);
   const auto rss = status_field(status, "VmRSS");
   const auto peak_rss = status_field(status, "VmHWM");
   const auto threads = status_field(status, "Threads");
-  if (!user || !system || !rss || !peak_rss || !threads) {
+  if (!user || !system || !childrens_user || !childrens_system || !rss || !peak_rss || !threads) {
     return data_loss("/proc/<pid>/stat and status lack a field (a process that has just ended?)");
   }
   const auto to_time = [&](std::uint64_t ticks) {
@@ -72,7 +78,8 @@ Result<ProcessUsage> parse_process_usage(std::string_view stat, std::string_view
                       .system_cpu = to_time(*system),
                       .rss_bytes = *rss * kBytesPerKilobyte,
                       .peak_rss_bytes = *peak_rss * kBytesPerKilobyte,
-                      .threads = static_cast<int>(*threads)};
+                      .threads = static_cast<int>(*threads),
+                      .children_cpu = to_time(*childrens_user + *childrens_system)};
 }
 
 }  // namespace internal
@@ -85,6 +92,16 @@ Result<ProcessUsage> read_process_usage(pid_t pid) {
   }
   return internal::parse_process_usage(stat, read_whole_file(directory + "/status"),
                                        sysconf(_SC_CLK_TCK));
+}
+
+std::chrono::microseconds read_process_tree_cpu(pid_t root) {
+  std::chrono::microseconds cpu{0};
+  for (const pid_t pid : process_tree(root)) {
+    if (const Result<ProcessUsage> usage = read_process_usage(pid)) {
+      cpu += usage->cpu() + usage->children_cpu;
+    }
+  }
+  return cpu;
 }
 
 }  // namespace compiler_gym

@@ -71,7 +71,9 @@ asio::awaitable<Result<LoadResult>> LoadGenerator::async_run() {
 
 asio::awaitable<grpc::Status> LoadGenerator::prepare() {
   for (int i = 0; i < options_.connections; ++i) {
-    const auto channel = make_channel(options_.target, options_.credentials);
+    const auto channel = options_.channel != nullptr
+                             ? options_.channel
+                             : make_channel(options_.target, options_.credentials);
     clients_.push_back(std::make_unique<ServiceClient>(pump_, channel, options_.credentials.token));
     if (options_.stream) {
       streams_.push_back(
@@ -478,14 +480,18 @@ void LoadGenerator::record(Rpc rpc, Due due, const grpc::Status& status) {
 }
 
 void LoadGenerator::begin_measuring() {
-  measuring_ = true;
-  measure_from_ = Clock::now();  // the timer was a little late
-  client_cpu_before_ = own_cpu();
+  // First what takes time, during which calls under way, not measured yet, wait.
   if (options_.server_pid) {
     if (const Result<ProcessUsage> usage = read_process_usage(*options_.server_pid)) {
-      server_before_ = *usage;
+      server_cpu_before_ = read_process_tree_cpu(*options_.server_pid);
       result_.server = ServerResult{.pid = *options_.server_pid, .cpu = {}, .usage = *usage};
     }
+  }
+  client_cpu_before_ = own_cpu();
+  measuring_ = true;
+  measure_from_ = Clock::now();
+  if (options_.duration) {
+    measure_until_ = measure_from_ + *options_.duration;
   }
 }
 
@@ -495,7 +501,7 @@ void LoadGenerator::finish_measuring() {
   result_.client_cpu = own_cpu() - client_cpu_before_;
   if (result_.server) {
     if (const Result<ProcessUsage> usage = read_process_usage(*options_.server_pid)) {
-      result_.server->cpu = usage->cpu() - server_before_.cpu();
+      result_.server->cpu = read_process_tree_cpu(*options_.server_pid) - server_cpu_before_;
       result_.server->usage = *usage;
     }
   }

@@ -1,11 +1,13 @@
 // What the load generator is asked to do, and its command line.
 #pragma once
 
+#include <grpcpp/channel.h>
 #include <sys/types.h>
 
 #include <boost/filesystem/path.hpp>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +22,8 @@ namespace compiler_gym {
 struct LoadOptions {
   /// `host:port` or `unix:PATH`.
   std::string target;
+  /// Used instead of connecting to `target`, for all connections: an in-process one, say.
+  std::shared_ptr<grpc::Channel> channel{};
   ClientCredentials credentials;
   /// Sessions held open.
   int sessions = 64;
@@ -61,7 +65,7 @@ struct LoadOptions {
   /// Per call, as the Python client has it.
   std::chrono::milliseconds timeout = std::chrono::seconds(300);
   std::uint64_t seed = 1;
-  /// The server's process, to measure what it uses.
+  /// The server's process, to measure what it uses, and of CPU time what its descendants use.
   std::optional<pid_t> server_pid;
 
   [[nodiscard]] int effective_in_flight() const { return in_flight > 0 ? in_flight : sessions; }

@@ -41,7 +41,7 @@ struct RpcResult {
 
 struct ServerResult {
   pid_t pid = 0;
-  /// While measuring, all threads together.
+  /// While measuring, of all threads and of the process's descendants.
   std::chrono::microseconds cpu{0};
   /// At the end.
   ProcessUsage usage;

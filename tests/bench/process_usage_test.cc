@@ -23,6 +23,7 @@ TEST(ProcessUsageTest, CountsStatFieldsFromTheEndOfTheProcessName) {
   EXPECT_EQ(usage->user_cpu, 2500ms);
   EXPECT_EQ(usage->system_cpu, 500ms);
   EXPECT_EQ(usage->cpu(), 3s);
+  EXPECT_EQ(usage->children_cpu, 180ms);
   EXPECT_EQ(usage->rss_bytes, 1024 * 1024);
   EXPECT_EQ(usage->peak_rss_bytes, 2048 * 1024);
   EXPECT_EQ(usage->threads, 7);
