@@ -1,0 +1,47 @@
+// What is to be compared, and the command line that says so.
+#pragma once
+
+#include <boost/filesystem/path.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/compare/compare_row.h"
+#include "core/status.h"
+
+namespace compiler_gym {
+
+struct CompareOptions {
+  std::vector<CompareRow> rows;
+  /// Times that every row is measured on every server.
+  int rounds = 7;
+  /// Of each measurement. Those with LLVM do as many steps as take about so long, so that all servers
+  /// do the same.
+  std::chrono::milliseconds duration{1'000};
+  /// Of each measurement, instead of a time: how many operations, without load before.
+  std::optional<std::uint64_t> operations{};
+  /// The server that the others are divided by.
+  std::string baseline = "sync";
+  /// Where the services' binaries are.
+  boost::filesystem::path binaries;
+  /// Bitcode, for the rows with LLVM.
+  std::vector<boost::filesystem::path> programs;
+};
+
+struct CompareCommand {
+  CompareOptions compare;
+  /// Where the table, the JSON and the plots are written; nowhere if empty.
+  boost::filesystem::path results;
+  /// Not to run, but to print this text.
+  std::string print;
+};
+
+/// `own_directory` is the tool's, beside which the others lie.
+/// Errors: INVALID_ARGUMENT that names the flag, the value and what is allowed; NOT_FOUND if a row needs
+///         programs that were not built.
+[[nodiscard]] Result<CompareCommand> parse_compare_command(
+    int argc, const char* const* argv, const boost::filesystem::path& own_directory);
+
+}  // namespace compiler_gym
