@@ -1,6 +1,5 @@
 #include "bench/scale/scale.h"
 
-#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "bench/load/latency_histogram.h"
 #include "bench/load/service_spaces.h"
 #include "bench/tool/program_files.h"
+#include "bench/tool/statistics.h"
 #include "core/clock.h"
 
 namespace compiler_gym {
@@ -148,17 +148,6 @@ Awaitable<std::vector<ScaleRow>> fill_one(CompletionQueuePump& pump, const Scale
   co_return rows;
 }
 
-double median(const std::vector<std::vector<ScaleRow>>& rounds, std::size_t row,
-              double ScaleRow::* member) {
-  std::vector<double> values;
-  for (const std::vector<ScaleRow>& round : rounds) {
-    values.push_back(round[row].*member);
-  }
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
-
 std::vector<ScaleRow> medians(const std::vector<std::vector<ScaleRow>>& rounds) {
   std::vector<ScaleRow> rows = rounds.front();
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -166,7 +155,7 @@ std::vector<ScaleRow> medians(const std::vector<std::vector<ScaleRow>>& rounds) 
          {&ScaleRow::starts_per_second, &ScaleRow::bytes_per_session, &ScaleRow::few_p50_us,
           &ScaleRow::few_p99_us, &ScaleRow::few_cpu_us, &ScaleRow::all_p99_us,
           &ScaleRow::all_cpu_us}) {
-      rows[i].*member = median(rounds, i, member);
+      rows[i].*member = median(rounds, [&](const auto& round) { return round[i].*member; });
     }
   }
   return rows;
