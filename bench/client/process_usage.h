@@ -26,8 +26,9 @@ struct ProcessUsage {
 /// NOT_FOUND if there is no such process.
 [[nodiscard]] Result<ProcessUsage> read_process_usage(pid_t pid);
 
-/// The CPU time of a process and of what descends from it, ended or not. 0 if there is no such process.
-[[nodiscard]] std::chrono::microseconds read_process_tree_cpu(pid_t root);
+/// The CPU time of a process and of what descends from it; of what has ended, in steps of the clock
+/// tick. 0 if there is no such process.
+[[nodiscard]] std::chrono::nanoseconds read_process_tree_cpu(pid_t root);
 
 namespace internal {
 

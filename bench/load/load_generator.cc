@@ -501,7 +501,8 @@ void LoadGenerator::finish_measuring() {
   result_.client_cpu = own_cpu() - client_cpu_before_;
   if (result_.server) {
     if (const Result<ProcessUsage> usage = read_process_usage(*options_.server_pid)) {
-      result_.server->cpu = read_process_tree_cpu(*options_.server_pid) - server_cpu_before_;
+      result_.server->cpu = std::chrono::duration_cast<std::chrono::microseconds>(
+          read_process_tree_cpu(*options_.server_pid) - server_cpu_before_);
       result_.server->usage = *usage;
     }
   }

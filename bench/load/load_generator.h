@@ -144,7 +144,7 @@ class LoadGenerator {
   bool measuring_ = false;
   bool stopped_ = false;
   std::optional<Timer> watch_timer_;
-  std::chrono::microseconds server_cpu_before_{0};
+  std::chrono::nanoseconds server_cpu_before_{0};
   std::chrono::microseconds client_cpu_before_{0};
   LoadResult result_;
 };

@@ -1,6 +1,8 @@
 #include "bench/client/process_usage.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <limits>
@@ -47,6 +49,32 @@ TEST(ProcessUsageTest, ReportsAProcessThatDoesNotExist) {
   const auto usage = read_process_usage(std::numeric_limits<pid_t>::max());
   ASSERT_FALSE(usage);
   EXPECT_EQ(usage.error().error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST(ProcessUsageTest, TreeCpuHasThatOfChildrenLivingAndReaped) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const auto before = read_process_tree_cpu(getpid());
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto began = read_process_tree_cpu(getpid());
+    while (read_process_tree_cpu(getpid()) - began < 50ms) {
+    }
+    static_cast<void>(write(ready[1], "x", 1));
+    pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  EXPECT_GE(read_process_tree_cpu(getpid()) - before, 50ms);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_GE(read_process_tree_cpu(getpid()) - before, 20ms);  // of 50, less what ticks round down
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST(ProcessUsageTest, NoTimeWasUsedByAProcessThatDoesNotExist) {
+  EXPECT_EQ(read_process_tree_cpu(std::numeric_limits<pid_t>::max()), 0ns);
 }
 
 }  // namespace
