@@ -22,7 +22,7 @@ FlagParser describe() {
   FlagParser flags(kSynopsis);
   flags.add_heading("Flags");
   flags.add("only", "REGEX", "the rows in whose name this is found (default: some of each kind)");
-  flags.add_switch("all", "all rows; takes hours");
+  flags.add_switch("all", "all rows; takes more than an hour");
   flags.add_switch("list",
                    "print the names of all rows, those of the default set marked, and exit");
   flags.add("rounds", "N (=7)", "times that every row is measured on every server");
