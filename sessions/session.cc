@@ -49,7 +49,9 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
       running_stop_ = task->stop();
     }
   }
-  drop(std::move(dropped), cancelled_before_its_turn());
+  if (!dropped.empty()) {
+    drop(std::move(dropped), cancelled_before_its_turn());
+  }
   switch (admission) {
     case TaskQueue::Admission::kRun:
       run(std::move(task));
