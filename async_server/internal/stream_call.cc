@@ -31,8 +31,16 @@ bool StreamCall::begin_batch() {
   return in_batch_;
 }
 
+void StreamCall::hold_replies() {
+  const std::lock_guard lock(mutex_);
+  hold_replies_ = true;
+}
+
 void StreamCall::batch_done() {
-  change([this] { in_batch_ = false; });
+  change([this] {
+    in_batch_ = false;
+    hold_replies_ = false;
+  });
 }
 
 bool StreamCall::has_room(std::size_t bytes) const {
@@ -157,7 +165,7 @@ void StreamCall::change(Change apply) {
       for (const ReplyOutbox::Message& message : dropped) {
         forget_locked(message);
       }
-    } else if (outbox_.ready()) {
+    } else if (outbox_.ready() && !holds_replies_locked()) {
       write = true;
       writing_ = outbox_.take();
       answered = std::move(writing_.shares);

@@ -31,8 +31,8 @@
 namespace compiler_gym::internal {
 
 /// What is read and written at one time is one message each. A reply is handed in by the thread that
-/// made it; if nothing is being written that thread starts the write, so that no hop lies between,
-/// and otherwise the reply goes with the next message.
+/// made it; if nothing is being written and no batch being handled that thread starts the write, so
+/// that no hop lies between, and otherwise the reply goes with the next message.
 ///
 /// A request is *open* from open() until gRPC has taken its reply. Towards the service's request
 /// budget it counts until its reply is written, and the message in writing towards the reply budget,
@@ -80,6 +80,9 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   [[nodiscard]] bool begin_batch();
   /// What was read.
   [[nodiscard]] grpc::ByteBuffer& message() { return message_; }
+  /// Replies are kept until batch_done(), unless there is no room for requests without sending them:
+  /// those that are there at once go in one message.
+  void hold_replies();
   void batch_done();
 
   /// Whether a request of that size may be opened now.
@@ -149,6 +152,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   void wait_for_room(std::size_t bytes, Handler handler);
   void wait_for_end(Handler handler);
   [[nodiscard]] bool has_room_locked(std::size_t bytes) const;
+  [[nodiscard]] bool holds_replies_locked() const { return hold_replies_ && !room_waiter_; }
   void forget_locked(const ReplyOutbox::Message& message);
   void on_written(bool ok);
   void on_finished(bool ok);
@@ -174,6 +178,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   std::size_t open_ = 0;
   std::size_t open_bytes_ = 0;
   bool in_batch_ = false;
+  bool hold_replies_ = false;
   bool broken_ = false;
   std::optional<grpc::Status> end_status_;
   bool finishing_ = false;

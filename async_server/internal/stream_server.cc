@@ -102,6 +102,7 @@ awaitable<grpc::Status> StreamServer::read_requests(std::shared_ptr<StreamCall> 
       break;
     }
     Result<BatchReader> batch = co_await open_batch(stream->message());
+    stream->hold_replies();
     while (batch && !batch->done() && !stream->broken()) {
       const PackedRequest packed = batch->next();
       if (!stream->has_room(packed.size)) {

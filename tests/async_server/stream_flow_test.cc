@@ -170,6 +170,40 @@ TEST_F(StreamFlowTest, TakesOnNoMoreRequestsThanTheLimit) {
   EXPECT_EQ(actions_, kSteps);
 }
 
+// Cheap steps are done as soon as they are read.
+TEST_F(StreamFlowTest, RepliesThatAreThereAtOnceGoInOneMessage) {
+  constexpr int kSteps = 20;
+  script.is_cheap = [](const StepRequest&) { return true; };
+  serve();
+  std::vector<StreamRequest> batch;
+  for (std::uint64_t id = 0; id < kSteps; ++id) {
+    batch.push_back(streamed_step(id, started_session(), {1}));
+  }
+  const auto stream = open_stream();
+  stream->send(batch);
+  stream->next(kSteps);
+  EXPECT_EQ(stream->messages(), 1);
+}
+
+TEST_F(StreamFlowTest, RepliesThatAreThereAtOnceMakeRoomForTheRestOfTheirBatch) {
+  constexpr int kSteps = 20;
+  script.is_cheap = [](const StepRequest&) { return true; };
+  ServerOptions options = default_options();
+  options.streams.max_requests_in_flight = 3;
+  serve(options);
+  const Session::Id session = started_session();
+  std::vector<StreamRequest> batch;
+  for (std::uint64_t id = 0; id < kSteps; ++id) {
+    batch.push_back(streamed_step(id, session, {1}));
+  }
+  const auto stream = open_stream();
+  stream->send(batch);
+  for (const auto& [id, reply] : stream->next(kSteps)) {
+    EXPECT_EQ(outcome_of(reply), "OK");
+  }
+  EXPECT_EQ(actions_, kSteps);
+}
+
 TEST_F(StreamFlowTest, TakesOnNoMoreBytesThanTheLimitButOneRequestOfAnySize) {
   ServerOptions options = default_options();
   options.streams.max_bytes_in_flight = 10'000;

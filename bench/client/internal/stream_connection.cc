@@ -71,7 +71,7 @@ void StreamConnection::flush() {
   bool close = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!started_ || writing_ || closed_ || finished_) {
+    if (!started_ || writing_ || delivering_ || closed_ || finished_) {
       return;
     }
     if (!waiting_.empty()) {
@@ -116,6 +116,7 @@ void StreamConnection::on_read(bool ok) {
   std::vector<ReplyHandler> handlers(static_cast<std::size_t>(batch.reply_size()));
   {
     const std::lock_guard lock(mutex_);
+    delivering_ = true;
     for (int i = 0; i < batch.reply_size(); ++i) {
       if (auto node = unanswered_.extract(batch.reply(i).id())) {
         handlers[static_cast<std::size_t>(i)] = std::move(node.mapped());
@@ -127,6 +128,11 @@ void StreamConnection::on_read(bool ok) {
       handler(std::move(*batch.mutable_reply(i)));
     }
   }
+  {
+    const std::lock_guard lock(mutex_);
+    delivering_ = false;
+  }
+  flush();
 }
 
 void StreamConnection::on_written(bool /*ok*/) {

@@ -23,7 +23,7 @@
 namespace compiler_gym::internal {
 
 /// One message is read and one written at a time; requests that come meanwhile go together in the
-/// next.
+/// next, and so do those that are made by the handlers of one message's replies.
 /// Threads:  every member may be called from any thread.
 /// Lifetime: shared by the client and, from start() to its last event, by itself.
 class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
@@ -83,6 +83,7 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   std::deque<RequestBatch> waiting_;
   bool started_ = false;
   bool writing_ = false;
+  bool delivering_ = false;  // replies to their handlers
   bool closing_ = false;
   bool closed_ = false;    // the client's side
   bool finished_ = false;  // the status is there
