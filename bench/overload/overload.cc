@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "bench/client/managed_service.h"
@@ -9,6 +12,7 @@
 #include "bench/load/latency_histogram.h"
 #include "bench/load/load_generator.h"
 #include "bench/tool/statistics.h"
+#include "core/clock.h"
 
 namespace compiler_gym {
 namespace {
@@ -98,9 +102,11 @@ class Overload {
     co_return co_await generator.async_run();
   }
 
-  /// The 99th percentile of GetVersion, one after another, on a connection of their own.
+  /// The 99th percentile of GetVersion, on a connection of its own, a hundred times a second: one call
+  /// after the other would take the steps a processor away.
   asio::awaitable<std::chrono::nanoseconds> probe_for(Clock::duration time) {
     ServiceClient client(pump_, service_->target());
+    Timer pause(co_await asio::this_coro::executor);
     LatencyHistogram latency;
     const Clock::time_point until = Clock::now() + time;
     while (Clock::now() < until) {
@@ -109,6 +115,8 @@ class Overload {
       if (reply) {
         latency.record(Clock::now() - sent);
       }
+      pause.expires_at(sent + 10ms);
+      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
     co_return latency.quantile(0.99);
   }
