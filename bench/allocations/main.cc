@@ -21,6 +21,7 @@
 
 #include "async_server/server.h"
 #include "bench/allocations/counted_malloc.h"
+#include "bench/tool/pooled_session.h"
 #include "bench/tool/run_tool.h"
 #include "core/logger.h"
 #include "sessions/example/example_session.h"
@@ -30,16 +31,6 @@ namespace {
 
 constexpr int kShortLoad = 2'000;
 constexpr int kLongLoad = 22'000;
-
-/// Which the service does on the pump, as the example compiler's are cheap.
-using CheapSession = example::ExampleSession;
-
-/// The same steps on a worker.
-class PooledSession final : public example::ExampleSession {
- public:
-  using ExampleSession::ExampleSession;
-  bool isCheap(const StepRequest& /*request*/) const override { return false; }
-};
 
 ServerOptions server_options() {
   ServerOptions options;
@@ -131,8 +122,8 @@ void measure(const char* call, ServicePlugin plugin, const std::string& mix) {
 
 int run(int /*argc*/, char** /*argv*/) {
   fmt::print("| call | by | allocations | bytes |\n|---|---|--:|--:|\n");
-  measure("GetVersion", make_service_plugin<CheapSession>(), "version=1");
-  measure("Step on the pump", make_service_plugin<CheapSession>(), "step=1");
+  measure("GetVersion", make_service_plugin<example::ExampleSession>(), "version=1");
+  measure("Step on the pump", make_service_plugin<example::ExampleSession>(), "step=1");
   measure("Step on a worker", make_service_plugin<PooledSession>(), "step=1");
   return EXIT_SUCCESS;
 }

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "async_server/embedded_service.h"
+#include "bench/tool/pooled_session.h"
 #include "bench/tool/statistics.h"
 #include "core/gate.h"
 #include "core/logger.h"
-#include "sessions/example/example_session.h"
 
 namespace compiler_gym {
 namespace {
@@ -36,13 +36,6 @@ void require(const grpc::Status& status) {
     throw std::runtime_error(to_string(status));
   }
 }
-
-/// The example's steps are so cheap that none needs a worker; these have one.
-class PooledSession final : public example::ExampleSession {
- public:
-  using ExampleSession::ExampleSession;
-  bool isCheap(const StepRequest& /*request*/) const override { return false; }
-};
 
 // A service on an io_context that the calling thread runs.
 class Embedded {

@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "bench/isolation/echo_process.h"
+#include "bench/tool/pooled_session.h"
 #include "core/logger.h"
-#include "sessions/example/example_session.h"
 #include "sessions/session_service.h"
 
 namespace compiler_gym {
@@ -41,7 +41,7 @@ void require(const grpc::Status& status) {
 }
 
 std::unique_ptr<CompilationSession> make_session(CompilerGymServiceContext& context) {
-  return std::make_unique<example::ExampleSession>(context);
+  return std::make_unique<PooledSession>(context);
 }
 
 // One session service with its threads.
