@@ -91,6 +91,9 @@ int run(int argc, char** argv) {
   flags.add(
       "sessions", "N",
       "sessions open; may be given several times, growing (default: 1, 10, 100, 1000, 10000)");
+  flags.add("action", "N",
+            "the action of every step (default: random): with one that changes nothing the second\n"
+            "time, steps cost the same however many there have been");
   flags.add("rounds", "N (=3)", "services that are filled, of which the medians are shown");
   flags.add("seconds", "N (=2)", "of each measurement");
   flags.add("svg", "FILE", "write the plot");
@@ -105,6 +108,9 @@ int run(int argc, char** argv) {
   options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
   options.service_arguments = flags.texts("service_argument");
   options.benchmark_file = flags.text("benchmark");
+  if (flags.has("action")) {
+    flags.read("action", options.action.emplace(), std::int64_t{0}, std::int64_t{1'000'000});
+  }
   flags.read("rounds", options.rounds, 1, 1000);
   flags.read("seconds", options.seconds, 1, 3600);
   read_sessions(flags, options.sessions);

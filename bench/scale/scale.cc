@@ -48,8 +48,11 @@ double microseconds(std::chrono::nanoseconds time) {
 /// One service, filled up with sessions.
 class Filling {
  public:
-  Filling(CompletionQueuePump& pump, const ManagedService& service, int seconds)
-      : client_(pump, service.target()), pid_(service.pid()), duration_(seconds) {}
+  Filling(CompletionQueuePump& pump, const ManagedService& service, const ScaleOptions& options)
+      : client_(pump, service.target()),
+        pid_(service.pid()),
+        duration_(options.seconds),
+        action_(options.action) {}
 
   Awaitable<std::vector<ScaleRow>> run(const std::vector<int>& counts, const Benchmark& benchmark) {
     const GetSpacesReply spaces = require(co_await client_.get_spaces());
@@ -108,8 +111,8 @@ class Filling {
         std::swap(idle[random_() % idle.size()], idle.back());
         StepRequest request;
         request.set_session_id(idle.back());
-        request.add_action()->set_int64_value(
-            static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(actions_)));
+        request.add_action()->set_int64_value(action_.value_or(
+            static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(actions_))));
         const std::int64_t id = idle.back();
         idle.pop_back();
         const auto sent = Clock::now();
@@ -129,6 +132,7 @@ class Filling {
   ServiceClient client_;
   const pid_t pid_;
   const std::chrono::seconds duration_;
+  const std::optional<std::int64_t> action_;
   std::int64_t actions_ = 0;
   std::vector<std::int64_t> ids_;
   std::mt19937_64 random_;
@@ -142,7 +146,7 @@ Awaitable<std::vector<ScaleRow>> fill_one(CompletionQueuePump& pump, const Scale
   Result<std::unique_ptr<ManagedService>> started =
       co_await ManagedService::async_start(std::move(service_options));
   const std::unique_ptr<ManagedService> service = require(std::move(started));
-  Filling filling(pump, *service, options.seconds);
+  Filling filling(pump, *service, options);
   std::vector<ScaleRow> rows = co_await filling.run(options.sessions, benchmark);
   co_await service->async_stop();
   co_return rows;

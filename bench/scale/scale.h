@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/filesystem/path.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct ScaleOptions {
   std::vector<std::string> service_arguments{};
   /// What all sessions are on; a few bytes if there is none.
   boost::filesystem::path benchmark_file{};
+  /// Of the first action space, in every step: one that changes nothing the second time keeps steps
+  /// alike however many there have been. Without it they are drawn at random.
+  std::optional<std::int64_t> action{};
   /// Sessions open at the same time, growing.
   std::vector<int> sessions = {1, 10, 100, 1'000, 10'000};
   /// Services that are filled up one after the other; each result is the median.
