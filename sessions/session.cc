@@ -22,10 +22,6 @@ void drop(std::vector<std::unique_ptr<SessionTask>> tasks, const grpc::Status& w
   }
 }
 
-grpc::Status shutting_down() {
-  return unavailable("The service is shutting down");
-}
-
 }  // namespace
 
 Session::Session(Id id, std::unique_ptr<SessionExecutor> executor, SessionOrigin origin,
@@ -67,7 +63,7 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
       task->drop(shutting_down());
       break;
     case TaskQueue::Admission::kEnded:
-      task->drop(not_found(fmt::format("Session not found: {}", id_)));
+      task->drop(session_not_found(id_));
       break;
   }
   task->complete();
@@ -109,10 +105,7 @@ void Session::end_in_turn() {
     const std::lock_guard lock(mutex_);
     dropped = tasks_.end();
   }
-  for (auto& task : dropped) {
-    task->drop(not_found(fmt::format("Session not found: {}", id_)));
-    task->complete();
-  }
+  drop(std::move(dropped), session_not_found(id_));
 }
 
 bool Session::end_if_idle_since(Clock::time_point cutoff) {

@@ -186,4 +186,12 @@ grpc::Status cancelled_before_its_turn() {
   return cancelled("Cancelled while waiting for its turn");
 }
 
+grpc::Status session_not_found(std::int64_t id) {
+  return not_found(fmt::format("Session not found: {}", id));
+}
+
+grpc::Status shutting_down() {
+  return unavailable("The service is shutting down");
+}
+
 }  // namespace compiler_gym

@@ -5,6 +5,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 
@@ -62,5 +63,11 @@ namespace compiler_gym {
 
 /// What becomes of a request whose client left while it waited.
 [[nodiscard]] grpc::Status cancelled_before_its_turn();
+
+/// What becomes of a request to a session that there is not, or not any more: NOT_FOUND.
+[[nodiscard]] grpc::Status session_not_found(std::int64_t id);
+
+/// What becomes of a request once the service is shutting down: UNAVAILABLE.
+[[nodiscard]] grpc::Status shutting_down();
 
 }  // namespace compiler_gym

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "sessions/session_rules.h"
+
 namespace compiler_gym {
 
 SessionTable::Place::~Place() {
@@ -31,7 +33,7 @@ Result<std::shared_ptr<Session>> SessionTable::find(Session::Id id) const {
       return found->second;
     }
   }
-  return not_found(fmt::format("Session not found: {}", id));
+  return session_not_found(id);
 }
 
 SessionTable::Removed SessionTable::remove(Session::Id id) {

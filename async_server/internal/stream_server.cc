@@ -8,6 +8,7 @@
 
 #include "core/run_on.h"
 #include "core/status.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::internal {
 namespace {
@@ -33,10 +34,6 @@ const Method<StreamedRequest>* method_of(const PackedRequest& packed) {
   return packed.field == 0
              ? nullptr
              : &methods<StreamedRequest>()[static_cast<std::size_t>(packed.field - kFirstField)];
-}
-
-grpc::Status shutting_down() {
-  return unavailable("The service is shutting down");
 }
 
 Result<BatchReader> read_batch(const grpc::ByteBuffer& message) {

@@ -1,7 +1,5 @@
 #include "bench/baseline/blocking_sessions.h"
 
-#include <fmt/core.h>
-
 #include <utility>
 
 #include "async_server/version.h"
@@ -121,7 +119,7 @@ Result<std::shared_ptr<BlockingSessions::Session>> BlockingSessions::find_in_tab
   const std::lock_guard lock(table_mutex_);
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) {
-    return not_found(fmt::format("Session not found: {}", id));
+    return session_not_found(id);
   }
   return found->second;
 }

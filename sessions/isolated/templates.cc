@@ -61,7 +61,7 @@ void Templates::close() {
 
 void Templates::fork_on_strand(TemplateKey key, Waiter waiter) {
   if (closed_) {
-    complete(std::move(waiter), unavailable("The service is shutting down"));
+    complete(std::move(waiter), shutting_down());
     return;
   }
   const TemplatePtr of = find_or_add_on_strand(std::move(key));
