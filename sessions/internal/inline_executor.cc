@@ -6,6 +6,12 @@
 #include "sessions/session_rules.h"
 
 namespace compiler_gym::internal {
+namespace {
+
+// Whether this thread is in a task that it runs for its caller, of whatever kind.
+thread_local bool in_task = false;
+
+}  // namespace
 
 InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host,
                                WorkerPool& workers, const ServiceSpaces& spaces,
@@ -20,7 +26,6 @@ InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host
 // What follows from a task, the next one of its session say, is not run inside it.
 template <typename Task>
 void InlineSessions::run(Task task, bool cheap) const {
-  static thread_local bool in_task = false;
   if (!(cheap || on_callers_thread_) || in_task) {
     boost::asio::post(workers_.executor(), std::move(task));
     return;
