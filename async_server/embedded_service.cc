@@ -2,7 +2,6 @@
 // drain can wait for the last one. There is no loop and no thread beyond the worker pools.
 #include "async_server/embedded_service.h"
 
-#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -19,11 +18,13 @@
 
 #include "async_server/internal/drain_controller.h"
 #include "async_server/internal/request_budget.h"
+#include "async_server/internal/session_workers.h"
 #include "async_server/version.h"
 #include "context/context_host.h"
 #include "core/gate.h"
 #include "core/run_on.h"
 #include "core/worker_pool.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym {
 namespace {
@@ -36,8 +37,7 @@ std::size_t worker_count(const EmbeddedServiceOptions& options) {
   if (options.plugin_threads == PluginThreads::kCaller) {
     return 1;
   }
-  return options.workers != 0 ? options.workers
-                              : std::max<std::size_t>(2, std::thread::hardware_concurrency());
+  return internal::worker_count(options.workers);
 }
 
 SessionServiceOptions session_options(const EmbeddedServiceOptions& options) {
@@ -47,19 +47,6 @@ SessionServiceOptions session_options(const EmbeddedServiceOptions& options) {
     sessions.request_timeout = std::chrono::milliseconds(0);  // its timer would need the thread
   }
   return sessions;
-}
-
-std::unique_ptr<isolated::IsolatedSessions> isolate(boost::asio::io_context& io_context,
-                                                    std::optional<isolated::Zygote> zygote,
-                                                    isolated::IsolationOptions options,
-                                                    const ServicePlugin& plugin,
-                                                    WorkerPool& workers, Logger& logger) {
-  if (!zygote) {
-    return nullptr;
-  }
-  options.program_stamp = plugin.program_stamp;
-  return std::make_unique<isolated::IsolatedSessions>(io_context.get_executor(), *std::move(zygote),
-                                                      workers, std::move(options), logger);
 }
 
 }  // namespace
@@ -77,9 +64,9 @@ class EmbeddedService::Impl {
         context_host_(io_context.get_executor(),
                       plugin.make_context(options.working_directory, options.context),
                       start_workers(), logger),
-        service_(
-            plugin.make_session, context_host_, workers_, session_options(options),
-            isolate(io_context, std::move(zygote), options.isolation, plugin, workers_, logger)) {
+        service_(plugin.make_session, context_host_, workers_, session_options(options),
+                 internal::make_isolated_sessions(io_context, std::move(zygote), options.isolation,
+                                                  plugin.program_stamp, workers_, logger)) {
     context_host_.benchmarks().set_max_size_in_bytes(options.context.max_benchmark_cache_bytes);
   }
 
@@ -241,7 +228,7 @@ Result<internal::RequestBudget::Share> EmbeddedService::Impl::admit(RequestKind 
     case State::kFinished:
       break;
   }
-  return unavailable("The service is shutting down");
+  return shutting_down();
 }
 
 template <typename Request, typename Reply, typename Run>
@@ -250,7 +237,7 @@ void EmbeddedService::Impl::submit(RequestKind kind, Request request, std::stop_
   Result<internal::RequestBudget::Share> share = admit(kind);
   Gate::Pass pass = requests_.try_enter();
   if (share && !pass) {  // a drain has begun meanwhile
-    share = unavailable("The service is shutting down");
+    share = shutting_down();
   }
   if (!share) {
     boost::asio::post(io_context_, [status = share.error(),

@@ -38,7 +38,6 @@
 #include <exception>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "async_server/internal/access.h"
@@ -48,6 +47,7 @@
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/rpc_handlers.h"
 #include "async_server/internal/service_files.h"
+#include "async_server/internal/session_workers.h"
 #include "async_server/internal/stream_server.h"
 #include "async_server/internal/unary_call.h"
 #include "async_server/internal/wire_service.h"
@@ -58,19 +58,13 @@
 #include "core/run_on.h"
 #include "core/status.h"
 #include "core/worker_pool.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym {
 namespace {
 
 using boost::asio::awaitable;
 using boost::asio::use_awaitable;
-
-std::size_t worker_count(const ServerOptions& options) {
-  if (options.workers != 0) {
-    return options.workers;
-  }
-  return std::max<std::size_t>(2, std::thread::hardware_concurrency());
-}
 
 awaitable<void> wait(Timer& timer) {
   co_await timer.async_wait(boost::asio::as_tuple(use_awaitable));  // expiry and cancel alike
@@ -88,13 +82,17 @@ class Server::Impl {
         logger_(logger),
         budget_({options_.max_requests_in_flight, options_.max_bytes_in_flight}),
         replies_({options_.max_requests_in_flight, options_.max_unread_bytes}),
-        step_workers_({.threads = worker_count(options_), .name = "step"}, logger),
-        start_workers_({.threads = worker_count(options_), .name = "start"}, logger),
+        step_workers_({.threads = internal::worker_count(options_.workers), .name = "step"},
+                      logger),
+        start_workers_({.threads = internal::worker_count(options_.workers), .name = "start"},
+                       logger),
         context_host_(io_context.get_executor(),
                       plugin.make_context(options_.working_directory, options_.context),
                       start_workers_, logger),
         service_(std::move(plugin.make_session), context_host_, step_workers_, options_.sessions,
-                 isolate(std::move(zygote), std::move(plugin.program_stamp))),
+                 internal::make_isolated_sessions(io_context, std::move(zygote), options_.isolation,
+                                                  std::move(plugin.program_stamp), step_workers_,
+                                                  logger)),
         handlers_(service_, start_workers_, logger, service_version()),
         stream_handlers_(service_, start_workers_, logger, service_version()),
         streams_(stream_handlers_, access_, budget_, start_workers_, logger, options_.streams) {
@@ -130,19 +128,6 @@ class Server::Impl {
     kRunning,   // from async_run() to its completion
     kFinished,  // all is over
   };
-
-  std::unique_ptr<isolated::IsolatedSessions> isolate(
-      std::optional<isolated::Zygote> zygote,
-      std::function<std::string(const Benchmark&)> program_stamp) {
-    if (!zygote) {
-      return nullptr;
-    }
-    isolated::IsolationOptions isolation = options_.isolation;
-    isolation.program_stamp = std::move(program_stamp);
-    return std::make_unique<isolated::IsolatedSessions>(io_context_.get_executor(),
-                                                        *std::move(zygote), step_workers_,
-                                                        std::move(isolation), logger_);
-  }
 
   awaitable<grpc::Status> prepare();
   awaitable<grpc::Status> start();
@@ -355,7 +340,7 @@ awaitable<void> Server::Impl::accept_loop(const UnaryMethod& method,
 // What can be said of a call without looking into its request.
 grpc::Status Server::Impl::admit(const UnaryMethod& method, internal::UnaryCall& call) {
   if (draining_) {
-    return unavailable("The service is shutting down");
+    return shutting_down();
   }
   if (grpc::Status allowed = access_.check(call.rpc_context()); !allowed.ok()) {
     return allowed;
