@@ -5,9 +5,6 @@
 // load and a shorter one, which leaves out what belongs to neither call: connections, sessions.
 #include <fmt/core.h>
 
-#include <array>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/filesystem/operations.hpp>
 #include <boost/process/args.hpp>
 #include <boost/process/io.hpp>
@@ -16,14 +13,13 @@
 #include <map>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "async_server/server.h"
 #include "bench/allocations/counted_malloc.h"
+#include "bench/hosted/hosted_server.h"
 #include "bench/tool/pooled_session.h"
+#include "bench/tool/require.h"
 #include "bench/tool/run_tool.h"
-#include "core/logger.h"
 #include "sessions/example/example_session.h"
 
 namespace compiler_gym {
@@ -32,59 +28,20 @@ namespace {
 constexpr int kShortLoad = 2'000;
 constexpr int kLongLoad = 22'000;
 
-ServerOptions server_options() {
-  ServerOptions options;
-  options.working_directory = boost::filesystem::temp_directory_path();
-  return options;
-}
-
-class RunningServer {
- public:
-  explicit RunningServer(ServicePlugin plugin)
-      : server_(io_context_, std::move(plugin), server_options(), *logger_) {
-    ended_ = server_.async_run(boost::asio::use_future);
-    for (std::thread& thread : threads_) {
-      thread = std::thread([this] { io_context_.run(); });
-    }
-    if (const grpc::Status started = server_.async_started(boost::asio::use_future).get();
-        !started.ok()) {
-      throw std::runtime_error(to_string(started));
-    }
-  }
-  RunningServer(const RunningServer&) = delete;
-  RunningServer& operator=(const RunningServer&) = delete;
-  ~RunningServer() {
-    server_.async_drain(std::chrono::seconds(5), [](const grpc::Status&) {});
-    ended_.wait();
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-  }
-
-  [[nodiscard]] std::string target() const { return server_.addresses().front(); }
-
- private:
-  const std::unique_ptr<Logger> logger_ = make_silent_logger();
-  boost::asio::io_context io_context_;
-  Server server_;
-  std::future<grpc::Status> ended_;
-  std::array<std::thread, 2> threads_;
-};
-
 // One call at a time.
-void put_load_on(const RunningServer& server, const std::string& mix, int calls) {
+void put_load_on(const HostedServer& server, const std::string& mix, int calls) {
   const auto load =
       boost::filesystem::canonical("/proc/self/exe").parent_path() / "compiler_gym-load";
-  const std::vector<std::string> arguments = {"--target=" + server.target(), "--mix=" + mix,
-                                              "--operations=" + std::to_string(calls),
-                                              "--sessions=1", "--warmup_seconds=0"};
+  const std::vector<std::string> arguments = {
+      "--target=" + server.addresses().front(), "--mix=" + mix,
+      "--operations=" + std::to_string(calls), "--sessions=1", "--warmup_seconds=0"};
   if (boost::process::system(load, boost::process::args = arguments,
                              boost::process::std_out > boost::process::null) != 0) {
     throw std::runtime_error(load.string() + " failed");
   }
 }
 
-std::map<std::string, Allocations> allocations_of(const RunningServer& server,
+std::map<std::string, Allocations> allocations_of(const HostedServer& server,
                                                   const std::string& mix, int calls) {
   const auto before = count_allocations();
   put_load_on(server, mix, calls);
@@ -97,7 +54,9 @@ std::map<std::string, Allocations> allocations_of(const RunningServer& server,
 }
 
 void measure(const char* call, ServicePlugin plugin, const std::string& mix) {
-  const RunningServer server(std::move(plugin));
+  const auto hosted = require(HostedServer::start(
+      std::move(plugin), boost::filesystem::temp_directory_path(), {"127.0.0.1:0"}));
+  const HostedServer& server = *hosted;
   put_load_on(server, mix, kShortLoad);  // what is made once, at the first call, is made here
   const auto few = allocations_of(server, mix, kShortLoad);
   const auto many = allocations_of(server, mix, kLongLoad);

@@ -15,7 +15,7 @@
 #include "bench/baseline/compiler_host.h"
 #include "bench/client/managed_service.h"
 #include "bench/compare/compare_row.h"
-#include "bench/compare/hosted_server.h"
+#include "bench/hosted/hosted_server.h"
 #include "core/status.h"
 
 namespace compiler_gym {

@@ -16,7 +16,7 @@
 #include "bench/client/client_loop.h"
 #include "bench/client/managed_service.h"
 #include "bench/client/service_client.h"
-#include "bench/compare/hosted_server.h"
+#include "bench/hosted/hosted_server.h"
 #include "core/status.h"
 
 namespace compiler_gym {
