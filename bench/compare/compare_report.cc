@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
 #include <cmath>
 #include <map>
@@ -16,16 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-struct Field {
-  const char* name;
-  double Measurement::* value;
-};
-constexpr std::array kFields{Field{"per_second", &Measurement::per_second},
-                             Field{"cpu_us", &Measurement::cpu_us},
-                             Field{"p50_us", &Measurement::p50_us},
-                             Field{"p99_us", &Measurement::p99_us},
-                             Field{"p99.9_us", &Measurement::p999_us},
-                             Field{"others_per_second", &Measurement::others_per_second}};
 /// Those that have columns.
 constexpr std::size_t kColumns = 5;
 
@@ -47,13 +36,13 @@ std::string table_line(const RowResult& row, const ServerRounds& server,
   std::string line = fmt::format("| {} | {} |", row.row.name(), server.server);
   const Measurement shown = medians(server);
   for (std::size_t i = 0; i < kColumns; ++i) {
-    line += fmt::format(" {} |", figure(shown.*kFields[i].value));
+    line += fmt::format(" {} |", figure(shown.*kMeasuredFigures[i].value));
   }
   const ServerRounds* base = row.of(baseline);
   const bool compared = base != nullptr && base != &server;
   const Measurement ratios = compared ? median_ratios(server, *base) : Measurement();
   for (std::size_t i = 0; i < kColumns; ++i) {
-    line += fmt::format(" {} |", compared ? ratio(ratios.*kFields[i].value) : "");
+    line += fmt::format(" {} |", compared ? ratio(ratios.*kMeasuredFigures[i].value) : "");
   }
   return line + '\n';
 }
@@ -78,7 +67,7 @@ std::string remarks(const std::vector<RowResult>& rows) {
 
 json::object describe(const Measurement& measured) {
   json::object object;
-  for (const Field& field : kFields) {
+  for (const MeasuredFigure& field : kMeasuredFigures) {
     const double value = measured.*field.value;
     object[field.name] = std::isfinite(value) ? json::value(value) : json::value(nullptr);
   }

@@ -2,9 +2,7 @@
 #include <fmt/core.h>
 #include <stdlib.h>
 
-#include <boost/filesystem/fstream.hpp>
 #include <boost/filesystem/operations.hpp>
-#include <ios>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,7 +11,9 @@
 #include "bench/compare/compare_options.h"
 #include "bench/compare/compare_report.h"
 #include "bench/compare/comparison.h"
+#include "bench/tool/program_files.h"
 #include "bench/tool/progress_line.h"
+#include "bench/tool/require.h"
 #include "bench/tool/run_tool.h"
 #include "core/status.h"
 
@@ -29,13 +29,6 @@ constexpr int kBadCommandLine = 2;
 double load_average() {
   double load = 0;
   return getloadavg(&load, 1) == 1 ? load : 0;
-}
-
-void write(const fs::path& path, const std::string& text) {
-  fs::ofstream file;
-  file.exceptions(std::ios::failbit | std::ios::badbit);
-  file.open(path);
-  file << text;
 }
 
 int run(int argc, char** argv) {
@@ -75,9 +68,9 @@ int run(int argc, char** argv) {
   const std::string table = to_markdown(setting, *rows);
   fmt::print("{}", table);
   if (!command->results.empty()) {
-    write(command->results / "compare.md", table);
-    write(command->results / "compare.json", to_json(setting, *rows));
-    write(command->results / "compare.svg", to_svg(*rows));
+    require(write_file(command->results / "compare.md", table));
+    require(write_file(command->results / "compare.json", to_json(setting, *rows)));
+    require(write_file(command->results / "compare.svg", to_svg(*rows)));
   }
   return 0;
 }

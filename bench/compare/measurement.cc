@@ -1,24 +1,11 @@
 #include "bench/compare/measurement.h"
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 
 #include "bench/tool/statistics.h"
 
 namespace compiler_gym {
-namespace {
-
-constexpr std::array kFields{&Measurement::per_second, &Measurement::cpu_us,
-                             &Measurement::p50_us,     &Measurement::p99_us,
-                             &Measurement::p999_us,    &Measurement::others_per_second};
-
-double microseconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double, std::micro>(time).count();
-}
-
-}  // namespace
-
 Measurement to_measurement(const LoadResult& result, Rpc rpc) {
   const LatencyHistogram& latency = result[rpc].latency;
   const auto operations = static_cast<double>(latency.count());
@@ -58,7 +45,7 @@ const ServerRounds* RowResult::of(const std::string& server) const {
 
 Measurement medians(const ServerRounds& server) {
   Measurement result;
-  for (double Measurement::* field : kFields) {
+  for (const auto& [name, field] : kMeasuredFigures) {
     result.*field = median(server.rounds, field);
   }
   result.operations = median(server.rounds, &Measurement::operations);
@@ -69,7 +56,7 @@ Measurement medians(const ServerRounds& server) {
 
 Measurement median_ratios(const ServerRounds& server, const ServerRounds& baseline) {
   Measurement result;
-  for (double Measurement::* field : kFields) {
+  for (const auto& [name, field] : kMeasuredFigures) {
     result.*field = median_ratio(server.rounds, baseline.rounds, field);
   }
   return result;

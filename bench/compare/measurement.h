@@ -1,6 +1,7 @@
 // What is measured in a round, and what is said of all rounds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,19 @@ struct Measurement {
   std::uint64_t failed = 0;
   std::string first_error{};
 };
+
+/// The figures, which have medians and ratios, by the names they are reported under.
+struct MeasuredFigure {
+  const char* name;
+  double Measurement::* value;
+};
+inline constexpr std::array kMeasuredFigures{
+    MeasuredFigure{"per_second", &Measurement::per_second},
+    MeasuredFigure{"cpu_us", &Measurement::cpu_us},
+    MeasuredFigure{"p50_us", &Measurement::p50_us},
+    MeasuredFigure{"p99_us", &Measurement::p99_us},
+    MeasuredFigure{"p99.9_us", &Measurement::p999_us},
+    MeasuredFigure{"others_per_second", &Measurement::others_per_second}};
 
 /// Of the calls of `rpc`; CPU time is that of all calls, by the number of these.
 [[nodiscard]] Measurement to_measurement(const LoadResult& result, Rpc rpc);

@@ -12,11 +12,12 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
 #include "async_server/embedded_service.h"
 #include "bench/tool/pooled_session.h"
+#include "bench/tool/require.h"
+#include "bench/tool/run_tool.h"
 #include "bench/tool/statistics.h"
 #include "core/gate.h"
 #include "core/logger.h"
@@ -30,12 +31,6 @@ using Microseconds = std::chrono::duration<double, std::micro>;
 constexpr int kRounds = 51;
 constexpr int kStepsPerRound = 1000;
 constexpr int kSessions = 64;
-
-void require(const grpc::Status& status) {
-  if (!status.ok()) {
-    throw std::runtime_error(to_string(status));
-  }
-}
 
 // A service on an io_context that the calling thread runs.
 class Embedded {
@@ -116,7 +111,7 @@ class Embedded {
   std::unique_ptr<EmbeddedService> service_;
 };
 
-void measure() {
+int run(int /*argc*/, char** /*argv*/) {
   Embedded on_caller(PluginThreads::kCaller);
   Embedded pooled(PluginThreads::kPool);
   std::vector<double> caller_one;
@@ -134,17 +129,13 @@ void measure() {
              median(caller_many));
   fmt::print("on a worker            {:8.2f} us {:11.2f} us\n", median(pool_one),
              median(pool_many));
+  return EXIT_SUCCESS;
 }
 
 }  // namespace
 }  // namespace compiler_gym
 
-int main() {
-  try {
-    compiler_gym::measure();
-    return EXIT_SUCCESS;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return EXIT_FAILURE;
-  }
+int main(int argc, char** argv) {
+  return compiler_gym::run_tool("compiler_gym-embedded-cost", EXIT_FAILURE, compiler_gym::run, argc,
+                                argv);
 }

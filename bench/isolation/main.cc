@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
-#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -22,6 +21,7 @@
 
 #include "bench/isolation/echo_process.h"
 #include "bench/tool/pooled_session.h"
+#include "bench/tool/require.h"
 #include "core/logger.h"
 #include "sessions/session_service.h"
 
@@ -33,12 +33,6 @@ using Microseconds = std::chrono::duration<double, std::micro>;
 constexpr int kRounds = 101;
 constexpr int kStepsPerRound = 300;
 constexpr int kStartsPerRound = 5;
-
-void require(const grpc::Status& status) {
-  if (!status.ok()) {
-    throw std::runtime_error(to_string(status));
-  }
-}
 
 std::unique_ptr<CompilationSession> make_session(CompilerGymServiceContext& context) {
   return std::make_unique<PooledSession>(context);

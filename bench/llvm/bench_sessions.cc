@@ -6,15 +6,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/tool/require.h"
 #include "sessions/llvm/actions.h"
 
 namespace compiler_gym {
-
-void require(const grpc::Status& status) {
-  if (!status.ok()) {
-    throw std::runtime_error(to_string(status));
-  }
-}
 
 BenchSessions::BenchSessions(SpareModulesOptions spare_modules)
     : directory_(boost::filesystem::canonical(boost::filesystem::temp_directory_path()) /

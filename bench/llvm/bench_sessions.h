@@ -46,14 +46,4 @@ class BenchSessions {
 /// One that is built with `$CC` and run.
 [[nodiscard]] std::shared_ptr<const Benchmark> make_runnable_benchmark(std::string bitcode);
 
-/// Throws std::runtime_error unless OK.
-void require(const grpc::Status& status);
-
-/// The value; throws as well if there is none.
-template <typename T>
-T require(Result<T> result) {
-  require(result ? grpc::Status::OK : result.error());
-  return *std::move(result);
-}
-
 }  // namespace compiler_gym

@@ -16,6 +16,7 @@
 
 #include "bench/llvm/bench_modules.h"
 #include "bench/llvm/other_ways.h"
+#include "bench/tool/require.h"
 #include "sessions/llvm/cost_observations.h"
 #include "sessions/llvm/ir_module.h"
 #include "sessions/llvm/module_features.h"

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "bench/llvm/bench_sessions.h"
+#include "bench/tool/require.h"
 #include "sessions/llvm/child_process.h"
 #include "sessions/llvm/ir_module.h"
 #include "sessions/llvm/loaded_benchmark.h"

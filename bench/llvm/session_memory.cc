@@ -14,6 +14,7 @@
 #include "bench/client/service_client.h"
 #include "bench/llvm/bench_modules.h"
 #include "bench/llvm/bench_sessions.h"
+#include "bench/tool/require.h"
 #include "sessions/llvm/observation_spaces.h"
 
 namespace compiler_gym {

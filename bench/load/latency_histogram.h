@@ -42,4 +42,9 @@ class LatencyHistogram {
   Duration max_{0};
 };
 
+/// The same, with a fraction.
+[[nodiscard]] inline double microseconds(LatencyHistogram::Duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
 }  // namespace compiler_gym

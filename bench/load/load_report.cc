@@ -17,10 +17,6 @@ double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-double microseconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double, std::micro>(time).count();
-}
-
 double server_cpu_per_call_us(const LoadResult& result) {
   const auto calls = static_cast<double>(result.call_count());
   return calls > 0 ? static_cast<double>(result.server->cpu.count()) / calls : 0;

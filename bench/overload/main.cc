@@ -2,17 +2,18 @@
 #include <fmt/core.h>
 
 #include <boost/filesystem/operations.hpp>
-#include <exception>
 
 #include "bench/client/client_loop.h"
 #include "bench/overload/overload.h"
 #include "bench/tool/flag_parser.h"
 #include "bench/tool/program_files.h"
+#include "bench/tool/run_tool.h"
 #include "core/status.h"
 
 namespace compiler_gym {
 namespace {
 
+constexpr auto* kName = "compiler_gym-overload";
 constexpr int kCouldNotRun = 1;
 constexpr int kBadCommandLine = 2;
 
@@ -41,7 +42,7 @@ int run(int argc, char** argv) {
   options.duration = std::chrono::seconds(seconds);
   auto programs = program_files(flags.texts("program"), directory);
   if (!flags.status().ok() || !programs) {
-    fmt::print(stderr, "compiler_gym-overload: {}\n",
+    fmt::print(stderr, "{}: {}\n", kName,
                (flags.status().ok() ? programs.error() : flags.status()).error_message());
     return kBadCommandLine;
   }
@@ -49,7 +50,7 @@ int run(int argc, char** argv) {
   ClientLoop loop;
   const auto rounds = loop.run(async_measure_overload(loop.pump(), options));
   if (!rounds) {
-    fmt::print(stderr, "compiler_gym-overload: {}\n", to_string(rounds.error()));
+    fmt::print(stderr, "{}: {}\n", kName, to_string(rounds.error()));
     return kCouldNotRun;
   }
   fmt::print("{}", to_markdown(*rounds));
@@ -60,10 +61,6 @@ int run(int argc, char** argv) {
 }  // namespace compiler_gym
 
 int main(int argc, char** argv) {
-  try {
-    return compiler_gym::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "compiler_gym-overload: {}\n", error.what());
-    return compiler_gym::kCouldNotRun;
-  }
+  using namespace compiler_gym;
+  return run_tool(kName, kCouldNotRun, run, argc, argv);
 }

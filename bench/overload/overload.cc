@@ -145,9 +145,6 @@ asio::awaitable<Result<std::vector<OverloadRound>>> async_measure_overload(
 }
 
 std::string to_markdown(const std::vector<OverloadRound>& rounds) {
-  const auto microseconds = [](std::chrono::nanoseconds time) {
-    return std::chrono::duration<double, std::micro>(time).count();
-  };
   const double peak = median(rounds, [](const auto& r) { return r.peak_per_second; });
   const double offered = median(rounds, [](const auto& r) { return r.offered_per_second; });
   const double goodput = median(rounds, [](const auto& r) { return r.goodput_per_second; });

@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <boost/filesystem/operations.hpp>
-#include <charconv>
 #include <cmath>
-#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "bench/client/client_loop.h"
 #include "bench/scale/scale.h"
 #include "bench/tool/flag_parser.h"
+#include "bench/tool/program_files.h"
+#include "bench/tool/require.h"
 #include "bench/tool/run_tool.h"
 #include "bench/tool/svg_chart.h"
 
@@ -59,24 +62,6 @@ std::string plot(const std::vector<ScaleRow>& rows) {
   });
 }
 
-void read_sessions(FlagParser& flags, std::vector<int>& sessions) {
-  if (!flags.has("sessions")) {
-    return;
-  }
-  sessions.clear();
-  for (const std::string& text : flags.texts("sessions")) {
-    int count = 0;
-    const char* const last = text.data() + text.size();
-    const auto [parsed_to, error] = std::from_chars(text.data(), last, count);
-    if (error != std::errc() || parsed_to != last || count < 1) {
-      flags.fail("flag 'sessions': '" + text + "' is not a number from 1 on");
-    } else if (!sessions.empty() && count <= sessions.back()) {
-      flags.fail("flag 'sessions': '" + text + "' is not more than the one before");
-    }
-    sessions.push_back(count);
-  }
-}
-
 int run(int argc, char** argv) {
   FlagParser flags(
       "Usage: compiler_gym-scale [flags]\n\n"
@@ -113,7 +98,12 @@ int run(int argc, char** argv) {
   }
   flags.read("rounds", options.rounds, 1, 1000);
   flags.read("seconds", options.seconds, 1, 3600);
-  read_sessions(flags, options.sessions);
+  flags.read_all("sessions", options.sessions, 1, std::numeric_limits<int>::max());
+  const auto not_growing = std::ranges::adjacent_find(options.sessions, std::greater_equal());
+  if (not_growing != options.sessions.end()) {
+    flags.fail(fmt::format("flag 'sessions': '{}' is not more than the one before",
+                           *std::next(not_growing)));
+  }
   if (!flags.status().ok()) {
     fmt::print(stderr, "{}: {}\n", kName, flags.status().error_message());
     return kBadCommandLine;
@@ -126,7 +116,7 @@ int run(int argc, char** argv) {
   }
   print(*rows);
   if (const std::string file = flags.text("svg"); !file.empty()) {
-    std::ofstream(file) << plot(*rows);
+    require(write_file(file, plot(*rows)));
   }
   return 0;
 }

@@ -4,7 +4,6 @@
 #include <exception>
 #include <memory>
 #include <random>
-#include <stdexcept>
 #include <utility>
 
 #include "bench/client/managed_service.h"
@@ -14,6 +13,7 @@
 #include "bench/load/latency_histogram.h"
 #include "bench/load/service_spaces.h"
 #include "bench/tool/program_files.h"
+#include "bench/tool/require.h"
 #include "bench/tool/statistics.h"
 #include "core/clock.h"
 
@@ -26,24 +26,11 @@ using Awaitable = boost::asio::awaitable<T>;
 constexpr int kAtATime = 8;
 constexpr auto* kBenchmarkUri = "benchmark://compiler_gym-scale/1";
 
-/// Inside measure_scale() a failure is an exception.
-template <typename T>
-T require(Result<T> result) {
-  if (!result) {
-    throw std::runtime_error(to_string(result.error()));
-  }
-  return *std::move(result);
-}
-
 struct StepLoad {
   double p50_us = 0;
   double p99_us = 0;
   double cpu_us = 0;
 };
-
-double microseconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double, std::micro>(time).count();
-}
 
 /// One service, filled up with sessions.
 class Filling {

@@ -1,11 +1,11 @@
 // compiler_gym-soak: whether a service is the same after hours of load and faults as before.
 #include <fmt/core.h>
 
-#include <boost/filesystem/fstream.hpp>
 #include <boost/filesystem/operations.hpp>
 
 #include "bench/client/client_loop.h"
 #include "bench/soak/soak.h"
+#include "bench/tool/program_files.h"
 #include "bench/tool/progress_line.h"
 #include "bench/tool/run_tool.h"
 #include "core/status.h"
@@ -43,11 +43,8 @@ int run(int argc, char** argv) {
   }
   fmt::print("{}", to_text(*report));
   if (!options->svg.empty()) {
-    boost::filesystem::ofstream file(options->svg);
-    file << to_svg(*report);
-    file.close();
-    if (!file) {
-      fmt::print(stderr, "{}: cannot write '{}'\n", kName, options->svg.string());
+    if (const grpc::Status written = write_file(options->svg, to_svg(*report)); !written.ok()) {
+      fmt::print(stderr, "{}: {}\n", kName, written.error_message());
       return kCouldNotRun;
     }
     fmt::print("plot: {}\n", options->svg.string());

@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include <boost/filesystem/operations.hpp>
-#include <charconv>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -68,11 +68,10 @@ asio::awaitable<Result<Rate>> measure(CompletionQueuePump& pump, const ManagedSe
     co_return unavailable("steps failed, the first with " + steps.first_error);
   }
   const auto count = static_cast<double>(steps.latency.count());
-  co_return Rate{
-      .steps_per_second = result->per_second(steps.latency.count()),
-      .server_cpu_us = static_cast<double>(result->server->cpu.count()) / count,
-      .client_cpu_us = static_cast<double>(result->client_cpu.count()) / count,
-      .p99_us = std::chrono::duration<double, std::micro>(steps.latency.quantile(0.99)).count()};
+  co_return Rate{.steps_per_second = result->per_second(steps.latency.count()),
+                 .server_cpu_us = static_cast<double>(result->server->cpu.count()) / count,
+                 .client_cpu_us = static_cast<double>(result->client_cpu.count()) / count,
+                 .p99_us = microseconds(steps.latency.quantile(0.99))};
 }
 
 asio::awaitable<Result<std::vector<Row>>> measure_all(CompletionQueuePump& pump,
@@ -145,18 +144,7 @@ int run(int argc, char** argv) {
   options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
   flags.read("rounds", options.rounds, 1, 1000);
   flags.read("seconds", options.seconds, 1, 3600);
-  if (flags.has("sessions")) {
-    options.sessions.clear();
-    for (const std::string& text : flags.texts("sessions")) {
-      int sessions = 0;
-      const char* const last = text.data() + text.size();
-      const auto [parsed_to, error] = std::from_chars(text.data(), last, sessions);
-      if (error != std::errc() || parsed_to != last || sessions < 1) {
-        flags.fail("flag 'sessions': '" + text + "' is not a number from 1 on");
-      }
-      options.sessions.push_back(sessions);
-    }
-  }
+  flags.read_all("sessions", options.sessions, 1, std::numeric_limits<int>::max());
   if (!flags.status().ok()) {
     fmt::print(stderr, "{}: {}\n", kName, flags.status().error_message());
     return kBadCommandLine;

@@ -42,10 +42,32 @@ class FlagParser {
   /// Leaves `number` as it is if the flag is not given or not a number from `min` to `max`.
   template <typename Number>
   void read(const char* name, Number& number, Number min, Number max) {
-    if (!has(name)) {
-      return;
+    if (has(name)) {
+      read_text(name, text(name), number, min, max);
     }
-    const std::string value = text(name);
+  }
+
+  /// As read(), of a flag that may be given several times.
+  template <typename Number>
+  void read_all(const char* name, std::vector<Number>& numbers, Number min, Number max) {
+    if (has(name)) {
+      numbers.clear();
+      for (const std::string& value : texts(name)) {
+        read_text(name, value, numbers.emplace_back(), min, max);
+      }
+    }
+  }
+
+  /// Records an error, unless there is one already.
+  void fail(const std::string& message);
+  [[nodiscard]] const grpc::Status& status() const { return status_; }
+
+  [[nodiscard]] std::string help() const;
+
+ private:
+  template <typename Number>
+  void read_text(const char* name, const std::string& value, Number& number, Number min,
+                 Number max) {
     Number parsed{};
     const char* const end = value.data() + value.size();
     const auto [stopped, error] = std::from_chars(value.data(), end, parsed);
@@ -58,13 +80,6 @@ class FlagParser {
     number = parsed;
   }
 
-  /// Records an error, unless there is one already.
-  void fail(const std::string& message);
-  [[nodiscard]] const grpc::Status& status() const { return status_; }
-
-  [[nodiscard]] std::string help() const;
-
- private:
   const std::string synopsis_;
   std::vector<boost::program_options::options_description> groups_;
   boost::program_options::variables_map given_;

@@ -40,4 +40,11 @@ Result<std::string> read_file(const fs::path& path) {
   return std::string{std::istreambuf_iterator<char>(file), {}};
 }
 
+grpc::Status write_file(const fs::path& path, const std::string& contents) {
+  fs::ofstream file(path, std::ios::binary);
+  file << contents;
+  file.close();
+  return file ? grpc::Status::OK : unavailable("cannot write '" + path.string() + "'");
+}
+
 }  // namespace compiler_gym

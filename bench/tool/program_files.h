@@ -1,4 +1,4 @@
-// The bitcode that a tool works on, and other files it is given.
+// The bitcode that a tool works on, and other files it is given or writes.
 #pragma once
 
 #include <boost/filesystem/path.hpp>
@@ -17,5 +17,9 @@ namespace compiler_gym {
 
 /// Errors: NOT_FOUND if there is no such file, or it may not be read.
 [[nodiscard]] Result<std::string> read_file(const boost::filesystem::path& path);
+
+/// Errors: UNAVAILABLE if it can't be written.
+[[nodiscard]] grpc::Status write_file(const boost::filesystem::path& path,
+                                      const std::string& contents);
 
 }  // namespace compiler_gym
