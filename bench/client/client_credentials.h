@@ -18,6 +18,11 @@ struct ClientCredentials {
   std::string token{};
 };
 
+/// The `authorization` that a call shows a token with; empty without one.
+[[nodiscard]] inline std::string authorization_of(const std::string& token) {
+  return token.empty() ? "" : "Bearer " + token;
+}
+
 /// Paths; those that are empty stand for nothing.
 struct ClientCredentialFiles {
   std::string tls_ca{};

@@ -61,7 +61,7 @@ class ServiceClient {
                 const std::string& token = "")
       : pump_(&pump),
         stub_(CompilerGymService::NewStub(std::move(channel))),
-        authorization_(token.empty() ? "" : "Bearer " + token) {}
+        authorization_(authorization_of(token)) {}
 
   template <typename Token = boost::asio::use_awaitable_t<>>
   auto get_version(CallOptions options = {}, Token&& token = Token()) {

@@ -5,8 +5,8 @@ namespace compiler_gym {
 StreamClient::StreamClient(CompletionQueuePump& pump, std::shared_ptr<grpc::Channel> channel,
                            const std::string& token)
     : pump_(&pump),
-      connection_(std::make_shared<internal::StreamConnection>(
-          pump, std::move(channel), token.empty() ? "" : "Bearer " + token)) {
+      connection_(std::make_shared<internal::StreamConnection>(pump, std::move(channel),
+                                                               authorization_of(token))) {
   connection_->start();
 }
 
