@@ -13,6 +13,7 @@
 #include "bench/llvm/bench_sessions.h"
 #include "bench/llvm/other_ways.h"
 #include "bench/llvm/tables.h"
+#include "bench/tool/require.h"
 #include "sessions/llvm/ir_module.h"
 #include "sessions/llvm/module_features.h"
 #include "sessions/llvm/object_size.h"
