@@ -32,25 +32,32 @@ void initialize_target_once() {
 
 }  // namespace
 
-TargetMachines::Lease::Lease(TargetMachines& owner, std::unique_ptr<llvm::TargetMachine> machine,
-                             std::size_t uses)
-    : owner_(&owner), machine_(std::move(machine)), uses_(uses) {}
+TargetMachines::Lease::Lease(TargetMachines& owner, Machine machine)
+    : owner_(&owner), machine_(std::move(machine)) {}
 
 TargetMachines::Lease::Lease(Lease&& other) noexcept = default;
 
 TargetMachines::Lease::~Lease() {
-  if (machine_ != nullptr) {
-    owner_->give_back({std::move(machine_), uses_});
+  if (machine_.target != nullptr) {
+    owner_->give_back(std::move(machine_));
   }
+}
+
+CodeGenerator& TargetMachines::Lease::code_generator() {
+  if (machine_.code_generator == nullptr) {
+    machine_.code_generator = std::make_unique<CodeGenerator>(*machine_.target);
+  }
+  return *machine_.code_generator;
 }
 
 llvm::TargetMachine* TargetMachines::Lease::for_module(const llvm::Module& module) const {
   const bool same_target = llvm::Triple(module.getTargetTriple()).getArch() == llvm::Triple::x86_64;
-  return same_target ? machine_.get() : nullptr;
+  return same_target ? get() : nullptr;
 }
 
 void TargetMachines::Lease::abandon() {
-  static_cast<void>(machine_.release());
+  static_cast<void>(machine_.code_generator.release());
+  static_cast<void>(machine_.target.release());
 }
 
 Result<std::unique_ptr<TargetMachines>> TargetMachines::create() {
@@ -72,26 +79,28 @@ TargetMachines::Lease TargetMachines::borrow() {
   {
     const std::lock_guard lock(mutex_);
     if (!spares_.empty()) {
-      Spare spare = std::move(spares_.back());
+      Machine spare = std::move(spares_.back());
       spares_.pop_back();
-      return {*this, std::move(spare.machine), spare.uses + 1};
+      ++spare.uses;
+      return {*this, std::move(spare)};
     }
     ++made_;
   }
   llvm::TargetOptions options;
   options.UseInitArray = true;  // as clang
-  std::unique_ptr<llvm::TargetMachine> machine(
-      target_.createTargetMachine(kTriple, "x86-64", /*Features=*/"", options, llvm::Reloc::PIC_,
-                                  /*CM=*/std::nullopt, llvm::CodeGenOptLevel::None));
-  return {*this, std::move(machine), 1};
+  Machine made{.uses = 1};
+  made.target.reset(target_.createTargetMachine(kTriple, "x86-64", /*Features=*/"", options,
+                                                llvm::Reloc::PIC_,
+                                                /*CM=*/std::nullopt, llvm::CodeGenOptLevel::None));
+  return {*this, std::move(made)};
 }
 
-void TargetMachines::give_back(Spare spare) {
-  if (spare.uses >= kUsesOfOneMachine) {
+void TargetMachines::give_back(Machine machine) {
+  if (machine.uses >= kUsesOfOneMachine) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  spares_.push_back(std::move(spare));
+  spares_.push_back(std::move(machine));
 }
 
 std::size_t TargetMachines::made() const {

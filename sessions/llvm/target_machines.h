@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/status.h"
+#include "sessions/llvm/code_generator.h"
 
 namespace llvm {
 class Module;
@@ -26,6 +27,12 @@ namespace compiler_gym {
 /// Threads:  every member may be called from any thread; a lease is used by one at a time.
 /// Lifetime: must outlive its leases.
 class TargetMachines {
+  struct Machine {
+    std::unique_ptr<llvm::TargetMachine> target{};
+    std::unique_ptr<CodeGenerator> code_generator{};  // if it has been asked for; goes first
+    std::size_t uses = 0;
+  };
+
  public:
   /// Holds a machine and gives it back. Move-only.
   class Lease {
@@ -34,8 +41,9 @@ class TargetMachines {
     Lease& operator=(Lease&&) = delete;
     ~Lease();
 
-    [[nodiscard]] llvm::TargetMachine& operator*() const { return *machine_; }
-    [[nodiscard]] llvm::TargetMachine* get() const { return machine_.get(); }
+    [[nodiscard]] llvm::TargetMachine& operator*() const { return *machine_.target; }
+    [[nodiscard]] llvm::TargetMachine* get() const { return machine_.target.get(); }
+    [[nodiscard]] CodeGenerator& code_generator();
 
     /// The machine if the module is for its target, else null: what run_pipeline() takes.
     [[nodiscard]] llvm::TargetMachine* for_module(const llvm::Module& module) const;
@@ -45,11 +53,10 @@ class TargetMachines {
 
    private:
     friend class TargetMachines;
-    Lease(TargetMachines& owner, std::unique_ptr<llvm::TargetMachine> machine, std::size_t uses);
+    Lease(TargetMachines& owner, Machine machine);
 
     TargetMachines* owner_;
-    std::unique_ptr<llvm::TargetMachine> machine_;
-    std::size_t uses_;
+    Machine machine_;
   };
 
   /// Fails if this LLVM was built without the x86-64 target.
@@ -66,17 +73,12 @@ class TargetMachines {
   [[nodiscard]] std::size_t made() const;
 
  private:
-  struct Spare {
-    std::unique_ptr<llvm::TargetMachine> machine;
-    std::size_t uses;
-  };
-
   explicit TargetMachines(const llvm::Target& target);
-  void give_back(Spare spare);
+  void give_back(Machine machine);
 
   const llvm::Target& target_;
   mutable std::mutex mutex_;
-  std::vector<Spare> spares_;
+  std::vector<Machine> spares_;
   std::size_t made_ = 0;
 };
 
