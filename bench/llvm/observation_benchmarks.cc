@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bench/llvm/bench_modules.h"
 #include "bench/llvm/other_ways.h"
@@ -24,8 +25,6 @@
 
 namespace compiler_gym {
 namespace {
-
-using Body = std::function<void()>;
 
 // A module of one size and sessions on it: what the benchmarks of that size work on.
 struct Subject {
@@ -55,6 +54,7 @@ struct Subject {
 };
 
 using LazySubject = std::function<Subject&()>;
+using Body = std::function<void(Subject&)>;
 
 // To make the large module takes a second.
 LazySubject when_needed(BenchSessions& sessions, ModuleSize size) {
@@ -96,24 +96,55 @@ void compute(Subject& subject, LlvmObservation observation, const std::string& n
   }
 }
 
-benchmark::internal::Benchmark* add(const std::string& name, Body body) {
-  return benchmark::RegisterBenchmark(name.c_str(),
-                                      [body = std::move(body)](benchmark::State& state) {
-                                        for (auto iteration : state) {
-                                          body();
-                                        }
-                                      })
+LazySubject with_runnable(LazySubject subject) {
+  return [subject = std::move(subject)]() -> Subject& {
+    Subject& made = subject();
+    static_cast<void>(made.runnable());
+    return made;
+  };
+}
+
+// What is measured does not include making its subject.
+benchmark::internal::Benchmark* add(const std::string& name, LazySubject subject, Body body) {
+  return benchmark::RegisterBenchmark(
+             name.c_str(),
+             [subject = std::move(subject), body = std::move(body)](benchmark::State& state) {
+               Subject& made = subject();
+               for (auto iteration : state) {
+                 body(made);
+               }
+             })
       ->UseRealTime();
 }
 
 // Its processes' CPU time is not that of this thread.
-void add_processes(const std::string& name, TimeKind kind, Body body) {
-  benchmark::RegisterBenchmark(name.c_str(), [kind,
-                                              body = std::move(body)](benchmark::State& state) {
-    for (auto iteration : state) {
-      state.SetIterationTime(time_of(kind, body).count());
-    }
-  })->UseManualTime();
+benchmark::internal::Benchmark* add_processes(const std::string& name, TimeKind kind,
+                                              LazySubject subject, Body body) {
+  return benchmark::RegisterBenchmark(
+             name.c_str(),
+             [kind, subject = std::move(subject), body = std::move(body)](benchmark::State& state) {
+               Subject& made = subject();
+               for (auto iteration : state) {
+                 state.SetIterationTime(time_of(kind, [&] { body(made); }).count());
+               }
+             })
+      ->UseManualTime();
+}
+
+benchmark::internal::Benchmark* add_observation(const ObservationSpace& space,
+                                                const std::string& size, LazySubject subject,
+                                                TimeKind kind) {
+  const std::string& name = space.name();
+  const std::string benchmark = fmt::format("observation/{}/{}", name, size);
+  const LlvmObservation observation = find_llvm_observation(name).value();
+  Body body = [observation, name](Subject& made) { compute(made, observation, name); };
+  if (!is_module_observation(observation) && !as_cost(observation).has_value()) {
+    subject = with_runnable(std::move(subject));
+  }
+  if (observation == LlvmObservation::kRuntime || observation == LlvmObservation::kBuildtime) {
+    return add_processes(benchmark, kind, std::move(subject), std::move(body));
+  }
+  return add(benchmark, std::move(subject), std::move(body));
 }
 
 void add_again(const std::string& name, LazySubject subject, const std::string& space) {
@@ -127,18 +158,24 @@ void add_again(const std::string& name, LazySubject subject, const std::string& 
   })->UseRealTime();
 }
 
-void register_other_ways(const LazySubject& subject, const std::string& size, TimeKind kind) {
-  add_processes("other/ObjectTextSizeBytes/" + size, kind, [subject] {
-    const std::string directory = subject().sessions.context().workingDirectory().string();
-    benchmark::DoNotOptimize(object_size_by_processes(subject().bitcode, directory));
-  });
-  add("other/InstCount/" + size,
-      [subject] { benchmark::DoNotOptimize(inst_count_by_visitor(*subject().module)); });
-  add("other/Programl/" + size,
-      [subject] { benchmark::DoNotOptimize(programl_by_dom(*subject().module)); });
-  // The numbers without the wire's message around them.
-  add("other/InstCount alone/" + size,
-      [subject] { benchmark::DoNotOptimize(inst_count(*subject().module)); });
+std::vector<benchmark::internal::Benchmark*> add_other_ways(const LazySubject& subject,
+                                                            const std::string& size,
+                                                            TimeKind kind) {
+  return {
+      add_processes("other/ObjectTextSizeBytes/" + size, kind, subject,
+                    [](Subject& made) {
+                      const std::string directory =
+                          made.sessions.context().workingDirectory().string();
+                      benchmark::DoNotOptimize(object_size_by_processes(made.bitcode, directory));
+                    }),
+      add("other/InstCount/" + size, subject,
+          [](Subject& made) { benchmark::DoNotOptimize(inst_count_by_visitor(*made.module)); }),
+      add("other/Programl/" + size, subject,
+          [](Subject& made) { benchmark::DoNotOptimize(programl_by_dom(*made.module)); }),
+      // The numbers without the wire's message around them.
+      add("other/InstCount alone/" + size, subject,
+          [](Subject& made) { benchmark::DoNotOptimize(inst_count(*made.module)); }),
+  };
 }
 
 }  // namespace
@@ -147,24 +184,18 @@ void register_observation_benchmarks(BenchSessions& sessions, TimeKind kind) {
   for (const ModuleSize module_size : kModuleSizes) {
     const std::string size(name_of(module_size));
     const LazySubject subject = when_needed(sessions, module_size);
+    auto added = add_other_ways(subject, size, kind);
     for (const ObservationSpace& space : llvm_observation_spaces()) {
-      const std::string& name = space.name();
-      const LlvmObservation observation = find_llvm_observation(name).value();
-      const Body body = [subject, observation, name] { compute(subject(), observation, name); };
-      if (observation == LlvmObservation::kRuntime || observation == LlvmObservation::kBuildtime) {
-        add_processes(fmt::format("observation/{}/{}", name, size), kind, body);
-      } else {
-        benchmark::internal::Benchmark* added =
-            add(fmt::format("observation/{}/{}", name, size), body);
-        if (module_size == ModuleSize::kLarge && as_cost(observation).has_value()) {
-          added->Iterations(1)->Repetitions(1);  // some take half a minute
-        }
-      }
+      added.push_back(add_observation(space, size, subject, kind));
       if (space.deterministic() && module_size == ModuleSize::kSmall) {
-        add_again(fmt::format("again/{}/{}", name, size), subject, name);
+        add_again(fmt::format("again/{}/{}", space.name(), size), subject, space.name());
       }
     }
-    register_other_ways(subject, size, kind);
+    if (module_size == ModuleSize::kLarge) {
+      for (benchmark::internal::Benchmark* benchmark : added) {
+        benchmark->Iterations(1)->Repetitions(1);  // some take half a minute
+      }
+    }
   }
 }
 
