@@ -62,6 +62,12 @@ TEST(CommandLineTest, ReadsTheLimits) {
   EXPECT_EQ(server.session_ttl, std::chrono::seconds(60));
 }
 
+TEST(CommandLineTest, TheTimeLimitIsThatOfInlineAndOfIsolatedSessions) {
+  const ServerOptions server = parse_command({"--step_timeout=7"}).server;
+  EXPECT_EQ(server.sessions.request_timeout, std::chrono::seconds(7));
+  EXPECT_EQ(server.isolation.times.request_timeout, std::chrono::seconds(7));
+}
+
 TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   const ServerOptions server =
       parse_command({"--max_requests_in_flight=9", "--max_bytes_in_flight=8",
