@@ -5,6 +5,13 @@
 #include "sessions/isolated/isolated_executor.h"
 
 namespace compiler_gym::isolated {
+namespace {
+
+std::size_t run_limit(const IsolationOptions& options, const WorkerPool& workers) {
+  return options.max_running != 0 ? options.max_running : (workers.size() * 3 + 1) / 2;
+}
+
+}  // namespace
 
 IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote zygote,
                                    WorkerPool& workers, IsolationOptions options, Logger& logger)
@@ -13,9 +20,8 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
       host_(WorkerHost::make(std::move(executor), std::move(zygote), logger)),
       templates_(
           std::make_shared<Templates>(host_, workers, options_.times, options_.max_templates)),
-      run_limit_(std::make_shared<RunLimit>(
-          host_->executor(), options_.max_running == 0 ? workers.size() : options_.max_running,
-          options_.run_patience)) {}
+      run_limit_(std::make_shared<RunLimit>(host_->executor(), run_limit(options_, workers),
+                                            options_.run_patience)) {}
 
 void IsolatedSessions::start(const StartSessionRequest& request,
                              std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,

@@ -1,7 +1,14 @@
 #include "sessions/llvm/llvm_service_context.h"
 
 #include <fmt/core.h>
+#include <llvm/IR/BasicBlock.h>
+#include <llvm/IR/DerivedTypes.h>
+#include <llvm/IR/Function.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/Module.h>
 
+#include <cstdint>
 #include <stop_token>
 #include <utility>
 
@@ -9,8 +16,23 @@
 #include "sessions/llvm/benchmark_loader.h"
 #include "sessions/llvm/cpu_info.h"
 #include "sessions/llvm/crash_recovery.h"
+#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/object_size.h"
 
 namespace compiler_gym {
+namespace {
+
+std::string function_that_does_nothing() {
+  llvm::LLVMContext context;
+  llvm::Module module("-", context);
+  llvm::Type* const nothing = llvm::Type::getVoidTy(context);
+  auto* const function = llvm::Function::Create(llvm::FunctionType::get(nothing, false),
+                                                llvm::Function::ExternalLinkage, "f", module);
+  llvm::ReturnInst::Create(context, llvm::BasicBlock::Create(context, "", function));
+  return write_bitcode(module);
+}
+
+}  // namespace
 
 LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
                                        ServiceContextOptions options,
@@ -33,7 +55,11 @@ grpc::Status LlvmServiceContext::init() {
   cost_model_ =
       std::make_unique<CostModel>(*target_machines_, clang_, [this] { return scratchDirectory(); });
   cpu_info_json_ = to_json(read_cpu_info());
-  return grpc::Status::OK;
+  // LLVM initialises much when it first compiles. Workers are forked from a process that has done
+  // so, rather than each doing it again.
+  const Result<std::int64_t> warm_up =
+      object_text_size(function_that_does_nothing(), *target_machines_);
+  return warm_up ? grpc::Status::OK : warm_up.error();
 }
 
 std::string LlvmServiceContext::programStamp(const Benchmark& benchmark) {
