@@ -25,9 +25,9 @@ InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host
 
 // What follows from a task, the next one of its session say, is not run inside it.
 template <typename Task>
-void InlineSessions::run(Task task, bool cheap) const {
+void InlineSessions::run(WorkerPool& workers, Task task, bool cheap) const {
   if (!(cheap || on_callers_thread_) || in_task) {
-    boost::asio::post(workers_.executor(), std::move(task));
+    boost::asio::post(workers.executor(), std::move(task));
     return;
   }
   struct InTask {
@@ -74,6 +74,7 @@ InlineExecutor::InlineExecutor(const InlineSessions& sessions,
 template <typename Handler, typename Run>
 void InlineExecutor::post(std::stop_source stop, Handler handler, Run run, bool cheap) {
   sessions_.run(
+      sessions_.workers_,
       [this, stop = std::move(stop), handler = std::move(handler), run]() mutable {
         if (stop.stop_requested()) {
           handler(cancelled_before_its_turn());
@@ -128,11 +129,13 @@ Result<std::unique_ptr<SessionExecutor>> InlineExecutor::make_fork(const std::st
   return std::make_unique<InlineExecutor>(sessions_, *std::move(plugin));
 }
 
+// To destroy a large session takes longer than most steps, which are not to wait for it.
 void InlineExecutor::end(UniqueHandler<void()> handler) {
-  sessions_.run([plugin = std::move(plugin_), handler = std::move(handler)]() mutable {
-    plugin.reset();
-    handler();
-  });
+  sessions_.run(sessions_.context_host_.workers(),
+                [plugin = std::move(plugin_), handler = std::move(handler)]() mutable {
+                  plugin.reset();
+                  handler();
+                });
 }
 
 }  // namespace compiler_gym::internal

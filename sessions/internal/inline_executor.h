@@ -38,7 +38,7 @@ class InlineSessions {
   friend class InlineExecutor;
 
   template <typename Task>
-  void run(Task task, bool cheap = false) const;
+  void run(WorkerPool& workers, Task task, bool cheap = false) const;
 
   const SessionFactory factory_;
   ContextHost& context_host_;

@@ -1,6 +1,8 @@
 // The ends of sessions: one by one, all together, or because nobody uses them.
 #include <gmock/gmock.h>
 
+#include <boost/asio/post.hpp>
+
 #include "sessions/internal/task_queue.h"
 #include "sessions/session.h"
 #include "tests/sessions/service_fixture.h"
@@ -199,6 +201,22 @@ TEST_F(SessionEndTest, ARequestThatFoundTheSessionJustBeforeItsEndIsRefused) {
   session->end(UniqueHandler<void()>([&] { again = true; }));
   EXPECT_TRUE(again) << "a second end has nothing to wait for";
   EXPECT_FALSE(session->end_if_idle_since(Clock::time_point::max()));
+}
+
+TEST_F(SessionEndTest, ToDestroyASessionIsNoWorkForThoseWhoRunSteps) {
+  WorkerPool step_workers({.threads = 1}, logger);
+  Latch release;
+  boost::asio::post(step_workers.executor(), [&] { release.wait(); });
+  const ServiceSpaces spaces;
+  const internal::InlineSessions sessions({}, context_host, step_workers, spaces, {});
+  internal::InlineExecutor executor(
+      sessions, std::make_unique<ScriptedSession>(context_host.context(), script));
+  ASSERT_EQ(script.live_sessions, 1);
+  Latch ended;
+  executor.end(UniqueHandler<void()>([&] { ended.open(); }));
+  ended.wait();
+  EXPECT_EQ(script.live_sessions, 0);
+  release.open();
 }
 
 // ------------------------------------------------------------------------------------ all sessions
