@@ -48,8 +48,8 @@ po::options_description describe(const ServerOptions& defaults) {
       "directory that file:/// benchmarks may lie in; may be given several times (default: "
       "anywhere)");
   add("workers", number("processors"),
-      "threads for steps, and as many for starting sessions; isolated sessions that run at one "
-      "time");
+      "threads for steps, and as many for starting and destroying sessions; half as many again is "
+      "how many isolated sessions run at one time");
   add("max_sessions", number(defaults.sessions.max_sessions), "open sessions at one time");
   add("max_queued_steps", number(defaults.sessions.max_queued_steps),
       "requests waiting for their turn in one session");

@@ -46,8 +46,8 @@ struct EmbeddedServiceOptions {
   /// Handed to the context. Must exist.
   boost::filesystem::path working_directory;
   PluginThreads plugin_threads = PluginThreads::kPool;
-  /// For kPool: threads for steps, and as many more for starting sessions. 0: one per processor, at
-  /// least 2.
+  /// For kPool: threads for steps, and as many more for starting and destroying sessions. 0: one per
+  /// processor, at least 2.
   std::size_t workers = 0;
   ServiceContextOptions context;
   SessionServiceOptions sessions;

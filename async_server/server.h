@@ -38,7 +38,8 @@ struct ServerOptions {
   /// Whether to write `port.txt` and `pid.txt` to the working directory once the service can be
   /// reached.
   bool write_service_files = false;
-  /// Threads for steps, and as many more for starting sessions. 0: one per processor, at least 2.
+  /// Threads for steps, and as many more for starting and destroying sessions. 0: one per
+  /// processor, at least 2.
   std::size_t workers = 0;
   ServiceContextOptions context;
   SessionServiceOptions sessions;

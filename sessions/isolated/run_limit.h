@@ -19,9 +19,9 @@
 
 namespace compiler_gym::isolated {
 
-/// Lets a few requests run in worker processes, and the rest wait, first come, first served. More
-/// processes at work than there are processors get nothing done sooner: they drive each other out
-/// of the caches, and the event loop, which all requests need, waits for its turn among them.
+/// Lets a few requests run in worker processes, and the rest wait, first come, first served. Many
+/// more processes at work than there are processors get nothing done sooner: they drive each other
+/// out of the caches, and the event loop, which all requests need, waits for its turn among them.
 ///
 /// Patience: a request that has run for longer than that, or hangs, does not count any more while
 ///           others wait. The more there are of those, the longer the patience, else requests that
