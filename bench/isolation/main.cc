@@ -11,7 +11,6 @@
 #include <boost/filesystem/operations.hpp>
 #include <chrono>
 #include <cstdlib>
-#include <exception>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -22,6 +21,7 @@
 #include "bench/isolation/echo_process.h"
 #include "bench/tool/pooled_session.h"
 #include "bench/tool/require.h"
+#include "bench/tool/run_tool.h"
 #include "core/logger.h"
 #include "sessions/session_service.h"
 
@@ -30,6 +30,7 @@ namespace {
 
 using Microseconds = std::chrono::duration<double, std::micro>;
 
+constexpr auto* kName = "compiler_gym-isolation-cost";
 constexpr int kRounds = 101;
 constexpr int kStepsPerRound = 300;
 constexpr int kStartsPerRound = 5;
@@ -169,7 +170,7 @@ void print(const Rounds& rounds) {
   row("fork and end, isolated", rounds.isolated_fork);
 }
 
-int run() {
+int run(int /*argc*/, char** /*argv*/) {
   EchoProcess echo;  // these two before there are threads
   const auto directory = boost::filesystem::temp_directory_path();
   Result<isolated::Zygote> zygote = isolated::Zygote::fork({
@@ -179,7 +180,7 @@ int run() {
       .limits = {},
   });
   if (!zygote) {
-    fmt::print(stderr, "{}\n", to_string(zygote.error()));
+    fmt::print(stderr, "{}: {}\n", kName, to_string(zygote.error()));
     return EXIT_FAILURE;
   }
   Service service(directory, *std::move(zygote));
@@ -190,11 +191,7 @@ int run() {
 }  // namespace
 }  // namespace compiler_gym
 
-int main() {
-  try {
-    return compiler_gym::run();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return EXIT_FAILURE;
-  }
+int main(int argc, char** argv) {
+  using namespace compiler_gym;
+  return run_tool(kName, EXIT_FAILURE, run, argc, argv);
 }
