@@ -1,13 +1,14 @@
 // compiler_gym-baseline: the servers that ours is compared with, on the same session classes.
 #include <fmt/core.h>
+#include <unistd.h>
 
+#include <boost/filesystem/fstream.hpp>
 #include <boost/filesystem/operations.hpp>
 #include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "async_server/internal/service_files.h"
 #include "bench/baseline/baseline_server.h"
 #include "bench/baseline/compiler_host.h"
 #include "bench/baseline/compiler_plugin.h"
@@ -22,6 +23,17 @@ namespace fs = boost::filesystem;
 constexpr auto* kName = "compiler_gym-baseline";
 constexpr int kCouldNotRun = 1;
 constexpr int kBadCommandLine = 2;
+
+// Complete under its name or not there at all, as whoever started this expects.
+void write_port_file(const fs::path& directory, int port) {
+  const fs::path unfinished = directory / "port.txt.new";
+  {
+    fs::ofstream file(unfinished);
+    file.exceptions(std::ios::failbit | std::ios::badbit);
+    file << port << '\n';
+  }
+  fs::rename(unfinished, directory / "port.txt");
+}
 
 int failed(const grpc::Status& status) {
   fmt::print(stderr, "{}: {}\n", kName, to_string(status));
@@ -45,10 +57,7 @@ int serve(BaselineKind kind, ServicePlugin plugin, const fs::path& directory,
   if (!server) {
     return failed(server.error());
   }
-  if (const grpc::Status written = internal::write_service_files(directory, (*server)->port());
-      !written.ok()) {
-    return failed(written);
-  }
+  write_port_file(directory, (*server)->port());
   int signal = 0;
   sigwait(&signals, &signal);
   return 0;
@@ -66,8 +75,7 @@ int run(int argc, char** argv) {
   flags.add("compiler", "NAME (=example)", "example or llvm");
   flags.add("listen", "ADDRESS (=127.0.0.1:0)",
             "host:port or unix:PATH; may be given several times");
-  flags.add("working_dir", "PATH",
-            "where port.txt and pid.txt are written; must exist (default: here)");
+  flags.add("working_dir", "PATH", "where port.txt is written; must exist (default: here)");
   flags.add_switch("help", "print this and exit");
   flags.parse(argc, argv);
   if (flags.has("help")) {

@@ -48,7 +48,7 @@ TEST_F(CodeGeneratorTest, MakesTheSameObjectWhateverItHasMadeBefore) {
 TEST_F(CodeGeneratorTest, WorksAfterWhatItRefuses) {
   IrModule wrong = parse_module(assemble(R"(
     define void @f() {
-      call void asm "no such instruction", ""()
+      call void asm "nosuchinstruction", ""()
       ret void
     })"));
   const auto refused = generator_.compile(wrong);
