@@ -16,7 +16,7 @@ namespace compiler_gym {
 /// Threads: one at a time; usually under the owner's mutex.
 class LazyTimer {
  public:
-  explicit LazyTimer(boost::asio::any_io_executor executor) : timer_(std::move(executor)) {}
+  explicit LazyTimer(const boost::asio::any_io_executor& executor) : timer_(executor) {}
 
   /// Sees to it that `on_time()` is called at `time` at the latest, on the executor; time_point::max()
   /// is never. All calls of one timer pass a function that does the same.

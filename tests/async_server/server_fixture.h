@@ -43,7 +43,15 @@ class ServerFixture : public ::testing::Test {
     return options;
   }
 
-  ~ServerFixture() override { finish(); }
+  /// Here rather than in the destructor: what the plug-in uses is often a derived fixture's.
+  void TearDown() override {
+    if (outcome.valid()) {
+      EXPECT_TRUE(drain_and_join().ok()) << logger.text();
+    }
+    server.reset();
+    EXPECT_EQ(script.live_sessions, 0) << "plug-in objects outlived the server";
+    EXPECT_EQ(script.overlaps, 0) << "a session was in two calls at once";
+  }
 
   /// Makes the server and starts async_run(); `script` is set before.
   void launch(ServerOptions options = default_options()) {
@@ -146,15 +154,6 @@ class ServerFixture : public ::testing::Test {
   std::optional<ServiceClient> client;
 
  private:
-  void finish() {
-    if (outcome.valid()) {
-      EXPECT_TRUE(drain_and_join().ok()) << logger.text();
-    }
-    server.reset();
-    EXPECT_EQ(script.live_sessions, 0) << "plug-in objects outlived the server";
-    EXPECT_EQ(script.overlaps, 0) << "a session was in two calls at once";
-  }
-
   boost::asio::cancellation_signal leave_;
 
  protected:
