@@ -2,16 +2,14 @@
 
 #include <fmt/core.h>
 
-#include <utility>
-
 namespace compiler_gym::internal {
 
 std::string time_limit_passed(std::chrono::milliseconds limit) {
   return fmt::format("the time limit of {} ms has passed", limit.count());
 }
 
-TimeLimit::TimeLimit(boost::asio::any_io_executor executor, std::chrono::milliseconds limit)
-    : limit_(limit), timer_(std::move(executor)) {}
+TimeLimit::TimeLimit(const boost::asio::any_io_executor& executor, std::chrono::milliseconds limit)
+    : limit_(limit), timer_(executor) {}
 
 std::stop_source TimeLimit::begin() {
   const std::lock_guard lock(mutex_);

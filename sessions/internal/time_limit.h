@@ -28,7 +28,7 @@ namespace compiler_gym::internal {
 class TimeLimit : public std::enable_shared_from_this<TimeLimit> {
  public:
   /// `limit` of 0: none.
-  TimeLimit(boost::asio::any_io_executor executor, std::chrono::milliseconds limit);
+  TimeLimit(const boost::asio::any_io_executor& executor, std::chrono::milliseconds limit);
 
   /// Returns what `run` does with a stop token that is triggered by `stop`, or when the time is up.
   /// A CANCELLED that comes of the latter becomes DEADLINE_EXCEEDED, with the limit in its text.
