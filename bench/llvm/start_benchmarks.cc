@@ -125,9 +125,15 @@ void register_start_benchmarks(BenchSessions& with_spares, BenchSessions& withou
       benchmark::internal::Benchmark* added =
           add(fmt::format("{}/{}", name, size), std::move(body));
       if (module_size == ModuleSize::kLarge) {
-        added->Iterations(1)->Repetitions(1);  // some take a minute
+        added->Iterations(1);
       }
       return added;
+    };
+    const auto add_slow = [&](const std::string& name, std::function<Seconds()> body) {
+      benchmark::internal::Benchmark* added = add_sized(name, std::move(body));
+      if (module_size == ModuleSize::kLarge) {
+        added->Repetitions(1);  // some take a minute
+      }
     };
     add_sized("start/first",
               [&plain, program, kind] { return first_start(plain, *program, kind); });
@@ -140,12 +146,12 @@ void register_start_benchmarks(BenchSessions& with_spares, BenchSessions& withou
     add_sized("start/end", [&plain, program, kind] { return end(plain, program, kind); });
     for (const int actions : {0, 10, 50}) {
       const auto forked = std::make_shared<Forked>(plain, program, actions);
-      add_sized("start/fork " + std::to_string(actions),
-                [forked, kind] { return forked->fork(kind); });
+      add_slow("start/fork " + std::to_string(actions),
+               [forked, kind] { return forked->fork(kind); });
     }
     for (const auto& [name, sizes] : {std::pair{"in process", EagerSizes::kInProcess},
                                       std::pair{"by processes", EagerSizes::kByProcesses}}) {
-      add_sized("eager/" + std::string(name), [&plain, program, kind, how = sizes] {
+      add_slow("eager/" + std::string(name), [&plain, program, kind, how = sizes] {
         return eager_start(plain, *program, how, kind);
       });
     }
