@@ -21,7 +21,7 @@ struct CommandSetting {
   /// What `$CC` is.
   std::string clang;
   /// Of a command's stdout and of its stderr, this much is kept.
-  std::size_t max_output_in_bytes = 32 * 1024;
+  std::size_t max_output_in_bytes = std::size_t{32} * 1024;
 
   /// What `$IN` is: where the bitcode to build lies.
   [[nodiscard]] boost::filesystem::path bitcode_file() const { return directory / "out.bc"; }

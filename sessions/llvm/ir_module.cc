@@ -12,6 +12,7 @@
 #include <llvm/Support/SHA1.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <tuple>
 #include <utility>
 
 namespace compiler_gym {
@@ -75,7 +76,7 @@ std::string IrModule::take_reported_error() {
 }
 
 void IrModule::abandon() {
-  static_cast<void>(state_.release());
+  std::ignore = state_.release();
 }
 
 grpc::Status verify(const llvm::Module& module) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "sessions/llvm/benchmark_commands.h"
@@ -117,7 +118,7 @@ grpc::Status LlvmSession::init(CompilationSession* other) {
 
 // What was built is the other process's, directory and all.
 void LlvmSession::onProcessForked() {
-  static_cast<void>(runner_.release());
+  std::ignore = runner_.release();
   built_generation_.reset();
 }
 

@@ -7,6 +7,7 @@
 #include <llvm/TargetParser/Triple.h>
 
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace compiler_gym {
@@ -56,8 +57,8 @@ llvm::TargetMachine* TargetMachines::Lease::for_module(const llvm::Module& modul
 }
 
 void TargetMachines::Lease::abandon() {
-  static_cast<void>(machine_.code_generator.release());
-  static_cast<void>(machine_.target.release());
+  std::ignore = machine_.code_generator.release();
+  std::ignore = machine_.target.release();
 }
 
 Result<std::unique_ptr<TargetMachines>> TargetMachines::create() {
