@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 
@@ -14,11 +13,6 @@
 
 namespace compiler_gym {
 namespace {
-
-std::string read_whole_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::optional<std::uint64_t> parse_leading_number(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
@@ -64,6 +58,13 @@ std::chrono::nanoseconds own_cpu(pid_t pid) {
 
 namespace internal {
 
+std::string read_proc_file(const std::string& path) {
+  std::ifstream file(path);
+  std::string text;
+  std::getline(file, text, '\0');  // does not throw, as an iterator over the file does
+  return text;
+}
+
 Result<ProcessUsage> parse_process_usage(std::string_view stat, std::string_view status,
                                          long ticks_per_second) {
   constexpr int kUserTicks = 14;
@@ -98,11 +99,11 @@ Result<ProcessUsage> parse_process_usage(std::string_view stat, std::string_view
 
 Result<ProcessUsage> read_process_usage(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  const std::string stat = read_whole_file(directory + "/stat");
+  const std::string stat = internal::read_proc_file(directory + "/stat");
   if (stat.empty()) {
     return not_found("no process " + std::to_string(pid));
   }
-  return internal::parse_process_usage(stat, read_whole_file(directory + "/status"),
+  return internal::parse_process_usage(stat, internal::read_proc_file(directory + "/status"),
                                        sysconf(_SC_CLK_TCK));
 }
 

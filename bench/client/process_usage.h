@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "core/status.h"
@@ -31,6 +32,9 @@ struct ProcessUsage {
 [[nodiscard]] std::chrono::nanoseconds read_process_tree_cpu(pid_t root);
 
 namespace internal {
+
+/// Empty if it can't be opened or read: a process may end between the one and the other.
+[[nodiscard]] std::string read_proc_file(const std::string& path);
 
 /// From the texts of /proc/<pid>/stat and /proc/<pid>/status. DATA_LOSS if they lack a field.
 [[nodiscard]] Result<ProcessUsage> parse_process_usage(std::string_view stat,
