@@ -152,21 +152,7 @@ TEST_F(LoadProgramTest, TakesNamesAndMetadataAway) {
 }
 
 TEST_F(LoadProgramTest, TakesDebugInformationAway) {
-  const std::string bitcode = assemble(R"(
-    define void @f() !dbg !4 {
-      ret void, !dbg !7
-    }
-    !llvm.dbg.cu = !{!0}
-    !llvm.module.flags = !{!2, !3}
-    !0 = distinct !DICompileUnit(language: DW_LANG_C99, file: !1, emissionKind: FullDebug)
-    !1 = !DIFile(filename: "secret.c", directory: "/home/someone")
-    !2 = !{i32 2, !"Debug Info Version", i32 3}
-    !3 = !{i32 1, !"wchar_size", i32 4}
-    !4 = distinct !DISubprogram(name: "f", file: !1, line: 1, type: !5, spFlags: DISPFlagDefinition, unit: !0)
-    !5 = !DISubroutineType(types: !6)
-    !6 = !{null}
-    !7 = !DILocation(line: 2, column: 3, scope: !4)
-  )");
+  const std::string bitcode = bitcode_with_debug_info();
   const LoadedProgram program = value_of(load_program(bitcode, "uri"));
   EXPECT_FALSE(program.module.has_value());
   EXPECT_THAT(bitcode, HasSubstr("secret.c"));

@@ -61,22 +61,7 @@ TEST_F(CodeGeneratorTest, WorksAfterWhatItRefuses) {
 
 // Debug information is what the generator keeps most about between functions.
 TEST_F(CodeGeneratorTest, ForgetsTheDebugInformationOfTheLastModule) {
-  const std::string with_debug_info = assemble(R"(
-    target triple = "x86_64-pc-linux-gnu"
-    define i32 @f(i32 %x) !dbg !4 {
-      %y = add i32 %x, 1, !dbg !7
-      ret i32 %y, !dbg !7
-    }
-    !llvm.dbg.cu = !{!0}
-    !llvm.module.flags = !{!2, !3}
-    !0 = distinct !DICompileUnit(language: DW_LANG_C99, file: !1, emissionKind: FullDebug)
-    !1 = !DIFile(filename: "f.c", directory: "/")
-    !2 = !{i32 7, !"Dwarf Version", i32 5}
-    !3 = !{i32 2, !"Debug Info Version", i32 3}
-    !4 = distinct !DISubprogram(name: "f", scope: !1, file: !1, line: 1, type: !5, unit: !0, spFlags: DISPFlagDefinition)
-    !5 = !DISubroutineType(types: !6)
-    !6 = !{null}
-    !7 = !DILocation(line: 1, column: 1, scope: !4))");
+  const std::string with_debug_info = bitcode_with_debug_info();
   for (const std::string& bitcode : {with_debug_info, crc32_start_bitcode(), with_debug_info}) {
     EXPECT_TRUE(object_of(generator_, bitcode) == object_of_new_generator(bitcode));
   }

@@ -92,4 +92,22 @@ std::string assemble(const std::string& ir) {
   return write_bitcode(*module);
 }
 
+std::string bitcode_with_debug_info() {
+  return assemble(R"(
+    define void @f() !dbg !4 {
+      ret void, !dbg !7
+    }
+    !llvm.dbg.cu = !{!0}
+    !llvm.module.flags = !{!2, !3}
+    !0 = distinct !DICompileUnit(language: DW_LANG_C99, file: !1, emissionKind: FullDebug)
+    !1 = !DIFile(filename: "secret.c", directory: "/home/someone")
+    !2 = !{i32 2, !"Debug Info Version", i32 3}
+    !3 = !{i32 1, !"wchar_size", i32 4}
+    !4 = distinct !DISubprogram(name: "f", file: !1, line: 1, type: !5, spFlags: DISPFlagDefinition, unit: !0)
+    !5 = !DISubroutineType(types: !6)
+    !6 = !{null}
+    !7 = !DILocation(line: 2, column: 3, scope: !4)
+  )");
+}
+
 }  // namespace compiler_gym

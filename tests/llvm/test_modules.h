@@ -38,6 +38,9 @@ struct StartBitcode {
 };
 [[nodiscard]] std::vector<StartBitcode> start_bitcodes();
 
+/// A function with debug information, which names its file: secret.c. With flags of the module besides.
+[[nodiscard]] std::string bitcode_with_debug_info();
+
 /// Parses what is known to be fine.
 [[nodiscard]] IrModule parse_module(std::string_view bitcode);
 /// Parses assembly, and fails the test with LLVM's message if it is wrong.
