@@ -96,10 +96,11 @@ void compute(Subject& subject, LlvmObservation observation, const std::string& n
   }
 }
 
-LazySubject with_runnable(LazySubject subject) {
-  return [subject = std::move(subject)]() -> Subject& {
+// Something to be done to the subject before a benchmark of it begins.
+LazySubject prepared(LazySubject subject, Body prepare) {
+  return [subject = std::move(subject), prepare = std::move(prepare)]() -> Subject& {
     Subject& made = subject();
-    static_cast<void>(made.runnable());
+    prepare(made);
     return made;
   };
 }
@@ -139,7 +140,8 @@ benchmark::internal::Benchmark* add_observation(const ObservationSpace& space,
   const LlvmObservation observation = find_llvm_observation(name).value();
   Body body = [observation, name](Subject& made) { compute(made, observation, name); };
   if (!is_module_observation(observation) && !as_cost(observation).has_value()) {
-    subject = with_runnable(std::move(subject));
+    subject =
+        prepared(std::move(subject), [](Subject& made) { static_cast<void>(made.runnable()); });
   }
   if (observation == LlvmObservation::kRuntime || observation == LlvmObservation::kBuildtime) {
     return add_processes(benchmark, kind, std::move(subject), std::move(body));
@@ -147,15 +149,11 @@ benchmark::internal::Benchmark* add_observation(const ObservationSpace& space,
   return add(benchmark, std::move(subject), std::move(body));
 }
 
-void add_again(const std::string& name, LazySubject subject, const std::string& space) {
-  benchmark::RegisterBenchmark(name.c_str(), [subject = std::move(subject),
-                                              space](benchmark::State& state) {
-    LlvmSession& session = *subject().session;
-    static_cast<void>(BenchSessions::observe(session, space));
-    for (auto iteration : state) {
-      benchmark::DoNotOptimize(BenchSessions::observe(session, space));
-    }
-  })->UseRealTime();
+void add_again(const std::string& name, const LazySubject& subject, const std::string& space) {
+  const Body observe = [space](Subject& made) {
+    benchmark::DoNotOptimize(BenchSessions::observe(*made.session, space));
+  };
+  add(name, prepared(subject, observe), observe);
 }
 
 std::vector<benchmark::internal::Benchmark*> add_other_ways(const LazySubject& subject,

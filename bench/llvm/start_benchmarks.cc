@@ -142,7 +142,7 @@ void register_start_benchmarks(BenchSessions& with_spares, BenchSessions& withou
     add_sized("start/spare", [&with_spares, program,
                               kind] { return start_with_spare(with_spares, program, kind); })
         // Each waits until the next spare module is made, which takes far longer.
-        ->Iterations(module_size == ModuleSize::kLarge ? 1 : 10);
+        ->Iterations(10);
     add_sized("start/end", [&plain, program, kind] { return end(plain, program, kind); });
     for (const int actions : {0, 10, 50}) {
       const auto forked = std::make_shared<Forked>(plain, program, actions);
