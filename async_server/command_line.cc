@@ -77,6 +77,8 @@ po::options_description describe(const ServerOptions& defaults) {
       "MiB of address space for the process of an isolated session; 0 is no limit");
   add("worker_cpu", number(0),
       "seconds of processor time for the process of an isolated session; 0 is no limit");
+  add("max_templates", number(defaults.isolation.max_templates),
+      "benchmarks kept loaded for isolated sessions to start on, each in a process of its own");
   add("drain_grace", number(defaults.drain_grace.count() / 1000),
       "seconds that running requests are given after SIGTERM or SIGINT; a second signal cancels "
       "them at once");
@@ -202,6 +204,8 @@ void read_isolation(Reader& reader, ServiceCommand& command) {
   seconds = 0;
   reader.read("worker_cpu", seconds, 0, kMaxSeconds);
   command.worker_limits.cpu_time = std::chrono::seconds(seconds);
+  constexpr std::size_t kMaxTemplates = 10'000;
+  reader.read("max_templates", isolation.max_templates, std::size_t{1}, kMaxTemplates);
 }
 
 void read_addresses(Reader& reader, ServerOptions& server) {

@@ -46,8 +46,7 @@ struct CallOptions {
 ///            with CANCELLED, unless its answer was there first. As in all of Asio, emit on the
 ///            handler's executor.
 /// Threads:   every member may be called from any thread.
-/// Lifetime:  needed until a call has begun only, the pump until it has completed. The pump must
-/// not
+/// Lifetime:  needed until a call has begun only, the pump until it has completed. The pump must not
 ///            have been shut down. A request is copied (or moved) in and gone once the call began.
 /// Errors:    statuses, never exceptions: what the service answered, or gRPC's own.
 class ServiceClient {

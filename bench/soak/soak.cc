@@ -10,6 +10,7 @@
 
 #include "bench/client/managed_service.h"
 #include "bench/client/run_together.h"
+#include "bench/client/service_client.h"
 #include "bench/load/load_generator.h"
 #include "bench/load/operation_mix.h"
 #include "bench/tool/program_files.h"
@@ -22,6 +23,8 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kSessionTtl{5};
 constexpr auto kSampleInterval = 500ms;
+// Beyond the programs that are worked on; damaged ones take a template each, too.
+constexpr std::size_t kSpareTemplates = 16;
 
 asio::awaitable<void> wait(Clock::duration time) {
   Timer timer(co_await asio::this_coro::executor, time);
@@ -63,12 +66,14 @@ class Soak {
     if (!program) {
       co_return program.error();
     }
+    program_ = *std::move(program);
     FaultTargets targets;
-    targets.program = *std::move(program);
+    targets.program = program_;
     ManagedServiceOptions service;
     service.binary = options_.service;
     service.arguments = options_.service_arguments;
     service.arguments.push_back("--session_ttl=" + std::to_string(kSessionTtl.count()));
+    service.arguments.push_back("--max_templates=" + std::to_string(max_templates()));
     auto started = co_await ManagedService::async_start(std::move(service));
     if (!started) {
       co_return started.error();
@@ -156,7 +161,7 @@ class Soak {
   }
 
   // Sessions that were left behind end by themselves; the processes of sessions that have ended, a
-  // moment later.
+  // moment later. What the service keeps of benchmarks is measured when it is all that it may keep.
   asio::awaitable<grpc::Status> become_idle(ResourceUsage& idle) {
     constexpr auto kPatience = 12 * kSessionTtl;
     faults_->leave_alone();
@@ -180,9 +185,37 @@ class Soak {
       }
       co_await wait(kSampleInterval);
     }
+    const grpc::Status filled = co_await fill_templates(client);
+    if (!filled.ok()) {
+      co_return filled;
+    }
     co_await wait(kSessionTtl);
     idle = usage();
     co_return grpc::Status::OK;
+  }
+
+  // Lets go of whatever templates there are.
+  asio::awaitable<grpc::Status> fill_templates(ServiceClient& client) {
+    for (std::size_t i = 0; i < max_templates(); ++i) {
+      StartSessionRequest start;
+      Benchmark& benchmark = *start.mutable_benchmark();
+      benchmark.set_uri("benchmark://compiler_gym-soak/kept/" + std::to_string(i));
+      benchmark.mutable_program()->set_contents(program_);
+      const auto started = co_await client.start_session(std::move(start));
+      if (!started) {
+        co_return started.error();
+      }
+      EndSessionRequest end;
+      end.set_session_id(started->session_id());
+      const auto ended = co_await client.end_session(std::move(end));
+      if (!ended) {
+        co_return ended.error();
+      }
+    }
+    co_return grpc::Status::OK;
+  }
+  [[nodiscard]] std::size_t max_templates() const {
+    return options_.programs.size() + kSpareTemplates;
   }
 
   [[nodiscard]] ResourceUsage usage() const {
@@ -196,6 +229,7 @@ class Soak {
   CompletionQueuePump& pump_;
   const SoakOptions options_;
   const std::function<void(const SoakProgress&)> on_progress_;
+  std::string program_;  // the first one
   std::unique_ptr<ManagedService> service_;
   std::optional<FaultInjector> faults_;
   Clock::time_point began_;

@@ -22,9 +22,9 @@ struct SoakSample {
 struct SoakReport {
   LoadResult load;
   std::array<std::uint64_t, kFaultCount> faults{};
-  ResourceUsage before;             ///< warmed up, no session open
+  ResourceUsage before;             ///< warmed up, caches full, no session open
   std::vector<SoakSample> samples;  ///< under load
-  ResourceUsage after;              ///< no session open
+  ResourceUsage after;              ///< caches full again, no session open
   int returncode = 0;               ///< of the service, after SIGTERM
 };
 
