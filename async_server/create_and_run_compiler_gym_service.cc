@@ -137,7 +137,9 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
         std::optional<isolated::Zygote> zygote) {
   constexpr int kIoThreads = 2;  // one more than there are completion queues
   asio::io_context io_context(kIoThreads);
-  Server server(io_context, std::move(plugin), command.server, logger, std::move(zygote));
+  ServerOptions options = command.server;
+  options.max_wait.reset();  // so that one of them can wait for gRPC alone
+  Server server(io_context, std::move(plugin), std::move(options), logger, std::move(zygote));
 
   asio::signal_set signals(io_context, SIGTERM, SIGINT);
   const auto rethrow = [](const std::exception_ptr& error) {

@@ -288,7 +288,8 @@ grpc::Status Server::Impl::build() {
   builder.RegisterService(&wire_stream_);
   auto queue = builder.AddCompletionQueue();
   queue_ = queue.get();
-  pump_ = std::make_unique<CompletionQueuePump>(io_context_, std::move(queue));
+  pump_ = std::make_unique<CompletionQueuePump>(
+      io_context_, std::move(queue), CompletionQueuePumpOptions{.max_wait = options_.max_wait});
   Result<internal::Listener> listener = internal::start_listening(builder, options_, access_);
   if (!listener) {
     return listener.error();

@@ -54,9 +54,12 @@ void CompletionQueuePump::turn() {
   } next_turn{this};
 
   // The epoch is long past; gRPC takes a time before it, time_point::min() say, for the end of
-  // time.
-  constexpr std::chrono::system_clock::time_point kPoll{};
-  auto wait_until = std::chrono::system_clock::now() + options_.max_wait;
+  // time, and time_point::max() too.
+  using std::chrono::system_clock;
+  constexpr system_clock::time_point kPoll{};
+  system_clock::time_point wait_until = options_.max_wait.has_value()
+                                            ? system_clock::now() + *options_.max_wait
+                                            : system_clock::time_point::max();
   for (int events = 0; events < options_.max_events_per_turn; ++events) {
     void* tag = nullptr;
     bool ok = false;

@@ -23,8 +23,7 @@ namespace compiler_gym {
 ///
 /// Threads:  every member may be called from any thread, run() and the destructor from none of the
 ///           loop's own.
-/// Lifetime: the destructor waits for what is under way; calls must have been started before it,
-/// and
+/// Lifetime: the destructor waits for what is under way; calls must have been started before it, and
 ///           should have a timeout.
 class ClientLoop {
  public:

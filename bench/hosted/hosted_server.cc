@@ -11,6 +11,7 @@ Result<std::unique_ptr<HostedServer>> HostedServer::start(
   ServerOptions options;
   options.listen = std::move(listen);
   options.working_directory = working_directory;
+  options.max_wait.reset();  // there are two threads
   std::unique_ptr<HostedServer> hosted(new HostedServer(std::move(plugin), std::move(options)));
   grpc::Status started = hosted->server_.async_started(boost::asio::use_future).get();
   if (!started.ok()) {

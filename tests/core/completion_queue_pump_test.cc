@@ -151,12 +151,12 @@ TEST_F(SmallTurnsTest, OtherHandlersGetTheirTurnBetweenBatchesOfEvents) {
   EXPECT_EQ(order, "ee other ee another e");
 }
 
-class LongWaitTest : public CompletionQueuePumpTest {
+class UnboundedWaitTest : public CompletionQueuePumpTest {
  protected:
-  LongWaitTest() : CompletionQueuePumpTest({.max_wait = std::chrono::hours(24)}) {}
+  UnboundedWaitTest() : CompletionQueuePumpTest({.max_wait = std::nullopt}) {}
 };
 
-TEST_F(LongWaitTest, ATurnThatHadAnEventEndsWithoutWaitingForAnother) {
+TEST_F(UnboundedWaitTest, ATurnThatHadAnEventEndsWithoutWaitingForAnother) {
   FunctionTag tag([](bool) {});
   grpc::Alarm due;
   set_due(due, pump_->queue(), tag.armed());
@@ -165,6 +165,23 @@ TEST_F(LongWaitTest, ATurnThatHadAnEventEndsWithoutWaitingForAnother) {
   std::future<void> turn = std::async(std::launch::async, [&] { io_context_.run_one(); });
   EXPECT_EQ(turn.wait_for(kWatchdog), std::future_status::ready);
   pump_->shutdown();  // so that the thread ends even then
+}
+
+TEST_F(UnboundedWaitTest, EndsWithAnEventAndWithTheQueue) {
+  run_pump();
+  FunctionTag tag([](bool) {});
+  grpc::Alarm due;
+  const auto turn = [this] {
+    return std::async(std::launch::async, [this] { io_context_.run_one(); });
+  };
+  std::future<void> first = turn();
+  set_due(due, pump_->queue(), tag.armed());
+  EXPECT_EQ(first.wait_for(kWatchdog), std::future_status::ready);
+
+  std::future<void> second = turn();
+  pump_->shutdown();
+  EXPECT_EQ(second.wait_for(kWatchdog), std::future_status::ready);
+  EXPECT_TRUE(drained_);
 }
 
 }  // namespace
