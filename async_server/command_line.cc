@@ -48,8 +48,7 @@ po::options_description describe(const ServerOptions& defaults) {
       "directory that file:/// benchmarks may lie in; may be given several times (default: "
       "anywhere)");
   add("workers", number("processors"),
-      "threads for steps, and as many for starting and destroying sessions; half as many again is "
-      "how many isolated sessions run at one time");
+      "threads for steps, and as many for starting and destroying sessions");
   add("max_sessions", number(defaults.sessions.max_sessions), "open sessions at one time");
   add("max_queued_steps", number(defaults.sessions.max_queued_steps),
       "requests waiting for their turn in one session");
@@ -77,6 +76,9 @@ po::options_description describe(const ServerOptions& defaults) {
       "MiB of address space for the process of an isolated session; 0 is no limit");
   add("worker_cpu", number(0),
       "seconds of processor time for the process of an isolated session; 0 is no limit");
+  add("max_running", value()->value_name("N"),
+      "isolated sessions at work at one time (default: half as many again as --workers, and three "
+      "more)");
   add("max_templates", number(defaults.isolation.max_templates),
       "benchmarks kept loaded for isolated sessions to start on, each in a process of its own");
   add("drain_grace", number(defaults.drain_grace.count() / 1000),
@@ -204,8 +206,9 @@ void read_isolation(Reader& reader, ServiceCommand& command) {
   seconds = 0;
   reader.read("worker_cpu", seconds, 0, kMaxSeconds);
   command.worker_limits.cpu_time = std::chrono::seconds(seconds);
-  constexpr std::size_t kMaxTemplates = 10'000;
-  reader.read("max_templates", isolation.max_templates, std::size_t{1}, kMaxTemplates);
+  constexpr std::size_t kMaxProcesses = 10'000;
+  reader.read("max_running", isolation.max_running, std::size_t{1}, kMaxProcesses);
+  reader.read("max_templates", isolation.max_templates, std::size_t{1}, kMaxProcesses);
 }
 
 void read_addresses(Reader& reader, ServerOptions& server) {

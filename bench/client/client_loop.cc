@@ -7,7 +7,8 @@
 
 namespace compiler_gym {
 
-ClientLoop::ClientLoop() : pump_(io_context_, std::make_unique<grpc::CompletionQueue>(), {.max_wait = std::nullopt}) {
+ClientLoop::ClientLoop()
+    : pump_(io_context_, std::make_unique<grpc::CompletionQueue>(), {.max_wait = std::nullopt}) {
   // The pump keeps io_context::run() going until it has been shut down; the threads are joined
   // after that, so nothing here is left unwatched.
   pump_.async_run(boost::asio::detached);

@@ -5,6 +5,8 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "bench/client/managed_service.h"
@@ -20,11 +22,18 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-// Sessions, of which all measurements have as many: a session that is stepped again and again soon
-// has little left to optimise, and steps that cost less.
-constexpr int kCrowd = 1024;
+// Sessions, of which all measurements have as many, made anew for each. Their first steps cost more
+// than later ones: the process of a session copies the memory that it writes to, and there is still
+// much to optimise. So that whoever does fewer steps is not measured on dearer ones, the first few of
+// each session come before.
+constexpr int kCrowd = 256;
+constexpr auto kWarmup = 4s;
 constexpr int kBusy = 16;          // requests that keep two processors busy, and then some
 constexpr int kMostInFlight = 64;  // the service's bound
+
+double client_processors(const LoadResult& load) {
+  return std::chrono::duration<double>(load.client_cpu) / load.elapsed;
+}
 
 class Overload {
  public:
@@ -59,6 +68,7 @@ class Overload {
       co_return peak.error();
     }
     round.peak_per_second = peak->per_second((*peak)[Rpc::kStep].latency.count());
+    round.client_at_peak = client_processors(*peak);
 
     round.offered_per_second = 2 * round.peak_per_second;
     Result<LoadResult> overload = LoadResult();
@@ -77,6 +87,7 @@ class Overload {
     const auto refused = steps.errors.find(grpc::StatusCode::RESOURCE_EXHAUSTED);
     const std::uint64_t refusals = refused == steps.errors.end() ? 0 : refused->second;
     round.goodput_per_second = overload->per_second(steps.latency.count());
+    round.client_in_overload = client_processors(*overload);
     round.refused_per_second = overload->per_second(refusals);
     round.failed = steps.error_count() - refusals;
     rounds_.push_back(round);
@@ -90,7 +101,7 @@ class Overload {
     load.in_flight = in_flight;
     load.rate = rate;
     load.duration = options_.duration;
-    load.warmup = 1s;
+    load.warmup = kWarmup;
     load.observation_spaces = {"ObjectTextSizeBytes"};
     load.benchmark_files = options_.programs;
     load.timeout = 60s;
@@ -131,6 +142,13 @@ double goodput_ratio(const OverloadRound& round) {
   return round.goodput_per_second / round.peak_per_second;
 }
 
+// The same if the service had had as much of the machine both times.
+double goodput_ratio_without_client(const OverloadRound& round) {
+  const double processors = std::thread::hardware_concurrency();
+  return goodput_ratio(round) * (processors - round.client_at_peak) /
+         (processors - round.client_in_overload);
+}
+
 double latency_ratio(const OverloadRound& round) {
   return static_cast<double>(round.overload_p99.count()) /
          static_cast<double>(round.idle_p99.count());
@@ -160,11 +178,15 @@ std::string to_markdown(const std::vector<OverloadRound>& rounds) {
       "| steps refused, per second | {:.0f} | |\n"
       "| steps that failed otherwise | {} | 0 |\n"
       "| done / peak | {:.2f} | at least 0.90 |\n"
+      "| processors the client took, at the peak and in overload | {:.2f}, {:.2f} | |\n"
+      "| done / peak, of the processors it left | {:.2f} | |\n"
       "| GetVersion p99 idle, us | {:.0f} | |\n"
       "| GetVersion p99 overloaded, us | {:.0f} | |\n"
       "| overloaded / idle | {:.1f} | under 50 |\n",
-      rounds.size(), peak, offered, goodput, refused, failed, median(rounds, goodput_ratio), idle,
-      busy, median(rounds, latency_ratio));
+      rounds.size(), peak, offered, goodput, refused, failed, median(rounds, goodput_ratio),
+      median(rounds, [](const auto& r) { return r.client_at_peak; }),
+      median(rounds, [](const auto& r) { return r.client_in_overload; }),
+      median(rounds, goodput_ratio_without_client), idle, busy, median(rounds, latency_ratio));
 }
 
 }  // namespace compiler_gym

@@ -30,6 +30,9 @@ struct OverloadRound {
   double refused_per_second = 0;             ///< of these, RESOURCE_EXHAUSTED
   std::uint64_t failed = 0;                  ///< of these, anything else
   std::chrono::nanoseconds overload_p99{0};  ///< of GetVersion, beside the offered steps
+  /// Processors that the client kept busy, which the service shares with it.
+  double client_at_peak = 0;
+  double client_in_overload = 0;
 };
 
 /// Starts the service with a bound on requests in flight that the offered load exceeds.

@@ -8,7 +8,7 @@ namespace compiler_gym::isolated {
 namespace {
 
 std::size_t run_limit(const IsolationOptions& options, const WorkerPool& workers) {
-  return options.max_running != 0 ? options.max_running : (workers.size() * 3 + 1) / 2;
+  return options.max_running != 0 ? options.max_running : workers.size() * 3 / 2 + 3;
 }
 
 }  // namespace

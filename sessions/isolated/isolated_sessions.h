@@ -27,8 +27,9 @@ struct IsolationOptions {
   /// Whether a session whose worker died goes on in a new one, from its last good state.
   bool recover = true;
   /// Requests that run in worker processes at one time, see RunLimit. 0: half as many again as the
-  /// worker pool has threads. With no more than there are processors, one of these stands idle
-  /// whenever the kernel wakes a worker on another that is busy: a seventh of the time.
+  /// worker pool has threads, and three more. With no more than there are processors, one of these
+  /// stands idle whenever the kernel wakes a worker on another that is busy: of two a quarter of the
+  /// time, with three a seventh and with six a twentieth.
   std::size_t max_running = 0;
   /// After which a request does not count among these any more, if others wait.
   std::chrono::milliseconds run_patience{50};

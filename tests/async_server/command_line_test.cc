@@ -72,7 +72,7 @@ TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   const ServerOptions server =
       parse_command({"--max_requests_in_flight=9", "--max_bytes_in_flight=8",
                      "--max_message_size=7", "--max_grpc_memory=6", "--max_benchmark_cache_bytes=5",
-                     "--max_unread_bytes=4", "--max_templates=3"})
+                     "--max_unread_bytes=4", "--max_templates=3", "--max_running=2"})
           .server;
   EXPECT_EQ(server.max_requests_in_flight, 9U);
   EXPECT_EQ(server.max_bytes_in_flight, 8U);
@@ -81,6 +81,7 @@ TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   EXPECT_EQ(server.context.max_benchmark_cache_bytes, 5U);
   EXPECT_EQ(server.max_unread_bytes, 4U);
   EXPECT_EQ(server.isolation.max_templates, 3U);
+  EXPECT_EQ(server.isolation.max_running, 2U);
 }
 
 TEST(CommandLineTest, ReadsWhoMayCall) {
