@@ -66,8 +66,9 @@ class CompilerGymServiceContext {
   }
 
   /// For files that only the calling process needs, made by whoever needs it first. That of a
-  /// worker process is removed when the worker ends, in whatever manner. Below `disk/`, as clients
-  /// may put the working directory where nothing can be executed.
+  /// worker process is removed when the worker ends, in whatever manner, the service's own when the
+  /// service does. Below `disk/`, as clients may put the working directory where nothing can be
+  /// executed.
   [[nodiscard]] boost::filesystem::path scratchDirectory() const {
     return scratchDirectoryOf(getpid(), workingDirectory_);
   }

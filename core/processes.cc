@@ -27,15 +27,15 @@ std::vector<pid_t> all_processes() {
 
 pid_t parent_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  std::getline(file, line);
-  // `pid (name) state parent ...`, and a name may hold anything.
-  const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos || name_end + 4 >= line.size()) {
+  std::string stat;
+  std::getline(file, stat, '\0');
+  // `pid (name) state parent ...`, and a name may hold anything, the end of a line too.
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos || name_end + 4 >= stat.size()) {
     return 0;
   }
   pid_t parent = 0;
-  std::from_chars(line.data() + name_end + 4, line.data() + line.size(), parent);
+  std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
   return parent;
 }
 

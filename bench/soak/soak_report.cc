@@ -3,16 +3,33 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "bench/tool/svg_chart.h"
 
 namespace compiler_gym {
 namespace {
 
+double no_more(double before) {
+  return before;
+}
+
+// Allocators keep some of what they are given back.
+double memory_limit(double before) {
+  constexpr double kShare = 1.25;
+  constexpr double kMegabytes = 32;
+  return before * kShare + kMegabytes;
+}
+
+// gRPC adds to its own threads when it is busy, up to one for each processor.
+double thread_limit(double before) {
+  return before + std::thread::hardware_concurrency();
+}
+
 struct Column {
   std::string_view name;
   double (*value)(const ResourceUsage&);
-  bool is_memory = false;
+  double (*limit)(double before) = no_more;
 };
 
 constexpr double kBytesPerMegabyte = 1024 * 1024;
@@ -22,21 +39,16 @@ constexpr std::array<Column, 6> kColumns{{
      [](const ResourceUsage& usage) {
        return static_cast<double>(usage.rss_bytes) / kBytesPerMegabyte;
      },
-     true},
+     memory_limit},
     {"file descriptors",
      [](const ResourceUsage& usage) { return static_cast<double>(usage.file_descriptors); }},
-    {"threads", [](const ResourceUsage& usage) { return static_cast<double>(usage.threads); }},
+    {"threads", [](const ResourceUsage& usage) { return static_cast<double>(usage.threads); },
+     thread_limit},
     {"processes", [](const ResourceUsage& usage) { return static_cast<double>(usage.processes); }},
     {"files", [](const ResourceUsage& usage) { return static_cast<double>(usage.files); }},
     {"bytes in files",
      [](const ResourceUsage& usage) { return static_cast<double>(usage.file_bytes); }},
 }};
-
-double limit_of(const Column& column, double before) {
-  constexpr double kShare = 1.25;
-  constexpr double kMegabytes = 32;
-  return column.is_memory ? before * kShare + kMegabytes : before;
-}
 
 std::uint64_t count_unavailable(const LoadResult& load) {
   std::uint64_t count = 0;
@@ -56,7 +68,7 @@ std::vector<SoakMetric> soak_metrics(const SoakReport& report) {
     metric.name = column.name;
     metric.before = column.value(report.before);
     metric.after = column.value(report.after);
-    metric.limit = limit_of(column, metric.before);
+    metric.limit = column.limit(metric.before);
     for (const SoakSample& sample : report.samples) {
       metric.most = std::max(metric.most, column.value(sample.usage));
     }

@@ -39,8 +39,9 @@ struct SoakMetric {
   [[nodiscard]] bool flat() const { return after <= limit; }
 };
 
-/// Memory may end a quarter and 32 MiB higher, since allocators keep some of what they are given back;
-/// of everything else there may be no more than before.
+/// Memory may end a quarter and 32 MiB higher, since allocators keep some of what they are given back,
+/// and threads by as many as there are processors, since gRPC starts so many when it is busy; of
+/// everything else there may be no more than before.
 [[nodiscard]] std::vector<SoakMetric> soak_metrics(const SoakReport& report);
 
 /// Whether everything is flat, the service ended with status 0, and no request found it gone.

@@ -6,6 +6,7 @@
 
 #include <boost/filesystem/fstream.hpp>
 #include <boost/filesystem/operations.hpp>
+#include <thread>
 
 namespace compiler_gym {
 namespace {
@@ -62,7 +63,10 @@ INSTANTIATE_TEST_SUITE_P(
     , SoakGrowthTest,
     ::testing::Values(
         Growth{"OneFileDescriptor", [](SoakReport& report) { ++report.after.file_descriptors; }},
-        Growth{"OneThread", [](SoakReport& report) { ++report.after.threads; }},
+        Growth{"MoreThreadsThanThoseOfGrpc",
+               [](SoakReport& report) {
+                 report.after.threads += static_cast<int>(std::thread::hardware_concurrency()) + 1;
+               }},
         Growth{"OneProcess", [](SoakReport& report) { ++report.after.processes; }},
         Growth{"OneFile", [](SoakReport& report) { ++report.after.files; }},
         Growth{"OneByteInAFile", [](SoakReport& report) { ++report.after.file_bytes; }},

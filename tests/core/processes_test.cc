@@ -20,7 +20,7 @@ class ProcessesTest : public ::testing::Test {
   ProcessesTest() {
     child_ = fork();
     if (child_ == 0) {
-      prctl(PR_SET_NAME, "a) R 1 (b");
+      prctl(PR_SET_NAME, "a) R 1\n(b");
       fork();
       for (;;) {
         pause();
