@@ -63,7 +63,7 @@ struct ServerOptions {
   /// Sessions idle for longer are ended. 0: never.
   std::chrono::milliseconds session_ttl{0};
   /// How long the thread of the io_context that waits for gRPC does so before it looks for what else
-  /// there is to do. None, for as long as it takes: for an io_context that two threads or more run.
+  /// there is to do. nullopt, if two threads or more run the io_context: as long as it takes.
   std::optional<std::chrono::milliseconds> max_wait{250};
   /// RPCs of each method that wait to be accepted at one time.
   int slots_per_method = 16;

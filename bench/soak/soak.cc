@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kSessionTtl{5};
 constexpr auto kSampleInterval = 500ms;
+constexpr CallOptions kPatience{.timeout = 60s};
 // Beyond the programs that are worked on; damaged ones take a template each, too.
 constexpr std::size_t kSpareTemplates = 16;
 
@@ -163,16 +164,13 @@ class Soak {
   // Sessions that were left behind end by themselves; the processes of sessions that have ended, a
   // moment later. What the service keeps of benchmarks is measured when it is all that it may keep.
   asio::awaitable<grpc::Status> become_idle(ResourceUsage& idle) {
-    constexpr auto kPatience = 12 * kSessionTtl;
     faults_->leave_alone();
     ServiceClient client(pump_, service_->target());
-    const Clock::time_point give_up = Clock::now() + kPatience;
+    const Clock::time_point give_up = Clock::now() + 12 * kSessionTtl;
     for (;;) {
       EndSessionRequest no_session;
       no_session.set_session_id(-1);
-      CallOptions patience;
-      patience.timeout = 10s;
-      const auto reply = co_await client.end_session(std::move(no_session), patience);
+      const auto reply = co_await client.end_session(std::move(no_session), kPatience);
       if (!reply) {
         co_return reply.error();
       }
@@ -201,13 +199,13 @@ class Soak {
       Benchmark& benchmark = *start.mutable_benchmark();
       benchmark.set_uri("benchmark://compiler_gym-soak/kept/" + std::to_string(i));
       benchmark.mutable_program()->set_contents(program_);
-      const auto started = co_await client.start_session(std::move(start));
+      const auto started = co_await client.start_session(std::move(start), kPatience);
       if (!started) {
         co_return started.error();
       }
       EndSessionRequest end;
       end.set_session_id(started->session_id());
-      const auto ended = co_await client.end_session(std::move(end));
+      const auto ended = co_await client.end_session(std::move(end), kPatience);
       if (!ended) {
         co_return ended.error();
       }
