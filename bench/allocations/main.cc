@@ -35,8 +35,9 @@ void put_load_on(const HostedServer& server, const std::string& mix, int calls) 
   const std::vector<std::string> arguments = {
       "--target=" + server.addresses().front(), "--mix=" + mix,
       "--operations=" + std::to_string(calls), "--sessions=1", "--warmup_seconds=0"};
-  if (boost::process::system(load, boost::process::args = arguments,
-                             boost::process::std_out > boost::process::null) != 0) {
+  const int status = boost::process::system(load, boost::process::args = arguments,
+                                            boost::process::std_out > boost::process::null);
+  if (status != 0) {
     throw std::runtime_error(load.string() + " failed");
   }
 }

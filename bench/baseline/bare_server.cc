@@ -74,42 +74,42 @@ std::unique_ptr<grpc::Server> BareServer::build(grpc::ServerBuilder& builder) {
 void BareServer::accept_all() {
   using Service = CompilerGymService::AsyncService;
   using Sessions = BlockingSessions;
-  constexpr auto get_version = [](Sessions& sessions, auto&, auto& reply) {
+  constexpr auto kGetVersion = [](Sessions& sessions, auto&, auto& reply) {
     return sessions.get_version(reply);
   };
-  constexpr auto get_spaces = [](Sessions& sessions, auto&, auto& reply) {
+  constexpr auto kGetSpaces = [](Sessions& sessions, auto&, auto& reply) {
     return sessions.get_spaces(reply);
   };
-  constexpr auto start_session = [](Sessions& sessions, auto& request, auto& reply) {
+  constexpr auto kStartSession = [](Sessions& sessions, auto& request, auto& reply) {
     return sessions.start_session(request, reply);
   };
-  constexpr auto fork_session = [](Sessions& sessions, auto& request, auto& reply) {
+  constexpr auto kForkSession = [](Sessions& sessions, auto& request, auto& reply) {
     return sessions.fork_session(request, reply);
   };
-  constexpr auto end_session = [](Sessions& sessions, auto& request, auto& reply) {
+  constexpr auto kEndSession = [](Sessions& sessions, auto& request, auto& reply) {
     return sessions.end_session(request, reply);
   };
-  constexpr auto step = [](Sessions& sessions, auto& request, auto& reply) {
+  constexpr auto kStep = [](Sessions& sessions, auto& request, auto& reply) {
     return sessions.step(request, reply);
   };
-  constexpr auto add_benchmark = [](Sessions& sessions, auto& request, auto& /*reply*/) {
+  constexpr auto kAddBenchmark = [](Sessions& sessions, auto& request, auto& /*reply*/) {
     return sessions.add_benchmark(request);
   };
-  constexpr auto send_parameter = [](Sessions& sessions, auto& request, auto& reply) {
+  constexpr auto kSendParameter = [](Sessions& sessions, auto& request, auto& reply) {
     return sessions.send_session_parameter(request, reply);
   };
-  Call<GetVersionRequest, GetVersionReply, &Service::RequestGetVersion, get_version>::accept(*this);
-  Call<GetSpacesRequest, GetSpacesReply, &Service::RequestGetSpaces, get_spaces>::accept(*this);
+  Call<GetVersionRequest, GetVersionReply, &Service::RequestGetVersion, kGetVersion>::accept(*this);
+  Call<GetSpacesRequest, GetSpacesReply, &Service::RequestGetSpaces, kGetSpaces>::accept(*this);
   Call<StartSessionRequest, StartSessionReply, &Service::RequestStartSession,
-       start_session>::accept(*this);
-  Call<ForkSessionRequest, ForkSessionReply, &Service::RequestForkSession, fork_session>::accept(
+       kStartSession>::accept(*this);
+  Call<ForkSessionRequest, ForkSessionReply, &Service::RequestForkSession, kForkSession>::accept(
       *this);
-  Call<EndSessionRequest, EndSessionReply, &Service::RequestEndSession, end_session>::accept(*this);
-  Call<StepRequest, StepReply, &Service::RequestStep, step>::accept(*this);
+  Call<EndSessionRequest, EndSessionReply, &Service::RequestEndSession, kEndSession>::accept(*this);
+  Call<StepRequest, StepReply, &Service::RequestStep, kStep>::accept(*this);
   Call<AddBenchmarkRequest, AddBenchmarkReply, &Service::RequestAddBenchmark,
-       add_benchmark>::accept(*this);
+       kAddBenchmark>::accept(*this);
   Call<SendSessionParameterRequest, SendSessionParameterReply,
-       &Service::RequestSendSessionParameter, send_parameter>::accept(*this);
+       &Service::RequestSendSessionParameter, kSendParameter>::accept(*this);
 }
 
 // The null tag is the destructor's alarm: only this thread arms requests, so only here is it certain

