@@ -17,8 +17,9 @@ std::vector<pid_t> all_processes() {
   while (const dirent* entry = proc == nullptr ? nullptr : readdir(proc.get())) {
     const std::string_view name = entry->d_name;
     pid_t pid = 0;
-    const char* const last = name.data() + name.size();
-    if (std::from_chars(name.data(), last, pid).ptr == last) {
+    const char* const first = name.data();
+    const char* const last = first + name.size();
+    if (std::from_chars(first, last, pid).ptr == last) {
       processes.push_back(pid);
     }
   }

@@ -131,13 +131,14 @@ void print_tables(const Results& results, std::ostream& out) {
 }
 
 void print_table(const SessionMemory& memory, std::ostream& out) {
-  constexpr double kMegabyte = 1e6;
+  const auto megabytes = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  const double started = megabytes(memory.started_bytes);
+  const double stepped = megabytes(memory.stepped_bytes);
   fmt::print(out,
              "\n| {} sessions on the medium module | each | all |\n|---|--:|--:|\n"
              "| started | {:.2f} MB | {:.0f} MB |\n| after a step | {:.2f} MB | {:.0f} MB |\n",
-             memory.sessions, memory.started_bytes / kMegabyte / memory.sessions,
-             memory.started_bytes / kMegabyte, memory.stepped_bytes / kMegabyte / memory.sessions,
-             memory.stepped_bytes / kMegabyte);
+             memory.sessions, started / memory.sessions, started, stepped / memory.sessions,
+             stepped);
 }
 
 }  // namespace compiler_gym

@@ -169,6 +169,7 @@ Awaitable<Result<std::vector<ScaleRow>>> measure_scale(CompletionQueuePump& pump
   benchmark.mutable_program()->set_contents(std::move(program));
   try {
     std::vector<std::vector<ScaleRow>> rounds;
+    rounds.reserve(static_cast<std::size_t>(options.rounds));
     for (int round = 0; round < options.rounds; ++round) {
       rounds.push_back(co_await fill_one(pump, options, benchmark));
     }

@@ -132,6 +132,7 @@ void FaultInjector::start_client() {
                                      "--json",
                                      "/dev/null"};
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) {
     argv.push_back(argument.data());
   }

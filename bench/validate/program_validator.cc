@@ -173,7 +173,8 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
   for (const std::string& name : command.outfile()) {
     boost::filesystem::ifstream file(setting.file(name), std::ios::binary);
     if (!file) {
-      return Validation{Verdict::kWrongOutput, subject + "did not produce expected file: " + name};
+      return Validation{Verdict::kWrongOutput,
+                        fmt::format("{}did not produce expected file: {}", subject, name)};
     }
     behaviour.files.emplace_back(std::istreambuf_iterator<char>(file),
                                  std::istreambuf_iterator<char>());

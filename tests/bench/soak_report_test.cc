@@ -14,7 +14,7 @@ namespace {
 namespace fs = boost::filesystem;
 using ::testing::HasSubstr;
 
-constexpr std::uint64_t kMegabyte = 1024 * 1024;
+constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
 
 SoakReport quiet_report() {
   SoakReport report;

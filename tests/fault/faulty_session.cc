@@ -31,16 +31,16 @@ grpc::Status FaultySession::fail(const std::string& manner) {
   if (manner == "bad_alloc") {
     throw std::bad_alloc();
   }
-  static const std::map<std::string, void (*)()> kHazards{
+  static const std::map<std::string, void (*)()> hazards{
       {"huge", allocate_too_much},
       {"memory", take_all_memory},
       {"segv", [] { std::raise(SIGSEGV); }},
   };
-  if (const auto hazard = kHazards.find(manner); hazard != kHazards.end()) {
+  if (const auto hazard = hazards.find(manner); hazard != hazards.end()) {
     hazard->second();
   }
   if (manner == "hang") {
-    std::ofstream((workingDirectory() / "hanging").string());
+    const std::ofstream created((workingDirectory() / "hanging").string());
     hang();
   }
   return invalid_argument("There is no manner of failing '" + manner + "'");

@@ -24,11 +24,11 @@ class FullDiskTest : public FaultTest {
   static constexpr int kObjectTextSizeBytes = 13;
 
   // Before there are threads.
-  static void SetUpTestSuite() { why_not_ = enter_own_mount_namespace(); }
+  static void SetUpTestSuite() { why_not = enter_own_mount_namespace(); }
 
   void SetUp() override {
-    if (!why_not_.empty()) {
-      GTEST_SKIP() << "a full disk can't be had here: " << why_not_;
+    if (!why_not.empty()) {
+      GTEST_SKIP() << "a full disk can't be had here: " << why_not;
     }
     directory_ = fs::temp_directory_path() / fs::unique_path("cg-full-disk-%%%%-%%%%");
     fs::create_directories(directory_);
@@ -113,7 +113,7 @@ class FullDiskTest : public FaultTest {
   int built_ = 0;
 
  private:
-  static inline std::string why_not_;
+  static inline std::string why_not;
 };
 
 class FullDiskCrowdTest : public FullDiskTest, public ::testing::WithParamInterface<const char*> {};
