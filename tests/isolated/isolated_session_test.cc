@@ -94,8 +94,10 @@ TEST_F(IsolatedSessionTest, NothingIsLeftOfASessionThatHasEnded) {
 
 TEST_F(IsolatedSessionTest, AtTheEndOfTheServiceNoProcessIsLeft) {
   serve_isolated();
+  constexpr int kSessions = 5;
   std::vector<pid_t> processes;
-  for (int i = 0; i < 5; ++i) {
+  processes.reserve(kSessions + 1);
+  for (int i = 0; i < kSessions; ++i) {
     processes.push_back(process_of(started("benchmark://test/" + std::to_string(i))));
   }
   get_within_watchdog(service->async_end_all(boost::asio::use_future));

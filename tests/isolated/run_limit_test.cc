@@ -12,7 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using isolated::RunLimit;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 /// Requests are named by numbers.
 class RunLimitTest : public ::testing::Test {
