@@ -9,9 +9,7 @@ namespace compiler_gym {
 namespace {
 
 // Nobody cancels anything here.
-std::stop_token never_stopped() {
-  return {};
-}
+const std::stop_token kNeverStopped;
 
 }  // namespace
 
@@ -38,7 +36,7 @@ grpc::Status BlockingSessions::start_session(StartSessionRequest& request,
     return plugin.error();
   }
   grpc::Status status =
-      run_start(**plugin, host_.spaces(), request, *std::move(benchmark), reply, never_stopped());
+      run_start(**plugin, host_.spaces(), request, *std::move(benchmark), reply, kNeverStopped);
   if (status.ok()) {
     reply.set_session_id(add(*std::move(plugin)));
   }
@@ -57,7 +55,7 @@ grpc::Status BlockingSessions::fork_session(const ForkSessionRequest& request,
     return plugin.error();
   }
   const std::lock_guard busy((*parent)->busy);
-  grpc::Status status = run_fork(**plugin, *(*parent)->plugin, never_stopped());
+  grpc::Status status = run_fork(**plugin, *(*parent)->plugin, kNeverStopped);
   if (status.ok()) {
     reply.set_session_id(add(*std::move(plugin)));
   }
@@ -83,7 +81,7 @@ grpc::Status BlockingSessions::step(const StepRequest& request, StepReply& reply
     return session.error();
   }
   const std::lock_guard busy((*session)->busy);
-  return run_step(*(*session)->plugin, host_.spaces(), request, reply, never_stopped());
+  return run_step(*(*session)->plugin, host_.spaces(), request, reply, kNeverStopped);
 }
 
 grpc::Status BlockingSessions::add_benchmark(AddBenchmarkRequest& request) {
@@ -101,7 +99,7 @@ grpc::Status BlockingSessions::send_session_parameter(const SendSessionParameter
     return session.error();
   }
   const std::lock_guard busy((*session)->busy);
-  grpc::Status status = run_parameters(*(*session)->plugin, request, reply, never_stopped());
+  grpc::Status status = run_parameters(*(*session)->plugin, request, reply, kNeverStopped);
   if (status.ok() && reply.reply_size() < request.parameter_size()) {
     return invalid_argument("Unknown parameter: " + request.parameter(reply.reply_size()).key());
   }
