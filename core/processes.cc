@@ -11,6 +11,13 @@
 
 namespace compiler_gym {
 
+std::string read_proc_file(const std::string& path) {
+  std::ifstream file(path);
+  std::string text;
+  std::getline(file, text, '\0');  // does not throw, as an iterator over the file does
+  return text;
+}
+
 std::vector<pid_t> all_processes() {
   std::vector<pid_t> processes;
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(opendir("/proc"), &closedir);
@@ -27,9 +34,7 @@ std::vector<pid_t> all_processes() {
 }
 
 pid_t parent_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string stat;
-  std::getline(file, stat, '\0');
+  const std::string stat = read_proc_file("/proc/" + std::to_string(pid) + "/stat");
   // `pid (name) state parent ...`, and a name may hold anything, the end of a line too.
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos || name_end + 4 >= stat.size()) {

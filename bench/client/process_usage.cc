@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <optional>
 #include <string>
 
@@ -58,13 +57,6 @@ std::chrono::nanoseconds own_cpu(pid_t pid) {
 
 namespace internal {
 
-std::string read_proc_file(const std::string& path) {
-  std::ifstream file(path);
-  std::string text;
-  std::getline(file, text, '\0');  // does not throw, as an iterator over the file does
-  return text;
-}
-
 Result<ProcessUsage> parse_process_usage(std::string_view stat, std::string_view status,
                                          long ticks_per_second) {
   constexpr int kUserTicks = 14;
@@ -99,11 +91,11 @@ Result<ProcessUsage> parse_process_usage(std::string_view stat, std::string_view
 
 Result<ProcessUsage> read_process_usage(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  const std::string stat = internal::read_proc_file(directory + "/stat");
+  const std::string stat = read_proc_file(directory + "/stat");
   if (stat.empty()) {
     return not_found("no process " + std::to_string(pid));
   }
-  return internal::parse_process_usage(stat, internal::read_proc_file(directory + "/status"),
+  return internal::parse_process_usage(stat, read_proc_file(directory + "/status"),
                                        sysconf(_SC_CLK_TCK));
 }
 

@@ -33,9 +33,6 @@ struct ProcessUsage {
 
 namespace internal {
 
-/// Empty if it can't be opened or read: a process may end between the one and the other.
-[[nodiscard]] std::string read_proc_file(const std::string& path);
-
 /// From the texts of /proc/<pid>/stat and /proc/<pid>/status. DATA_LOSS if they lack a field.
 [[nodiscard]] Result<ProcessUsage> parse_process_usage(std::string_view stat,
                                                        std::string_view status,

@@ -41,6 +41,11 @@ class ProcessesTest : public ::testing::Test {
   pid_t grandchild_ = 0;
 };
 
+TEST(ProcFileTest, WhatOpensButCantBeReadIsEmpty) {
+  EXPECT_EQ(read_proc_file("/proc"), "");
+  EXPECT_NE(read_proc_file("/proc/self/stat"), "");
+}
+
 TEST_F(ProcessesTest, AreFoundWhateverTheirNames) {
   EXPECT_THAT(all_processes(), Contains(getpid()));
   EXPECT_THAT(all_processes(), Contains(child_));
