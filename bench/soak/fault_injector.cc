@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/soak/soak_session.h"
 #include "core/processes.h"
 
 namespace compiler_gym {
@@ -22,7 +23,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-constexpr CallOptions kPatience{.timeout = std::chrono::seconds(60)};
 constexpr std::size_t kMostHalfOpen = 16;
 // How HTTP/2 begins.
 constexpr const char* kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -87,16 +87,9 @@ asio::awaitable<void> FaultInjector::async_inject(Fault fault) {
     case Fault::kGivenUp:
       co_await give_up_a_step();
       break;
-    case Fault::kBadProgram: {
-      const auto reply =
-          co_await client_.start_session(start_request("damaged", damaged_program()), kPatience);
-      if (reply) {
-        EndSessionRequest end;
-        end.set_session_id(reply->session_id());
-        co_await client_.end_session(std::move(end), kPatience);
-      }
+    case Fault::kBadProgram:
+      co_await async_start_and_end(client_, soak_session("damaged", damaged_program()));
       break;
-    }
   }
   ++counts_[static_cast<std::size_t>(fault)];
 }
@@ -160,7 +153,7 @@ asio::awaitable<void> FaultInjector::give_up_a_step() {
   // A client of its own, whose connection goes with it.
   ServiceClient client(pump_, targets_.target);
   const auto started =
-      co_await client.start_session(start_request("good", targets_.program), kPatience);
+      co_await client.start_session(soak_session("good", targets_.program), kSoakPatience);
   if (!started) {
     co_return;
   }
@@ -172,13 +165,6 @@ asio::awaitable<void> FaultInjector::give_up_a_step() {
   CallOptions impatience;
   impatience.timeout = std::chrono::milliseconds(1 + random_() % 20);
   co_await client.step(std::move(step), impatience);
-}
-
-StartSessionRequest FaultInjector::start_request(const std::string& name, std::string program) {
-  StartSessionRequest request;
-  request.mutable_benchmark()->set_uri("benchmark://compiler_gym-soak/" + name);
-  request.mutable_benchmark()->mutable_program()->set_contents(std::move(program));
-  return request;
 }
 
 std::string FaultInjector::random_bytes(std::size_t count) {

@@ -63,8 +63,6 @@ class FaultInjector {
   void start_client();
   [[nodiscard]] boost::asio::awaitable<boost::asio::ip::tcp::socket> send(std::string bytes);
   [[nodiscard]] boost::asio::awaitable<void> give_up_a_step();
-  [[nodiscard]] static StartSessionRequest start_request(const std::string& name,
-                                                         std::string program);
   [[nodiscard]] std::string random_bytes(std::size_t count);
   [[nodiscard]] std::string damaged_program();
 

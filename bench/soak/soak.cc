@@ -13,6 +13,7 @@
 #include "bench/client/service_client.h"
 #include "bench/load/load_generator.h"
 #include "bench/load/operation_mix.h"
+#include "bench/soak/soak_session.h"
 #include "bench/tool/program_files.h"
 
 namespace compiler_gym {
@@ -23,7 +24,6 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kSessionTtl{5};
 constexpr auto kSampleInterval = 500ms;
-constexpr CallOptions kPatience{.timeout = 60s};
 // Beyond the programs that are worked on; damaged ones take a template each, too.
 constexpr std::size_t kSpareTemplates = 16;
 
@@ -170,7 +170,7 @@ class Soak {
     for (;;) {
       EndSessionRequest no_session;
       no_session.set_session_id(-1);
-      const auto reply = co_await client.end_session(std::move(no_session), kPatience);
+      const auto reply = co_await client.end_session(std::move(no_session), kSoakPatience);
       if (!reply) {
         co_return reply.error();
       }
@@ -195,19 +195,10 @@ class Soak {
   // Lets go of whatever templates there are.
   asio::awaitable<grpc::Status> fill_templates(ServiceClient& client) {
     for (std::size_t i = 0; i < max_templates(); ++i) {
-      StartSessionRequest start;
-      Benchmark& benchmark = *start.mutable_benchmark();
-      benchmark.set_uri("benchmark://compiler_gym-soak/kept/" + std::to_string(i));
-      benchmark.mutable_program()->set_contents(program_);
-      const auto started = co_await client.start_session(std::move(start), kPatience);
-      if (!started) {
-        co_return started.error();
-      }
-      EndSessionRequest end;
-      end.set_session_id(started->session_id());
-      const auto ended = co_await client.end_session(std::move(end), kPatience);
-      if (!ended) {
-        co_return ended.error();
+      const grpc::Status kept =
+          co_await async_start_and_end(client, soak_session("kept/" + std::to_string(i), program_));
+      if (!kept.ok()) {
+        co_return kept;
       }
     }
     co_return grpc::Status::OK;
