@@ -163,13 +163,13 @@ asio::awaitable<Result<std::vector<OverloadRound>>> async_measure_overload(
 }
 
 std::string to_markdown(const std::vector<OverloadRound>& rounds) {
-  const double peak = median(rounds, [](const auto& r) { return r.peak_per_second; });
-  const double offered = median(rounds, [](const auto& r) { return r.offered_per_second; });
-  const double goodput = median(rounds, [](const auto& r) { return r.goodput_per_second; });
-  const double refused = median(rounds, [](const auto& r) { return r.refused_per_second; });
-  const auto failed = median(rounds, [](const auto& r) { return r.failed; });
-  const double idle = microseconds(median(rounds, [](const auto& r) { return r.idle_p99; }));
-  const double busy = microseconds(median(rounds, [](const auto& r) { return r.overload_p99; }));
+  const double peak = median(rounds, &OverloadRound::peak_per_second);
+  const double offered = median(rounds, &OverloadRound::offered_per_second);
+  const double goodput = median(rounds, &OverloadRound::goodput_per_second);
+  const double refused = median(rounds, &OverloadRound::refused_per_second);
+  const auto failed = median(rounds, &OverloadRound::failed);
+  const double idle = microseconds(median(rounds, &OverloadRound::idle_p99));
+  const double busy = microseconds(median(rounds, &OverloadRound::overload_p99));
   return fmt::format(
       "| at twice the capacity, medians of {} rounds | | target |\n|---|---|---|\n"
       "| steps done at the peak, per second | {:.0f} | |\n"
@@ -184,8 +184,8 @@ std::string to_markdown(const std::vector<OverloadRound>& rounds) {
       "| GetVersion p99 overloaded, us | {:.0f} | |\n"
       "| overloaded / idle | {:.1f} | under 50 |\n",
       rounds.size(), peak, offered, goodput, refused, failed, median(rounds, goodput_ratio),
-      median(rounds, [](const auto& r) { return r.client_at_peak; }),
-      median(rounds, [](const auto& r) { return r.client_in_overload; }),
+      median(rounds, &OverloadRound::client_at_peak),
+      median(rounds, &OverloadRound::client_in_overload),
       median(rounds, goodput_ratio_without_client), idle, busy, median(rounds, latency_ratio));
 }
 
