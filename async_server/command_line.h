@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "async_server/server.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

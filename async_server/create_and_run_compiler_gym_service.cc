@@ -28,10 +28,10 @@
 #include "async_server/command_line.h"
 #include "async_server/internal/working_directory.h"
 #include "async_server/version.h"
-#include "core/logger.h"
-#include "core/pidfd.h"
-#include "core/process_end.h"
-#include "core/status.h"
+#include "core/posix/pidfd.h"
+#include "core/posix/process_end.h"
+#include "core/support/logger.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 namespace {

@@ -17,9 +17,9 @@
 
 #include "async_server/service_plugin.h"
 #include "context/service_context_options.h"
-#include "core/clock.h"
-#include "core/logger.h"
-#include "core/status.h"
+#include "core/support/clock.h"
+#include "core/support/logger.h"
+#include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/isolated/isolated_sessions.h"

@@ -56,7 +56,7 @@
 #include "core/completion_queue_pump.h"
 #include "core/gate.h"
 #include "core/run_on.h"
-#include "core/status.h"
+#include "core/support/status.h"
 #include "core/worker_pool.h"
 #include "sessions/session_rules.h"
 

@@ -22,8 +22,8 @@
 #include "async_server/service_plugin.h"
 #include "async_server/stream_options.h"
 #include "context/service_context_options.h"
-#include "core/clock.h"
-#include "core/logger.h"
+#include "core/support/clock.h"
+#include "core/support/logger.h"
 #include "core/unique_handler.h"
 #include "sessions/session_service.h"
 

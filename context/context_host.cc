@@ -8,7 +8,7 @@
 #include <exception>
 #include <utility>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 namespace {

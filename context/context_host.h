@@ -12,7 +12,7 @@
 
 #include "context/benchmark_cache.h"
 #include "context/compiler_gym_service_context.h"
-#include "core/logger.h"
+#include "core/support/logger.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 

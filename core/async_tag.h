@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/completion_tag.h"
-#include "core/internal/pending_handler.h"
+#include "core/pending_handler.h"
 
 namespace compiler_gym {
 namespace internal {

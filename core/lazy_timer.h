@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/clock.h"
+#include "core/support/clock.h"
 
 namespace compiler_gym {
 

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/internal/pending_handler.h"
+#include "core/pending_handler.h"
 
 namespace compiler_gym {
 namespace internal {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/logger.h"
-#include "core/status.h"
+#include "core/support/logger.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

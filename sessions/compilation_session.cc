@@ -1,6 +1,6 @@
 #include "sessions/compilation_session.h"
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

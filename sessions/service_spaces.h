@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
 
 namespace compiler_gym {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "sessions/session_rules.h"
 
 namespace compiler_gym {

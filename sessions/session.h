@@ -7,11 +7,11 @@
 #include <stop_token>
 #include <utility>
 
-#include "core/clock.h"
 #include "core/gate.h"
+#include "core/support/clock.h"
 #include "core/unique_handler.h"
-#include "sessions/internal/task_queue.h"
 #include "sessions/session_executor.h"
+#include "sessions/task_queue.h"
 
 namespace compiler_gym {
 

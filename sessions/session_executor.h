@@ -6,7 +6,7 @@
 #include <memory>
 #include <stop_token>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "proto/compiler_gym_service.pb.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 namespace {

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "sessions/internal/service_parameters.h"
-#include "sessions/internal/task_queue.h"
 #include "sessions/session_rules.h"
+#include "sessions/task_queue.h"
 
 namespace compiler_gym {
 namespace {

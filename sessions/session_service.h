@@ -10,9 +10,9 @@
 #include <string>
 
 #include "context/context_host.h"
-#include "core/clock.h"
 #include "core/gate.h"
-#include "core/status.h"
+#include "core/support/clock.h"
+#include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "sessions/compilation_session.h"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "sessions/session.h"
 
 namespace compiler_gym {

@@ -9,7 +9,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <string_view>
 
-#include "core/credential_file.h"
+#include "core/posix/credential_file.h"
 
 namespace compiler_gym::internal {
 namespace {

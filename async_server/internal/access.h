@@ -11,7 +11,7 @@
 
 #include "async_server/access_options.h"
 #include "async_server/internal/listen_address.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

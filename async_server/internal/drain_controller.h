@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "core/clock.h"
+#include "core/support/clock.h"
 
 namespace compiler_gym::internal {
 

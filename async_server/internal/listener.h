@@ -10,7 +10,7 @@
 
 #include "async_server/internal/access.h"
 #include "async_server/server.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <utility>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

@@ -5,8 +5,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/clock.h"
-#include "core/status.h"
+#include "core/support/clock.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 namespace {

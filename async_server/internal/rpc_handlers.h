@@ -9,7 +9,7 @@
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/streamed_request.h"
 #include "async_server/internal/unary_call.h"
-#include "core/logger.h"
+#include "core/support/logger.h"
 #include "core/worker_pool.h"
 #include "sessions/session_service.h"
 

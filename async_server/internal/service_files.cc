@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "core/logger.h"
+#include "core/support/logger.h"
 #include "core/worker_pool.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/isolated/isolated_sessions.h"

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/run_on.h"
-#include "core/status.h"
+#include "core/support/status.h"
 #include "sessions/session_rules.h"
 
 namespace compiler_gym::internal {

@@ -12,7 +12,7 @@
 #include "async_server/internal/stream_call.h"
 #include "async_server/stream_options.h"
 #include "core/completion_queue_pump.h"
-#include "core/logger.h"
+#include "core/support/logger.h"
 #include "core/worker_pool.h"
 
 namespace compiler_gym::internal {

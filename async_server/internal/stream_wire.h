@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "proto/compiler_gym_stream.grpc.pb.h"
 
 namespace compiler_gym::internal {

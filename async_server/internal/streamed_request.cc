@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 namespace {

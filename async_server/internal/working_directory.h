@@ -3,7 +3,7 @@
 
 #include <boost/filesystem/path.hpp>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

@@ -17,10 +17,10 @@
 
 #include "bench/allocations/counted_malloc.h"
 #include "bench/hosted/hosted_server.h"
-#include "bench/tool/pooled_session.h"
-#include "bench/tool/require.h"
-#include "bench/tool/run_tool.h"
-#include "sessions/example/example_session.h"
+#include "bench/hosted/pooled_session.h"
+#include "examples/example_session.h"
+#include "tools/support/require.h"
+#include "tools/support/run_tool.h"
 
 namespace compiler_gym {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bench/baseline/compiler_host.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

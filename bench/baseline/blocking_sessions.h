@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "bench/baseline/compiler_host.h"
-#include "core/status.h"
+#include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
 
 namespace compiler_gym {

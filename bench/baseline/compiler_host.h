@@ -9,8 +9,8 @@
 
 #include "async_server/service_plugin.h"
 #include "context/context_host.h"
-#include "core/logger.h"
-#include "core/status.h"
+#include "core/support/logger.h"
+#include "core/support/status.h"
 #include "core/worker_pool.h"
 #include "sessions/service_spaces.h"
 

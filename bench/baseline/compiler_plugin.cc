@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "sessions/example/example_session.h"
+#include "examples/example_session.h"
 #ifdef COMPILER_GYM_BASELINE_HAS_LLVM
 #include "sessions/llvm/llvm_service_context.h"
 #include "sessions/llvm/llvm_session.h"

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "async_server/service_plugin.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

@@ -12,8 +12,8 @@
 #include "bench/baseline/baseline_server.h"
 #include "bench/baseline/compiler_host.h"
 #include "bench/baseline/compiler_plugin.h"
-#include "bench/tool/flag_parser.h"
-#include "bench/tool/run_tool.h"
+#include "tools/support/flag_parser.h"
+#include "tools/support/run_tool.h"
 
 namespace compiler_gym {
 namespace {

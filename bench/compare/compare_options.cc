@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "bench/tool/flag_parser.h"
-#include "bench/tool/program_files.h"
+#include "tools/support/flag_parser.h"
+#include "tools/support/program_files.h"
 
 namespace compiler_gym {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bench/compare/compare_row.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

@@ -8,7 +8,7 @@
 #include <map>
 #include <sstream>
 
-#include "bench/tool/svg_chart.h"
+#include "tools/support/svg_chart.h"
 
 namespace compiler_gym {
 namespace {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/load/load_result.h"
-#include "core/status.h"
+#include "core/support/status.h"
+#include "tools/load/load_result.h"
 
 namespace compiler_gym {
 

@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
-#include "bench/client/run_together.h"
-#include "bench/client/service_client.h"
 #include "bench/compare/server_fleet.h"
 #include "bench/compare/start_storm.h"
-#include "bench/load/load_generator.h"
+#include "client/service_client.h"
+#include "core/run_together.h"
+#include "tools/load/load_generator.h"
 #ifdef COMPILER_GYM_COMPARE_HAS_LLVM
 #include "bench/llvm/bench_modules.h"
 #endif

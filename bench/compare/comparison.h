@@ -9,7 +9,7 @@
 #include "bench/compare/compare_options.h"
 #include "bench/compare/measurement.h"
 #include "core/completion_queue_pump.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

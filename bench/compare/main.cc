@@ -7,15 +7,15 @@
 #include <thread>
 #include <vector>
 
-#include "bench/client/client_loop.h"
 #include "bench/compare/compare_options.h"
 #include "bench/compare/compare_report.h"
 #include "bench/compare/comparison.h"
-#include "bench/tool/program_files.h"
-#include "bench/tool/progress_line.h"
-#include "bench/tool/require.h"
-#include "bench/tool/run_tool.h"
-#include "core/status.h"
+#include "client/client_loop.h"
+#include "core/support/status.h"
+#include "tools/support/program_files.h"
+#include "tools/support/progress_line.h"
+#include "tools/support/require.h"
+#include "tools/support/run_tool.h"
 
 namespace compiler_gym {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "bench/tool/statistics.h"
+#include "tools/support/statistics.h"
 
 namespace compiler_gym {
 Measurement to_measurement(const LoadResult& result, Rpc rpc) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/compare/compare_row.h"
-#include "bench/load/load_result.h"
+#include "tools/load/load_result.h"
 
 namespace compiler_gym {
 

@@ -13,10 +13,10 @@
 
 #include "bench/baseline/baseline_server.h"
 #include "bench/baseline/compiler_host.h"
-#include "bench/client/managed_service.h"
 #include "bench/compare/compare_row.h"
 #include "bench/hosted/hosted_server.h"
-#include "core/status.h"
+#include "client/managed_service.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

@@ -6,10 +6,10 @@
 #include <memory>
 #include <string>
 
-#include "bench/client/service_client.h"
-#include "core/clock.h"
+#include "client/service_client.h"
 #include "core/completion_queue_pump.h"
-#include "core/status.h"
+#include "core/support/clock.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "async_server/embedded_service.h"
-#include "bench/tool/pooled_session.h"
-#include "bench/tool/require.h"
-#include "bench/tool/run_tool.h"
-#include "bench/tool/statistics.h"
+#include "bench/hosted/pooled_session.h"
 #include "core/gate.h"
-#include "core/logger.h"
+#include "core/support/logger.h"
+#include "tools/support/require.h"
+#include "tools/support/run_tool.h"
+#include "tools/support/statistics.h"
 
 namespace compiler_gym {
 namespace {

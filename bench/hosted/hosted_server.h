@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "async_server/server.h"
-#include "core/logger.h"
-#include "core/status.h"
+#include "core/support/logger.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "sessions/isolated/frame.h"
 
 namespace compiler_gym {

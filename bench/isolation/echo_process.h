@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-#include "core/file_descriptor.h"
+#include "core/posix/file_descriptor.h"
 
 namespace compiler_gym {
 

@@ -18,12 +18,12 @@
 #include <utility>
 #include <vector>
 
+#include "bench/hosted/pooled_session.h"
 #include "bench/isolation/echo_process.h"
-#include "bench/tool/pooled_session.h"
-#include "bench/tool/require.h"
-#include "bench/tool/run_tool.h"
-#include "core/logger.h"
+#include "core/support/logger.h"
 #include "sessions/session_service.h"
+#include "tools/support/require.h"
+#include "tools/support/run_tool.h"
 
 namespace compiler_gym {
 namespace {

@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "bench/tool/program_files.h"
+#include "tools/support/program_files.h"
 
 namespace compiler_gym {
 namespace {
 
-// How many of bench/programs are linked, going round: what makes 100 KB and 3 MB.
+// How many of programs are linked, going round: what makes 100 KB and 3 MB.
 constexpr std::size_t kProgramsInMedium = 13;
 constexpr std::size_t kProgramsInLarge = 384;
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 
@@ -18,7 +18,7 @@ inline constexpr std::array kModuleSizes{ModuleSize::kSmall, ModuleSize::kMedium
 
 /// Bitcode as a client would send it, the same at every call: a program with a main().
 ///   small   8 KB    CompilerGym's crc32
-///   medium  100 KB  13 of bench/programs linked, all of them and some twice
+///   medium  100 KB  13 of programs linked, all of them and some twice
 ///   large   3 MB    384 of them, each many times over
 /// Throws std::runtime_error if the build has not made the programs.
 [[nodiscard]] std::string bench_module(ModuleSize size);

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "bench/tool/require.h"
-#include "sessions/llvm/actions.h"
+#include "sessions/llvm/actions/actions.h"
+#include "tools/support/require.h"
 
 namespace compiler_gym {
 

@@ -13,8 +13,8 @@
 #include "bench/llvm/session_memory.h"
 #include "bench/llvm/start_benchmarks.h"
 #include "bench/llvm/tables.h"
-#include "bench/tool/flag_parser.h"
-#include "bench/tool/run_tool.h"
+#include "tools/support/flag_parser.h"
+#include "tools/support/run_tool.h"
 
 namespace compiler_gym {
 namespace {

@@ -17,11 +17,11 @@
 
 #include "bench/llvm/bench_modules.h"
 #include "bench/llvm/other_ways.h"
-#include "bench/tool/require.h"
 #include "sessions/llvm/cost_observations.h"
-#include "sessions/llvm/ir_module.h"
-#include "sessions/llvm/module_features.h"
-#include "sessions/llvm/module_observations.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/observations/module_features.h"
+#include "sessions/llvm/observations/module_observations.h"
+#include "tools/support/require.h"
 
 namespace compiler_gym {
 namespace {

@@ -11,14 +11,14 @@
 #include <utility>
 
 #include "bench/llvm/bench_sessions.h"
-#include "bench/tool/require.h"
-#include "sessions/llvm/child_process.h"
-#include "sessions/llvm/ir_module.h"
-#include "sessions/llvm/loaded_benchmark.h"
-#include "sessions/llvm/module_features.h"
-#include "sessions/llvm/object_size.h"
-#include "sessions/llvm/pipeline.h"
-#include "sessions/llvm/programl_graph.h"
+#include "sessions/llvm/benchmarks/loaded_benchmark.h"
+#include "sessions/llvm/costs/object_size.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/observations/module_features.h"
+#include "sessions/llvm/observations/programl_graph.h"
+#include "sessions/llvm/run/child_process.h"
+#include "tools/support/require.h"
 
 namespace compiler_gym {
 namespace {

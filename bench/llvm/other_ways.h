@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sessions/llvm/target_machines.h"
+#include "sessions/llvm/ir/target_machines.h"
 
 namespace llvm {
 class Module;

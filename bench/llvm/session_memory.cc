@@ -7,15 +7,15 @@
 #include <utility>
 #include <vector>
 
-#include "bench/client/client_loop.h"
-#include "bench/client/managed_service.h"
-#include "bench/client/process_usage.h"
-#include "bench/client/run_together.h"
-#include "bench/client/service_client.h"
 #include "bench/llvm/bench_modules.h"
 #include "bench/llvm/bench_sessions.h"
-#include "bench/tool/require.h"
-#include "sessions/llvm/observation_spaces.h"
+#include "client/client_loop.h"
+#include "client/managed_service.h"
+#include "client/service_client.h"
+#include "core/run_together.h"
+#include "sessions/llvm/observations/observation_spaces.h"
+#include "tools/support/process_usage.h"
+#include "tools/support/require.h"
 
 namespace compiler_gym {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "bench/llvm/bench_modules.h"
-#include "sessions/llvm/observation_spaces.h"
+#include "sessions/llvm/observations/observation_spaces.h"
 
 namespace compiler_gym {
 namespace {

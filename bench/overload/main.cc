@@ -3,12 +3,12 @@
 
 #include <boost/filesystem/operations.hpp>
 
-#include "bench/client/client_loop.h"
 #include "bench/overload/overload.h"
-#include "bench/tool/flag_parser.h"
-#include "bench/tool/program_files.h"
-#include "bench/tool/run_tool.h"
-#include "core/status.h"
+#include "client/client_loop.h"
+#include "core/support/status.h"
+#include "tools/support/flag_parser.h"
+#include "tools/support/program_files.h"
+#include "tools/support/run_tool.h"
 
 namespace compiler_gym {
 namespace {

@@ -9,12 +9,12 @@
 #include <thread>
 #include <utility>
 
-#include "bench/client/managed_service.h"
-#include "bench/client/run_together.h"
-#include "bench/load/latency_histogram.h"
-#include "bench/load/load_generator.h"
-#include "bench/tool/statistics.h"
-#include "core/clock.h"
+#include "client/managed_service.h"
+#include "core/run_together.h"
+#include "core/support/clock.h"
+#include "tools/load/latency_histogram.h"
+#include "tools/load/load_generator.h"
+#include "tools/support/statistics.h"
 
 namespace compiler_gym {
 namespace {

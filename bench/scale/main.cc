@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "bench/client/client_loop.h"
 #include "bench/scale/scale.h"
-#include "bench/tool/flag_parser.h"
-#include "bench/tool/program_files.h"
-#include "bench/tool/require.h"
-#include "bench/tool/run_tool.h"
-#include "bench/tool/svg_chart.h"
+#include "client/client_loop.h"
+#include "tools/support/flag_parser.h"
+#include "tools/support/program_files.h"
+#include "tools/support/require.h"
+#include "tools/support/run_tool.h"
+#include "tools/support/svg_chart.h"
 
 namespace compiler_gym {
 namespace {

@@ -6,16 +6,16 @@
 #include <random>
 #include <utility>
 
-#include "bench/client/managed_service.h"
-#include "bench/client/process_usage.h"
-#include "bench/client/run_together.h"
-#include "bench/client/service_client.h"
-#include "bench/load/latency_histogram.h"
-#include "bench/load/service_spaces.h"
-#include "bench/tool/program_files.h"
-#include "bench/tool/require.h"
-#include "bench/tool/statistics.h"
-#include "core/clock.h"
+#include "client/managed_service.h"
+#include "client/service_client.h"
+#include "core/run_together.h"
+#include "core/support/clock.h"
+#include "tools/load/latency_histogram.h"
+#include "tools/load/service_spaces.h"
+#include "tools/support/process_usage.h"
+#include "tools/support/program_files.h"
+#include "tools/support/require.h"
+#include "tools/support/statistics.h"
 
 namespace compiler_gym {
 namespace {

@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "bench/client/client_loop.h"
-#include "bench/client/managed_service.h"
-#include "bench/load/load_generator.h"
-#include "bench/tool/flag_parser.h"
-#include "bench/tool/run_tool.h"
-#include "bench/tool/statistics.h"
-#include "core/status.h"
+#include "client/client_loop.h"
+#include "client/managed_service.h"
+#include "core/support/status.h"
+#include "tools/load/load_generator.h"
+#include "tools/support/flag_parser.h"
+#include "tools/support/run_tool.h"
+#include "tools/support/statistics.h"
 
 namespace compiler_gym {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "context/benchmark_cache.h"
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

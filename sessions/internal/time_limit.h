@@ -12,9 +12,9 @@
 #include <string>
 #include <type_traits>
 
-#include "core/clock.h"
 #include "core/lazy_timer.h"
-#include "core/status.h"
+#include "core/support/clock.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 

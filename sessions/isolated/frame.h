@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/file_descriptor.h"
-#include "core/status.h"
+#include "core/posix/file_descriptor.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::isolated {
 

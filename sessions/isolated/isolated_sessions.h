@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <string>
 
-#include "core/logger.h"
+#include "core/support/logger.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "proto/compiler_gym_service.pb.h"

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/clock.h"
 #include "core/lazy_timer.h"
-#include "core/status.h"
+#include "core/support/clock.h"
+#include "core/support/status.h"
 #include "core/unique_handler.h"
 
 namespace compiler_gym::isolated {

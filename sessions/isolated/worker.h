@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "context/compiler_gym_service_context.h"
-#include "core/file_descriptor.h"
+#include "core/posix/file_descriptor.h"
 #include "sessions/compilation_session.h"
 #include "sessions/isolated/worker_board.h"
 #include "sessions/service_spaces.h"

@@ -12,9 +12,9 @@
 #include <stop_token>
 #include <string>
 
-#include "core/clock.h"
 #include "core/lazy_timer.h"
-#include "core/status.h"
+#include "core/support/clock.h"
+#include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "sessions/isolated/frame.h"

@@ -11,9 +11,9 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "core/file_descriptor.h"
-#include "core/logger.h"
-#include "core/status.h"
+#include "core/posix/file_descriptor.h"
+#include "core/support/logger.h"
+#include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "sessions/isolated/zygote.h"
 

@@ -12,8 +12,8 @@
 #include <memory>
 
 #include "context/compiler_gym_service_context.h"
-#include "core/file_descriptor.h"
-#include "core/status.h"
+#include "core/posix/file_descriptor.h"
+#include "core/support/status.h"
 #include "sessions/compilation_session.h"
 #include "sessions/isolated/worker_board.h"
 

@@ -27,7 +27,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/processes.h"
+#include "core/posix/processes.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/worker.h"
 

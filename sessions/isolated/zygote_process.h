@@ -1,7 +1,7 @@
 // The zygote from within: forks workers, and buries them.
 #pragma once
 
-#include "core/file_descriptor.h"
+#include "core/posix/file_descriptor.h"
 #include "sessions/isolated/worker_board.h"
 #include "sessions/isolated/zygote.h"
 

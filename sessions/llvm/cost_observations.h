@@ -3,9 +3,9 @@
 
 #include <optional>
 
-#include "sessions/llvm/cost_model.h"
-#include "sessions/llvm/loaded_benchmark.h"
-#include "sessions/llvm/observation_spaces.h"
+#include "sessions/llvm/benchmarks/loaded_benchmark.h"
+#include "sessions/llvm/costs/cost_model.h"
+#include "sessions/llvm/observations/observation_spaces.h"
 
 namespace compiler_gym {
 

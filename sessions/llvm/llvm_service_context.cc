@@ -12,12 +12,12 @@
 #include <stop_token>
 #include <utility>
 
-#include "sessions/llvm/benchmark_commands.h"
-#include "sessions/llvm/benchmark_loader.h"
-#include "sessions/llvm/cpu_info.h"
-#include "sessions/llvm/crash_recovery.h"
-#include "sessions/llvm/ir_module.h"
-#include "sessions/llvm/object_size.h"
+#include "sessions/llvm/benchmarks/benchmark_loader.h"
+#include "sessions/llvm/costs/object_size.h"
+#include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/observations/cpu_info.h"
+#include "sessions/llvm/run/benchmark_commands.h"
 
 namespace compiler_gym {
 namespace {

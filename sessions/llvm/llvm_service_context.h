@@ -6,11 +6,11 @@
 
 #include "context/compiler_gym_service_context.h"
 #include "context/service_context_options.h"
-#include "sessions/llvm/bitcode_cache.h"
-#include "sessions/llvm/clang_path.h"
-#include "sessions/llvm/cost_model.h"
-#include "sessions/llvm/spare_modules.h"
-#include "sessions/llvm/target_machines.h"
+#include "sessions/llvm/benchmarks/bitcode_cache.h"
+#include "sessions/llvm/benchmarks/spare_modules.h"
+#include "sessions/llvm/costs/cost_model.h"
+#include "sessions/llvm/ir/target_machines.h"
+#include "sessions/llvm/run/clang_path.h"
 
 namespace compiler_gym {
 

@@ -10,15 +10,15 @@
 #include <tuple>
 #include <utility>
 
-#include "sessions/llvm/benchmark_commands.h"
-#include "sessions/llvm/benchmark_runner.h"
-#include "sessions/llvm/bitcode_file.h"
+#include "sessions/llvm/actions/optimised_module.h"
+#include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/cost_observations.h"
 #include "sessions/llvm/figure_parameters.h"
-#include "sessions/llvm/ir_module.h"
-#include "sessions/llvm/loaded_benchmark.h"
-#include "sessions/llvm/module_observations.h"
-#include "sessions/llvm/optimised_module.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/observations/module_observations.h"
+#include "sessions/llvm/run/benchmark_commands.h"
+#include "sessions/llvm/run/benchmark_runner.h"
+#include "sessions/llvm/run/bitcode_file.h"
 
 namespace compiler_gym {
 namespace {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "sessions/compilation_session.h"
-#include "sessions/llvm/actions.h"
+#include "sessions/llvm/actions/actions.h"
 #include "sessions/llvm/llvm_service_context.h"
-#include "sessions/llvm/observation_spaces.h"
-#include "sessions/llvm/run_counts.h"
+#include "sessions/llvm/observations/observation_spaces.h"
+#include "sessions/llvm/run/run_counts.h"
 
 namespace compiler_gym {
 

@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "async_server/server.h"
-#include "bench/client/client_loop.h"
-#include "bench/client/service_client.h"
+#include "client/client_loop.h"
+#include "client/service_client.h"
 #include "tests/support/poll.h"
 #include "tests/support/recording_logger.h"
 #include "tests/support/scripted_plugin.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "async_server/internal/reply_budget.h"
-#include "bench/client/http2_bytes.h"
+#include "client/http2_bytes.h"
 #include "tests/async_server/server_fixture.h"
 
 namespace compiler_gym::testing {

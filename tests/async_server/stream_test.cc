@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "async_server/version.h"
-#include "bench/client/stream_client.h"
+#include "client/stream_client.h"
 #include "tests/async_server/stream_fixture.h"
 
 namespace compiler_gym::testing {

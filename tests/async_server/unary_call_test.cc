@@ -16,8 +16,8 @@
 #include <optional>
 #include <thread>
 
-#include "bench/client/http2_bytes.h"
-#include "core/status.h"
+#include "client/http2_bytes.h"
+#include "core/support/status.h"
 #include "tests/support/poll.h"
 
 namespace compiler_gym::testing {

@@ -13,11 +13,11 @@
 #include "bench/baseline/baseline_server.h"
 #include "bench/baseline/compiler_host.h"
 #include "bench/baseline/compiler_plugin.h"
-#include "bench/client/client_loop.h"
-#include "bench/client/managed_service.h"
-#include "bench/client/service_client.h"
 #include "bench/hosted/hosted_server.h"
-#include "core/status.h"
+#include "client/client_loop.h"
+#include "client/managed_service.h"
+#include "client/service_client.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 namespace {

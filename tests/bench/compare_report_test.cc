@@ -7,7 +7,7 @@
 #include <cmath>
 #include <string>
 
-#include "bench/tool/statistics.h"
+#include "tools/support/statistics.h"
 
 namespace compiler_gym {
 namespace {

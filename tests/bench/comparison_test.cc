@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/client/client_loop.h"
+#include "client/client_loop.h"
 
 namespace compiler_gym {
 namespace {

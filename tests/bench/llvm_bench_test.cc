@@ -13,12 +13,12 @@
 #include "bench/llvm/bench_sessions.h"
 #include "bench/llvm/other_ways.h"
 #include "bench/llvm/tables.h"
-#include "bench/tool/require.h"
-#include "sessions/llvm/ir_module.h"
-#include "sessions/llvm/module_features.h"
-#include "sessions/llvm/object_size.h"
-#include "sessions/llvm/programl.h"
-#include "sessions/llvm/target_machines.h"
+#include "sessions/llvm/costs/object_size.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/ir/target_machines.h"
+#include "sessions/llvm/observations/module_features.h"
+#include "sessions/llvm/observations/programl.h"
+#include "tools/support/require.h"
 
 namespace compiler_gym {
 namespace {

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "tests/context/hooked_context.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/latch.h"

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <utility>
 
-#include "bench/client/run_together.h"
+#include "core/run_together.h"
 
 namespace compiler_gym::testing {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/client/service_client.h"
-#include "core/status.h"
+#include "client/service_client.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::testing {
 

@@ -4,9 +4,9 @@
 #include <csignal>
 #include <utility>
 
-#include "bench/tool/program_files.h"
-#include "core/processes.h"
+#include "core/posix/processes.h"
 #include "tests/support/poll.h"
+#include "tools/support/program_files.h"
 
 namespace compiler_gym::testing {
 

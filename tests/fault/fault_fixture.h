@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "bench/client/client_loop.h"
-#include "bench/client/managed_service.h"
-#include "bench/soak/fault_injector.h"
+#include "client/client_loop.h"
+#include "client/managed_service.h"
 #include "tests/fault/crowd.h"
+#include "tools/soak/fault_injector.h"
 
 namespace compiler_gym::testing {
 

@@ -4,10 +4,10 @@
 #include <csignal>
 #include <thread>
 
-#include "bench/soak/resource_usage.h"
-#include "core/processes.h"
+#include "core/posix/processes.h"
 #include "tests/fault/fault_fixture.h"
 #include "tests/support/poll.h"
+#include "tools/soak/resource_usage.h"
 
 namespace compiler_gym::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "tests/support/hazards.h"
 
 namespace compiler_gym::testing {

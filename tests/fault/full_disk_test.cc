@@ -3,7 +3,7 @@
 #include <boost/filesystem/directory.hpp>
 #include <boost/filesystem/operations.hpp>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "tests/fault/fault_fixture.h"
 #include "tests/fault/small_disk.h"
 

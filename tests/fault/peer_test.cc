@@ -4,8 +4,8 @@
 #include <boost/asio/write.hpp>
 #include <vector>
 
-#include "bench/client/http2_bytes.h"
-#include "core/status.h"
+#include "client/http2_bytes.h"
+#include "core/support/status.h"
 #include "tests/fault/fault_fixture.h"
 
 namespace compiler_gym::testing {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "tests/fault/fault_fixture.h"
 #include "tests/support/sanitized.h"
 

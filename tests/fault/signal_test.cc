@@ -5,12 +5,12 @@
 #include <csignal>
 #include <future>
 
-#include "bench/soak/resource_usage.h"
-#include "bench/tool/program_files.h"
-#include "core/processes.h"
-#include "core/status.h"
+#include "core/posix/processes.h"
+#include "core/support/status.h"
 #include "tests/fault/fault_fixture.h"
 #include "tests/support/poll.h"
+#include "tools/soak/resource_usage.h"
+#include "tools/support/program_files.h"
 
 namespace compiler_gym::testing {
 namespace {

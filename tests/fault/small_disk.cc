@@ -12,7 +12,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/file_descriptor.h"
+#include "core/posix/file_descriptor.h"
 
 namespace compiler_gym::testing {
 

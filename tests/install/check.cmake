@@ -1,4 +1,4 @@
-# cmake -D BUILD=<build tree> -D EXAMPLES=<sessions/example/embedding> -D WORK=<directory> -D GENERATOR=... -P check.cmake:
+# cmake -D BUILD=<build tree> -D EXAMPLES=<examples/embedding> -D WORK=<directory> -D GENERATOR=... -P check.cmake:
 # installs the project, builds the embedding examples with find_package(CompilerGymService) from there, and runs them.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
@@ -11,8 +11,8 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --component development --prefix ${WORK}/prefix)
 # A copy, so that nothing of the source tree is in reach.
-file(COPY ${EXAMPLES} DESTINATION ${WORK}/source/sessions/example)
-run(${CMAKE_COMMAND} -S ${WORK}/source/sessions/example/embedding -B ${WORK}/build -G ${GENERATOR}
+file(COPY ${EXAMPLES} DESTINATION ${WORK}/source/examples)
+run(${CMAKE_COMMAND} -S ${WORK}/source/examples/embedding -B ${WORK}/build -G ${GENERATOR}
   -D CMAKE_PREFIX_PATH=${WORK}/prefix -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_C_COMPILER=${CC}
   -D CMAKE_CXX_FLAGS=${FLAGS} -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_FLAGS_DEBUG=-O0)
 run(${CMAKE_COMMAND} --build ${WORK}/build)

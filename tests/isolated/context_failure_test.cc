@@ -1,7 +1,7 @@
 // A context that can't be initialised where workers are forked.
 #include <stdexcept>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "tests/isolated/isolated_fixture.h"
 
 namespace compiler_gym::testing {

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/support/hazards.h"
 

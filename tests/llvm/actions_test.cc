@@ -1,4 +1,4 @@
-#include "sessions/llvm/actions.h"
+#include "sessions/llvm/actions/actions.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

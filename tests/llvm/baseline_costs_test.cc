@@ -1,5 +1,5 @@
 // A benchmark's baselines are computed once by all processes that share them.
-#include "sessions/llvm/baseline_costs.h"
+#include "sessions/llvm/costs/baseline_costs.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

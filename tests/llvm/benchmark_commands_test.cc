@@ -1,4 +1,4 @@
-#include "sessions/llvm/benchmark_commands.h"
+#include "sessions/llvm/run/benchmark_commands.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <stop_token>
 #include <string>
 
-#include "sessions/llvm/clang_path.h"
-#include "sessions/llvm/scratch_directory.h"
+#include "sessions/llvm/run/clang_path.h"
+#include "sessions/llvm/run/scratch_directory.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 

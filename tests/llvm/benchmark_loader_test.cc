@@ -1,4 +1,4 @@
-#include "sessions/llvm/benchmark_loader.h"
+#include "sessions/llvm/benchmarks/benchmark_loader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,9 @@
 #include <fstream>
 #include <string>
 
-#include "sessions/llvm/crash_recovery.h"
-#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/run/program_file.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 

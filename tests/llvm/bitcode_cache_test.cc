@@ -1,4 +1,4 @@
-#include "sessions/llvm/bitcode_cache.h"
+#include "sessions/llvm/benchmarks/bitcode_cache.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

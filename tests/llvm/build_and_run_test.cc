@@ -10,8 +10,8 @@
 #include <stop_token>
 #include <string>
 
-#include "sessions/llvm/actions.h"
-#include "sessions/llvm/object_size.h"
+#include "sessions/llvm/actions/actions.h"
+#include "sessions/llvm/costs/object_size.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"

@@ -1,4 +1,4 @@
-#include "sessions/llvm/child_process.h"
+#include "sessions/llvm/run/child_process.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

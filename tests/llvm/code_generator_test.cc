@@ -1,4 +1,4 @@
-#include "sessions/llvm/code_generator.h"
+#include "sessions/llvm/ir/code_generator.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "sessions/llvm/pipeline.h"
-#include "sessions/llvm/target_machines.h"
+#include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/ir/target_machines.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 

@@ -1,4 +1,4 @@
-#include "sessions/llvm/cpu_info.h"
+#include "sessions/llvm/observations/cpu_info.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

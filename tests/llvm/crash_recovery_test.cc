@@ -1,4 +1,4 @@
-#include "sessions/llvm/crash_recovery.h"
+#include "sessions/llvm/ir/crash_recovery.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

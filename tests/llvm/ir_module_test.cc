@@ -1,4 +1,4 @@
-#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/ir/ir_module.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "sessions/llvm/pipeline.h"
+#include "sessions/llvm/ir/pipeline.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 

@@ -1,4 +1,4 @@
-#include "sessions/llvm/lexed_ir.h"
+#include "sessions/llvm/observations/lexed_ir.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/ir/ir_module.h"
 #include "tests/llvm/parse_json.h"
 #include "tests/llvm/test_modules.h"
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "sessions/llvm/actions.h"
+#include "sessions/llvm/actions/actions.h"
 #include "tests/llvm/test_modules.h"
 
 namespace compiler_gym {

@@ -17,7 +17,7 @@
 #include "core/worker_pool.h"
 #include "sessions/llvm/llvm_service_context.h"
 #include "sessions/llvm/llvm_session.h"
-#include "sessions/llvm/observation_spaces.h"
+#include "sessions/llvm/observations/observation_spaces.h"
 #include "sessions/session_service.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/value_of.h"

@@ -13,9 +13,9 @@
 #include <memory>
 #include <string>
 
-#include "sessions/llvm/ir_module.h"
-#include "sessions/llvm/module_features.h"
-#include "sessions/llvm/observation_spaces.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/observations/module_features.h"
+#include "sessions/llvm/observations/observation_spaces.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 

@@ -1,4 +1,4 @@
-#include "sessions/llvm/module_features.h"
+#include "sessions/llvm/observations/module_features.h"
 
 #include <gtest/gtest.h>
 #include <llvm/IR/Module.h>

@@ -1,4 +1,4 @@
-#include "sessions/llvm/object_size.h"
+#include "sessions/llvm/costs/object_size.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,9 +14,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "sessions/llvm/crash_recovery.h"
-#include "sessions/llvm/pipeline.h"
-#include "sessions/llvm/target_machines.h"
+#include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/ir/target_machines.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 

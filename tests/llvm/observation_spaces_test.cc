@@ -1,4 +1,4 @@
-#include "sessions/llvm/observation_spaces.h"
+#include "sessions/llvm/observations/observation_spaces.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

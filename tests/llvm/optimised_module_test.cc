@@ -1,4 +1,4 @@
-#include "sessions/llvm/optimised_module.h"
+#include "sessions/llvm/actions/optimised_module.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "sessions/llvm/actions.h"
-#include "sessions/llvm/crash_recovery.h"
-#include "sessions/llvm/loaded_benchmark.h"
-#include "sessions/llvm/target_machines.h"
+#include "sessions/llvm/actions/actions.h"
+#include "sessions/llvm/benchmarks/loaded_benchmark.h"
+#include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/ir/target_machines.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 

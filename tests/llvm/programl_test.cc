@@ -1,4 +1,4 @@
-#include "sessions/llvm/programl.h"
+#include "sessions/llvm/observations/programl.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,8 +12,8 @@
 #include <tuple>
 #include <vector>
 
-#include "sessions/llvm/ir_module.h"
-#include "sessions/llvm/programl_graph.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/observations/programl_graph.h"
 #include "tests/llvm/parse_json.h"
 #include "tests/llvm/test_modules.h"
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sessions/llvm/actions.h"
+#include "sessions/llvm/actions/actions.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 

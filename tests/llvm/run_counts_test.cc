@@ -1,4 +1,4 @@
-#include "sessions/llvm/run_counts.h"
+#include "sessions/llvm/run/run_counts.h"
 
 #include <gtest/gtest.h>
 

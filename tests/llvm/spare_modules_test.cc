@@ -1,4 +1,4 @@
-#include "sessions/llvm/spare_modules.h"
+#include "sessions/llvm/benchmarks/spare_modules.h"
 
 #include <gtest/gtest.h>
 #include <llvm/IR/Module.h>
@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "sessions/llvm/loaded_benchmark.h"
-#include "sessions/llvm/pipeline.h"
+#include "sessions/llvm/benchmarks/loaded_benchmark.h"
+#include "sessions/llvm/ir/pipeline.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"

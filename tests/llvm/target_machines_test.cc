@@ -1,4 +1,4 @@
-#include "sessions/llvm/target_machines.h"
+#include "sessions/llvm/ir/target_machines.h"
 
 #include <gtest/gtest.h>
 #include <llvm/IR/Module.h>

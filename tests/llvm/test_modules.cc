@@ -12,8 +12,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "sessions/llvm/benchmark_loader.h"
-#include "sessions/llvm/crash_recovery.h"
+#include "sessions/llvm/benchmarks/benchmark_loader.h"
+#include "sessions/llvm/ir/crash_recovery.h"
 #include "tests/llvm/value_of.h"
 
 namespace compiler_gym {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sessions/llvm/ir_module.h"
+#include "sessions/llvm/ir/ir_module.h"
 
 namespace compiler_gym {
 
@@ -18,7 +18,7 @@ namespace compiler_gym {
 
 /// The names of crc32 and of the modules that the build makes:
 ///   sorting, ...    programs of tests/llvm/programs, compiled but not optimised
-///   demo_sort, ...  programs of bench/programs, likewise
+///   demo_sort, ...  programs of programs, likewise
 ///   stress_1, ...   what llvm-stress generates from a seed
 ///   csmith_1, ...   what csmith does, where it is installed
 /// Fit for names of tests; those come without any module being read.

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/status.h"
+#include "core/support/status.h"
 
 namespace compiler_gym {
 

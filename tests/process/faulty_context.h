@@ -7,7 +7,7 @@
 #include <string>
 
 #include "context/compiler_gym_service_context.h"
-#include "core/status.h"
+#include "core/support/status.h"
 #include "tests/process/fifo_gate.h"
 
 namespace compiler_gym::testing {

@@ -6,7 +6,7 @@
 #include <stop_token>
 
 #include "async_server/create_and_run_compiler_gym_service.h"
-#include "core/status.h"
+#include "core/support/status.h"
 #include "sessions/compilation_session.h"
 #include "tests/process/faulty_context.h"
 #include "tests/process/fifo_gate.h"

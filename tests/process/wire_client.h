@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/status.h"
+#include "core/support/status.h"
 #include "proto/compiler_gym_service.grpc.pb.h"
 
 namespace compiler_gym::testing {

@@ -3,8 +3,8 @@
 
 #include <boost/asio/post.hpp>
 
-#include "sessions/internal/task_queue.h"
 #include "sessions/session.h"
+#include "sessions/task_queue.h"
 #include "tests/sessions/service_fixture.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/latch.h"

@@ -1,5 +1,5 @@
 // The decisions of one session's queue, without a thread in sight.
-#include "sessions/internal/task_queue.h"
+#include "sessions/task_queue.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

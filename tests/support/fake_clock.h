@@ -3,7 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "core/clock.h"
+#include "core/support/clock.h"
 
 namespace compiler_gym::testing {
 

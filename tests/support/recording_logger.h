@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/logger.h"
+#include "core/support/logger.h"
 
 namespace compiler_gym::testing {
 

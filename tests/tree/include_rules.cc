@@ -1,59 +1,100 @@
 #include "tests/tree/include_rules.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
+#include <vector>
 
 namespace compiler_gym::testing {
 namespace {
 
-// In the order of the arrow: a folder knows those before it.
-constexpr std::array<std::string_view, 7> kFolders = {
-    "proto", "core", "context", "sessions", "async_server", "bench", "tests"};
+struct Room {
+  std::string_view path;
+  /// Besides itself. A room named here stands for the rooms inside of it as well; the room a path is
+  /// in is the longest that fits.
+  std::vector<std::string_view> knows;
+};
 
-std::string_view top_folder(std::string_view path) {
-  return path.substr(0, path.find('/'));
+const std::vector<Room>& rooms() {
+  static const std::vector<Room> kRooms = {
+      {"proto/", {}},
+      {"core/support/", {}},
+      {"core/posix/", {"core/support/"}},
+      {"core/", {"core/support/"}},
+      {"client/", {"proto/", "core/"}},
+      {"context/", {"proto/", "core/"}},
+      {"sessions/", {"proto/", "core/", "context/", "sessions/isolated/"}},
+      {"sessions/isolated/", {"proto/", "core/", "context/", "sessions/"}},
+      {"sessions/llvm/ir/", {"core/"}},
+      {"sessions/llvm/run/", {"proto/", "core/", "context/"}},
+      {"sessions/llvm/observations/", {"proto/", "core/", "sessions/llvm/ir/"}},
+      {"sessions/llvm/costs/",
+       {"proto/", "core/", "sessions/llvm/ir/", "sessions/llvm/run/",
+        "sessions/llvm/observations/"}},
+      {"sessions/llvm/benchmarks/",
+       {"proto/", "core/", "context/", "sessions/llvm/ir/", "sessions/llvm/run/",
+        "sessions/llvm/costs/"}},
+      {"sessions/llvm/actions/",
+       {"proto/", "core/", "sessions/llvm/ir/", "sessions/llvm/benchmarks/"}},
+      {"sessions/llvm/", {"proto/", "core/", "context/", "sessions/", "sessions/llvm/"}},
+      {"async_server/", {"proto/", "core/", "context/", "sessions/", "sessions/isolated/"}},
+      {"services/",
+       {"proto/", "core/", "context/", "sessions/", "sessions/llvm/", "async_server/",
+        "examples/"}},
+      {"examples/", {"proto/", "core/", "context/", "sessions/", "async_server/"}},
+      {"tools/", {"proto/", "core/", "client/", "sessions/llvm/run/"}},
+      {"bench/",
+       {"proto/", "core/", "client/", "context/", "sessions/", "sessions/isolated/",
+        "sessions/llvm/", "async_server/", "examples/", "tools/"}},
+      {"tests/",
+       {"proto/", "core/", "client/", "context/", "sessions/", "sessions/isolated/",
+        "sessions/llvm/", "async_server/", "examples/", "tools/", "bench/"}},
+  };
+  return kRooms;
 }
 
-auto level(std::string_view path) {
-  return std::find(kFolders.begin(), kFolders.end(), top_folder(path)) - kFolders.begin();
-}
-
-// `sessions/llvm/` of `sessions/llvm/actions.h`; empty for what is not in a plug-in's folder.
-std::string_view plug_in(std::string_view path) {
-  constexpr std::string_view kSessions = "sessions/";
-  const auto end = path.find('/', kSessions.size());
-  if (!path.starts_with(kSessions) || end == std::string_view::npos ||
-      path.starts_with("sessions/internal/") || path.starts_with("sessions/isolated/")) {
-    return {};
+const Room* room_of(std::string_view path) {
+  const Room* longest = nullptr;
+  for (const Room& room : rooms()) {
+    if (path.starts_with(room.path) &&
+        (longest == nullptr || longest->path.size() < room.path.size())) {
+      longest = &room;
+    }
   }
-  return path.substr(0, end + 1);
+  return longest;
+}
+
+// Whether knowing `known` is knowing `room`. What is plugged into sessions/ is no part of it.
+bool covers(std::string_view known, std::string_view room) {
+  return known == room || (room.starts_with(known) && known != "sessions/");
 }
 
 }  // namespace
 
-std::string objection_to_include(const std::string& includer, const std::string& included,
-                                 bool includer_has_main) {
-  const std::string_view from = top_folder(includer);
-  if (level(included) == std::ssize(kFolders)) {
+std::string objection_to_include(const std::string& includer, const std::string& included) {
+  const Room* const from = room_of(includer);
+  const Room* const to = room_of(included);
+  if (from == nullptr) {
+    return "the table in include_rules.cc does not know where it belongs";
+  }
+  if (to == nullptr) {
     return "paths start at the repository root";
   }
-  if (level(included) > level(includer)) {
-    const bool main_of_plug_in = includer_has_main && !plug_in(includer).empty();
-    if (!main_of_plug_in || top_folder(included) != "async_server") {
-      return std::string(from) + " is below " + std::string(top_folder(included));
-    }
+  const bool may = from == to || std::ranges::any_of(from->knows, [to](std::string_view known) {
+                     return covers(known, to->path);
+                   });
+  if (!may) {
+    return std::string(from->path) + " is not to know " + std::string(to->path);
   }
-  if (from == "tests") {
+  if (from->path == "tests/") {
     return {};
-  }
-  if (!plug_in(included).empty() && plug_in(included) != plug_in(includer) && from != "bench") {
-    return std::string(plug_in(included)) + " is a plug-in, which only bench and tests know";
   }
   if (const auto internal = included.find("/internal/"); internal != std::string::npos) {
     const std::string owner = included.substr(0, internal + 1);
     if (!includer.starts_with(owner)) {
       return "it is internal to " + owner;
+    }
+    if (includer.ends_with(".h") && !includer.starts_with(owner + "internal/")) {
+      return "a public header would make it public";
     }
   }
   return {};

@@ -2,7 +2,7 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "bench/client/service_client.h"
+#include "client/service_client.h"
 
 namespace compiler_gym::readme {
 

@@ -1,4 +1,4 @@
-// Keeps DESIGN's dependency arrow by reading every #include of the tree.
+// Keeps DESIGN's dependency arrow by reading every #include of the tree, and what else can be seen of a tree's shape.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "tests/tree/include_rules.h"
+#include "tests/tree/lambda_depth.h"
 
 namespace compiler_gym {
 namespace {
 
 namespace fs = boost::filesystem;
+using testing::deepest_lambda;
 using testing::objection_to_include;
 
 // --------------------------------------------------------------------------------------- the rules
@@ -24,14 +26,13 @@ struct Row {
   const char* includer;
   const char* included;
   bool allowed;
-  bool has_main = false;
 };
 
 class IncludeRulesTest : public ::testing::TestWithParam<Row> {};
 
 TEST_P(IncludeRulesTest, AllowsOrObjects) {
   const Row& row = GetParam();
-  const std::string objection = objection_to_include(row.includer, row.included, row.has_main);
+  const std::string objection = objection_to_include(row.includer, row.included);
   EXPECT_EQ(objection.empty(), row.allowed) << objection;
 }
 
@@ -42,21 +43,62 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"AlongTheArrow", "sessions/session.cc", "core/gate.h", true},
         Row{"AgainstTheArrow", "core/gate.cc", "context/context_host.h", false},
         Row{"NotFromTheRoot", "core/gate.cc", "gate.h", false},
-        Row{"ProductNeedsNoBench", "async_server/server.cc", "bench/client/client_loop.h", false},
-        Row{"ProductNeedsNoTests", "bench/load/main.cc", "tests/support/poll.h", false},
-        Row{"OwnInternal", "core/async_tag.h", "core/internal/pending_handler.h", true},
-        Row{"OthersInternal", "context/context_host.h", "core/internal/pending_handler.h", false},
-        Row{"TestsSeeInternals", "tests/core/x.cc", "core/internal/pending_handler.h", true},
+        Row{"ProductNeedsNoTool", "async_server/server.cc", "tools/load/load_options.h", false},
+        Row{"ProductNeedsNoClient", "async_server/server.cc", "client/client_loop.h", false},
+        Row{"ProductNeedsNoTests", "tools/load/main.cc", "tests/support/poll.h", false},
+        Row{"ToolsNeedNoBench", "tools/load/main.cc", "bench/hosted/hosted_server.h", false},
+        Row{"ToolsNeedNoServer", "tools/load/main.cc", "async_server/server.h", false},
+        Row{"ClientNeedsNoServer", "client/a.cc", "async_server/server.h", false},
+        Row{"ClientNeedsNoSessions", "client/a.cc", "sessions/session.h", false},
+        Row{"EngineUsesSupport", "core/gate.cc", "core/support/clock.h", true},
+        Row{"SupportNeedsNoEngine", "core/support/logger.cc", "core/gate.h", false},
+        Row{"EngineNeedsNoProcesses", "core/gate.cc", "core/posix/processes.h", false},
+        Row{"ProcessesUseSupport", "core/posix/a.cc", "core/support/status.h", true},
+        Row{"OwnInternal", "context/a.cc", "context/internal/calling_thread.h", true},
+        Row{"OthersInternal", "sessions/a.cc", "context/internal/calling_thread.h", false},
+        Row{"TestsSeeInternals", "tests/core/x.cc", "context/internal/calling_thread.h", true},
         Row{"InternalOfAFolderBelow", "sessions/x.cc", "sessions/llvm/internal/y.h", false},
+        Row{"PublicHeaderOfInternals", "context/a.h", "context/internal/b.h", false},
+        Row{"InternalHeaderOfInternals", "context/internal/a.h", "context/internal/b.h", true},
         Row{"PlugInUsesTheApi", "sessions/llvm/a.cc", "sessions/compilation_session.h", true},
-        Row{"PlugInsAreLeaves", "async_server/server.cc", "sessions/llvm/actions.h", false},
-        Row{"PlugInsAreIndependent", "sessions/llvm/a.cc", "sessions/example/b.h", false},
-        Row{"SessionsKnowNoPlugIn", "sessions/session.cc", "sessions/example/b.h", false},
-        Row{"TestsKnowPlugIns", "tests/llvm/a.cc", "sessions/llvm/actions.h", true},
-        Row{"PlugInWithoutMain", "sessions/llvm/a.cc", "async_server/server.h", false},
-        Row{"PlugInsMain", "sessions/llvm/a.cc", "async_server/server.h", true, true},
-        Row{"MainOutsidePlugIns", "sessions/a.cc", "async_server/server.h", false, true},
-        Row{"PlugInsMainNeedsNoBench", "sessions/llvm/a.cc", "bench/a.h", false, true}),
+        Row{"PlugInsAreLeaves", "async_server/server.cc", "sessions/llvm/llvm_session.h", false},
+        Row{"SessionsKnowNoPlugIn", "sessions/session.cc", "sessions/llvm/llvm_session.h", false},
+        Row{"PlugInWithoutServer", "sessions/llvm/a.cc", "async_server/server.h", false},
+        Row{"PlugInWithoutIsolation", "sessions/llvm/a.cc", "sessions/isolated/zygote.h", false},
+        Row{"PlugInKnowsItsRooms", "sessions/llvm/a.cc", "sessions/llvm/ir/ir_module.h", true},
+        Row{"RoomsFollowTheArrow", "sessions/llvm/ir/a.cc", "sessions/llvm/costs/b.h", false},
+        Row{"RoomKnowsNoSession", "sessions/llvm/ir/a.cc", "sessions/llvm/llvm_session.h", false},
+        Row{"ServiceNamesItsPlugIn", "services/a.cc", "sessions/llvm/llvm_session.h", true},
+        Row{"ServiceNeedsNoTool", "services/a.cc", "tools/load/load_options.h", false},
+        Row{"TestsKnowPlugIns", "tests/llvm/a.cc", "sessions/llvm/llvm_session.h", true}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+struct LambdaRow {
+  const char* name;
+  const char* code;
+  int depth;
+};
+
+class LambdaDepthTest : public ::testing::TestWithParam<LambdaRow> {};
+
+TEST_P(LambdaDepthTest, CountsLambdasInLambdas) {
+  EXPECT_EQ(deepest_lambda(GetParam().code).depth, GetParam().depth);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, LambdaDepthTest,
+    ::testing::Values(LambdaRow{"None", "int f(int a[3]) { return a[1]; }", 0},
+                      LambdaRow{"One", "auto f = [x](int y) { return x[y]; };", 1},
+                      LambdaRow{"BesideEachOther", "f([] { a(); }, [&] { b(); });", 1},
+                      LambdaRow{"InEachOther", "f([] { g([=]() mutable -> int { return 1; }); });",
+                                2},
+                      LambdaRow{"InACapture", "f([a = [] { return 1; }] { a(); });", 1},
+                      LambdaRow{"ThreeDeep", "f([] { g([] { h([] {}); }); });", 3},
+                      LambdaRow{"Template", "f([]<typename T>(T t) { g([t] {}); });", 2},
+                      LambdaRow{"Attribute", "[[nodiscard]] int f() { return g([] {}); }", 1},
+                      LambdaRow{"Subscript", "v[i] = w[j](x);", 0},
+                      LambdaRow{"InAComment", "// f([] { g([] {}); });\n/* [] {} */", 0},
+                      LambdaRow{"InAString", "auto s = \"[] { [] { } }\";", 0}),
     [](const auto& row) { return std::string(row.param.name); });
 
 // ---------------------------------------------------------------------------------------- the tree
@@ -64,8 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
 std::vector<std::string> sources() {
   const fs::path root(COMPILER_GYM_SOURCE_DIR);
   std::vector<std::string> paths;
-  for (const char* folder :
-       {"proto", "core", "context", "sessions", "async_server", "bench", "tests"}) {
+  for (const char* folder : {"proto", "core", "client", "context", "sessions", "async_server",
+                             "services", "examples", "tools", "bench", "tests"}) {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
       if (entry.path().extension() == ".h" || entry.path().extension() == ".cc") {
         paths.push_back(fs::relative(entry.path(), root).string());
@@ -84,24 +126,44 @@ std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
+std::string text_of(const std::string& path) {
+  std::string text;
+  for (const std::string& line : lines_of(path)) {
+    text += line + '\n';
+  }
+  return text;
+}
+
 TEST(TreeTest, HasSources) {
-  EXPECT_GT(sources().size(), 50U) << "the test below sees nothing";
+  EXPECT_GT(sources().size(), 50U) << "the tests below see nothing";
 }
 
 TEST(TreeTest, EveryIncludeFollowsTheRules) {
   const std::regex include(R"re(\s*#\s*include\s+"(.*)".*)re");
   for (const std::string& path : sources()) {
     const std::vector<std::string> lines = lines_of(path);
-    const bool has_main = std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
-      return line.starts_with("int main(");
-    });
     for (std::size_t i = 0; i < lines.size(); ++i) {
       if (std::smatch match; std::regex_match(lines[i], match, include)) {
-        const std::string objection = objection_to_include(path, match.str(1), has_main);
+        const std::string objection = objection_to_include(path, match.str(1));
         EXPECT_TRUE(objection.empty())
             << path << ":" << i + 1 << ": includes " << match.str(1) << ", but " << objection;
       }
     }
+  }
+}
+
+TEST(TreeTest, NoSourceIsLongerThanItsReadersPatience) {
+  constexpr std::size_t kMaxLines = 400;
+  for (const std::string& path : sources()) {
+    EXPECT_LE(lines_of(path).size(), kMaxLines) << path << " has two subjects by now: split it";
+  }
+}
+
+TEST(TreeTest, NoLambdaIsNestedDeeperThanTwo) {
+  for (const std::string& path : sources()) {
+    const auto deepest = deepest_lambda(text_of(path));
+    EXPECT_LE(deepest.depth, 2) << path << ":" << deepest.line
+                                << ": one thing after another reads better as a coroutine";
   }
 }
 

@@ -1,7 +1,0 @@
-#include "async_server/create_and_run_compiler_gym_service.h"
-#include "sessions/example/example_session.h"
-
-int main(int argc, char** argv) {
-  compiler_gym::createAndRunCompilerGymService<compiler_gym::example::ExampleSession>(
-      argc, argv, "The example service: actions without effect, observations that never change.");
-}

@@ -1,0 +1,89 @@
+// A benchmark's module and what has been done to it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/support/status.h"
+#include "sessions/llvm/actions/actions.h"
+#include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/ir/ir_module.h"
+
+namespace compiler_gym {
+
+class LoadedBenchmark;
+class SpareModules;
+class TargetMachines;
+
+/// The module of one session: starts as a benchmark, and changes by pipelines.
+///
+/// Broken:   once a pass has crashed or made a module that breaks the rules of the IR, every call
+///           answers with the same DATA_LOSS. A crashed module is not destroyed but leaked.
+/// Fork:     by doing to a new module what was done to this one. To write the module out and read
+///           it in again would be quicker, but it changes what is not part of the IR, the order of
+///           uses and how names are made unique, and so in half of all cases the result of later
+///           passes.
+/// Threads:  one at a time. Different modules are independent of each other.
+/// Lifetime: refers to the target machines and the spare modules.
+class OptimisedModule {
+ public:
+  /// Takes the benchmark's module, and those of forks, from `spares`; parses it if that is null.
+  /// Errors: INTERNAL if the benchmark's bitcode, which once could be read, can't be.
+  [[nodiscard]] static Result<OptimisedModule> start(
+      std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines,
+      SpareModules* spares = nullptr);
+
+  /// A module in the same state. Errors: CANCELLED at a stop request; whatever this one is broken
+  /// by.
+  [[nodiscard]] Result<OptimisedModule> fork(const std::stop_token& stop_token) const;
+
+  /// Runs a pipeline. Returns whether it changed the module. The text must outlive this object.
+  [[nodiscard]] Result<bool> apply(std::string_view pipeline, ChangeDetection change_detection);
+
+  /// OK unless broken. Verifies the module if it has changed since the last time.
+  [[nodiscard]] grpc::Status check();
+
+  /// Calls `function(const llvm::Module&)` on the module, checked, and survives its crash.
+  template <typename Function>
+  [[nodiscard]] grpc::Status read(Function&& function) {
+    if (grpc::Status status = check(); !status.ok()) {
+      return status;
+    }
+    return survive("computing an observation", [&] { function(std::as_const(**module_)); });
+  }
+
+  /// Counts the changes.
+  [[nodiscard]] std::size_t generation() const { return generation_; }
+
+  [[nodiscard]] const LoadedBenchmark& benchmark() const { return *benchmark_; }
+
+ private:
+  OptimisedModule(std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines,
+                  SpareModules* spares, IrModule module);
+
+  [[nodiscard]] Result<bool> run(std::string_view pipeline, ChangeDetection change_detection);
+  [[nodiscard]] grpc::Status become_broken(grpc::Status reason);
+
+  template <typename Function>
+  grpc::Status survive(std::string_view what, Function&& function) {
+    const std::optional<std::string> crash = run_recovering(function);
+    return crash.has_value() ? crashed(what, *crash) : grpc::Status::OK;
+  }
+  grpc::Status crashed(std::string_view what, const std::string& crash);
+
+  std::shared_ptr<const LoadedBenchmark> benchmark_;
+  TargetMachines* machines_;
+  SpareModules* spares_;
+  std::optional<IrModule> module_;  // none after a crash
+  std::vector<std::string_view> applied_;
+  std::size_t generation_ = 0;
+  std::size_t verified_generation_ = 0;
+  grpc::Status broken_;
+};
+
+}  // namespace compiler_gym

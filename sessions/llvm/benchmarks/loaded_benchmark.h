@@ -1,0 +1,56 @@
+// A benchmark as the sessions on it share it.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "core/support/status.h"
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/llvm/benchmarks/benchmark_loader.h"
+#include "sessions/llvm/costs/baseline_costs.h"
+#include "sessions/llvm/costs/cost_model.h"
+#include "sessions/llvm/ir/ir_module.h"
+
+namespace compiler_gym {
+
+/// The compiler's own optimisation levels, which clients measure themselves against.
+enum class Baseline { kO0, kO3, kOz };
+
+/// The pipeline of a level, for run_pipeline().
+[[nodiscard]] std::string_view baseline_pipeline(Baseline baseline);
+
+/// A benchmark's bitcode, ready for sessions to parse, how it is built and run, and its baselines.
+/// Threads: every member may be called from any thread.
+class LoadedBenchmark {
+ public:
+  LoadedBenchmark(LoadedProgram program, BenchmarkDynamicConfig dynamic_config);
+  LoadedBenchmark(const LoadedBenchmark&) = delete;
+  LoadedBenchmark& operator=(const LoadedBenchmark&) = delete;
+
+  [[nodiscard]] const std::string& bitcode() const { return bitcode_; }
+  [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const { return dynamic_config_; }
+
+  /// The module that a session starts from, in a context of its own: the one that loading has left,
+  /// if it is still here; else parsed. Errors: those of parse_program().
+  [[nodiscard]] Result<IrModule> make_module() const;
+
+  /// What the benchmark costs at a level. Computed when first asked for, by one caller, while those
+  /// who ask for the same wait, in processes forked from this one too; a failure is not kept.
+  /// Errors: those of CostModel::compute(); INTERNAL if the optimiser crashes on this benchmark.
+  [[nodiscard]] Result<std::int64_t> baseline_cost(Baseline baseline, Cost cost,
+                                                   const CostModel& cost_model,
+                                                   const std::stop_token& stop_token) const;
+
+ private:
+  const std::string bitcode_;
+  mutable std::mutex first_module_mutex_;
+  mutable std::optional<IrModule> first_module_;
+  const BenchmarkDynamicConfig dynamic_config_;
+  mutable BaselineCosts baseline_costs_;  // by baseline, by cost
+};
+
+}  // namespace compiler_gym

@@ -1,0 +1,63 @@
+#include "sessions/llvm/costs/baseline_costs.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace compiler_gym {
+
+struct BaselineCosts::Slot {
+  pthread_mutex_t mutex;
+  bool known;
+  std::int64_t value;
+};
+
+BaselineCosts::BaselineCosts() {
+  void* memory = mmap(nullptr, kSize * sizeof(Slot), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    throw std::system_error(errno, std::generic_category(), "memory for a benchmark's baselines");
+  }
+  slots_ = static_cast<Slot*>(memory);
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  for (std::size_t i = 0; i < kSize; ++i) {
+    pthread_mutex_init(&slots_[i].mutex, &attributes);
+  }
+  pthread_mutexattr_destroy(&attributes);
+}
+
+// The mutexes are not destroyed: other processes may be using theirs, which is the same.
+BaselineCosts::~BaselineCosts() {
+  munmap(slots_, kSize * sizeof(Slot));
+}
+
+BaselineCosts::Lock::Lock(BaselineCosts& costs, std::size_t index) : slot_(costs.slots_[index]) {
+  if (pthread_mutex_lock(&slot_.mutex) == EOWNERDEAD) {
+    // Who held it has written nothing, or all of it: the number comes before `known`.
+    pthread_mutex_consistent(&slot_.mutex);
+  }
+}
+
+BaselineCosts::Lock::~Lock() {
+  pthread_mutex_unlock(&slot_.mutex);
+}
+
+bool BaselineCosts::known(std::size_t index) const {
+  return slots_[index].known;
+}
+
+std::int64_t BaselineCosts::value(std::size_t index) const {
+  return slots_[index].value;
+}
+
+void BaselineCosts::set(std::size_t index, std::int64_t value) {
+  slots_[index].value = value;
+  slots_[index].known = true;
+}
+
+}  // namespace compiler_gym

@@ -1,0 +1,61 @@
+// What a benchmark costs at the compiler's own optimisation levels, for all who ask.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/support/status.h"
+
+namespace compiler_gym {
+
+/// A table of numbers that are computed when first asked for, once, also if those who ask are
+/// processes forked after it was made: it lies in memory that they share. A process that dies while
+/// it computes leaves the number to the next one.
+/// Threads: every member may be called from any thread, and in any of these processes.
+class BaselineCosts {
+ public:
+  static constexpr std::size_t kSize = 9;
+
+  /// Throws std::system_error if the memory can't be had.
+  BaselineCosts();
+  BaselineCosts(const BaselineCosts&) = delete;
+  BaselineCosts& operator=(const BaselineCosts&) = delete;
+  ~BaselineCosts();
+
+  /// The number at `index`, from `compute()` if nobody knows it yet. Whoever asks for the same
+  /// meanwhile waits. A failure is not kept.
+  template <typename Compute>
+  Result<std::int64_t> get(std::size_t index, Compute&& compute) {
+    const Lock lock(*this, index);
+    if (!known(index)) {
+      const Result<std::int64_t> value = compute();
+      if (!value) {
+        return value;
+      }
+      set(index, *value);
+    }
+    return value(index);
+  }
+
+ private:
+  struct Slot;
+
+  class Lock {
+   public:
+    Lock(BaselineCosts& costs, std::size_t index);
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock();
+
+   private:
+    Slot& slot_;
+  };
+
+  [[nodiscard]] bool known(std::size_t index) const;
+  [[nodiscard]] std::int64_t value(std::size_t index) const;
+  void set(std::size_t index, std::int64_t value);
+
+  Slot* slots_;
+};
+
+}  // namespace compiler_gym

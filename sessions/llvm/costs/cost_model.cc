@@ -1,0 +1,75 @@
+#include "sessions/llvm/costs/cost_model.h"
+
+#include <utility>
+
+#include "sessions/llvm/costs/object_size.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/observations/module_features.h"
+#include "sessions/llvm/run/benchmark_commands.h"
+#include "sessions/llvm/run/clang_path.h"
+#include "sessions/llvm/run/program_file.h"
+#include "sessions/llvm/run/scratch_directory.h"
+
+namespace compiler_gym {
+namespace {
+
+// Whatever goes wrong is the client's to mend: the program, or the command that builds it. But not
+// that it has gone away meanwhile.
+grpc::Status text_size_error(const grpc::Status& cause) {
+  if (cause.error_code() == grpc::StatusCode::CANCELLED) {
+    return cause;
+  }
+  return invalid_argument("Failed to compute .text size cost: " + cause.error_message());
+}
+
+}  // namespace
+
+CostModel::CostModel(TargetMachines& machines, ClangPath& clang,
+                     std::function<boost::filesystem::path()> scratch_parent)
+    : machines_(machines), clang_(clang), scratch_parent_(std::move(scratch_parent)) {}
+
+Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
+                                        const BenchmarkDynamicConfig& config,
+                                        const std::stop_token& stop_token) const {
+  if (cost == Cost::kIrInstructionCount) {
+    return inst_count(module)[0];
+  }
+  const std::string bitcode = write_bitcode(module);
+  if (!is_buildable(config)) {
+    return object_text_size(bitcode, machines_);
+  }
+  const Command& build_command = config.build_cmd();
+  return cost == Cost::kTextSize
+             ? built_text_size(build_command, bitcode, stop_token)
+             : built_text_size(compile_only(build_command), bitcode, stop_token);
+}
+
+Result<std::int64_t> CostModel::built_text_size(const Command& build_command,
+                                                const std::string& bitcode,
+                                                const std::stop_token& stop_token) const {
+  if (build_command.outfile_size() != 1) {
+    return text_size_error(invalid_argument("Expected a single output from build job, actual: " +
+                                            std::to_string(build_command.outfile_size()) +
+                                            ". Command: " + command_line(build_command)));
+  }
+  const Result<std::string> clang = clang_.get();
+  if (!clang) {
+    return text_size_error(clang.error());
+  }
+  const Result<ScratchDirectory> directory = ScratchDirectory::create(scratch_parent_());
+  if (!directory) {
+    return text_size_error(directory.error());
+  }
+  const CommandSetting setting{directory->path(), *clang};
+  if (const auto built = build_program(build_command, bitcode, setting, stop_token); !built) {
+    return text_size_error(built.error());
+  }
+  const Result<std::string> file =
+      read_program_file(setting.file(build_command.outfile(0)).string());
+  if (!file) {
+    return text_size_error(file.error());
+  }
+  return elf_text_size(*file);
+}
+
+}  // namespace compiler_gym

@@ -1,0 +1,71 @@
+#include "sessions/llvm/costs/object_size.h"
+
+#include <llvm/Object/ELF.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sessions/llvm/ir/code_generator.h"
+#include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/ir/target_machines.h"
+
+namespace compiler_gym {
+namespace {
+
+grpc::Status text_size_error(const std::string& reason) {
+  return invalid_argument("Failed to compute .text size cost: " + reason);
+}
+
+}  // namespace
+
+Result<std::int64_t> object_text_size(std::string_view bitcode, TargetMachines& machines) {
+  TargetMachines::Lease machine = machines.borrow();
+  std::optional<IrModule> module;
+  Result<CodeGenerator::ObjectBytes> object = CodeGenerator::ObjectBytes();
+  const std::optional<std::string> crash = run_recovering([&] {
+    Result<IrModule> parsed = IrModule::parse(bitcode);
+    if (!parsed) {
+      object = parsed.error();
+      return;
+    }
+    module.emplace(std::move(*parsed));
+    object = machine.code_generator().compile(*module);
+  });
+  if (crash.has_value()) {
+    machine.abandon();
+    if (module.has_value()) {
+      module->abandon();
+    }
+    return text_size_error("the code generator crashed: " + *crash);
+  }
+  if (!object) {
+    return text_size_error(object.error().error_message());
+  }
+  return elf_text_size({object->data(), object->size()});
+}
+
+Result<std::int64_t> elf_text_size(std::string_view file) {
+  using Elf = llvm::object::ELF64LE;
+  auto elf = llvm::object::ELFFile<Elf>::create(llvm::StringRef(file.data(), file.size()));
+  if (!elf) {
+    return text_size_error("not an object file: " + llvm::toString(elf.takeError()));
+  }
+  auto sections = elf->sections();
+  if (!sections) {
+    return text_size_error("not an object file: " + llvm::toString(sections.takeError()));
+  }
+  std::int64_t size = 0;
+  for (const Elf::Shdr& section : *sections) {
+    const bool loaded = (section.sh_flags & llvm::ELF::SHF_ALLOC) != 0;
+    const bool executable = (section.sh_flags & llvm::ELF::SHF_EXECINSTR) != 0;
+    const bool writable = (section.sh_flags & llvm::ELF::SHF_WRITE) != 0;
+    if (loaded && (executable || !writable)) {
+      size += static_cast<std::int64_t>(section.sh_size);
+    }
+  }
+  return size;
+}
+
+}  // namespace compiler_gym

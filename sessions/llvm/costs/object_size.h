@@ -1,0 +1,25 @@
+// What the code of a program takes, in bytes.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/support/status.h"
+
+namespace compiler_gym {
+
+class TargetMachines;
+
+/// Compiles bitcode into memory as `clang -c -O0 -xir` does, and returns what elf_text_size() says
+/// of the object file. Works on a copy in a context of its own, so the caller's module is not
+/// touched, nor lost if the code generator crashes.
+/// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...`; clients look for this text.
+[[nodiscard]] Result<std::int64_t> object_text_size(std::string_view bitcode,
+                                                    TargetMachines& machines);
+
+/// The first column that `llvm-size` prints for an object file or an executable: the bytes of the
+/// sections that are loaded, and are executable or read-only.
+/// Errors: as above, if this is not a 64-bit little-endian ELF file.
+[[nodiscard]] Result<std::int64_t> elf_text_size(std::string_view file);
+
+}  // namespace compiler_gym

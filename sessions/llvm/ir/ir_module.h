@@ -1,0 +1,56 @@
+// A module in memory, and the forms in which it leaves it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/support/status.h"
+
+namespace llvm {
+class Module;
+}
+
+namespace compiler_gym {
+
+/// An LLVM module with the LLVMContext it lives in, which is its alone: modules of different
+/// IrModules can be worked on at the same time. Move-only, empty once moved from.
+class IrModule {
+ public:
+  /// Errors: INVALID_ARGUMENT with LLVM's text if the bytes are not bitcode. The reader trusts more
+  /// than it should, so parse what comes from a client inside run_recovering().
+  [[nodiscard]] static Result<IrModule> parse(std::string_view bitcode);
+
+  IrModule(IrModule&&) noexcept;
+  IrModule& operator=(IrModule&&) noexcept;
+  ~IrModule();
+
+  [[nodiscard]] llvm::Module& operator*() const;
+  [[nodiscard]] llvm::Module* operator->() const { return &**this; }
+
+  /// The first error that LLVM has reported on this module since the last call, e.g. of the code
+  /// generator on inline assembly; empty if none. Without IrModule it would have ended the process.
+  [[nodiscard]] std::string take_reported_error();
+
+  /// After a crash within: lets go of the module without destroying it.
+  void abandon();
+
+ private:
+  struct State;
+  explicit IrModule(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// DATA_LOSS `Failed to verify module: ...` if the module breaks a rule of the IR.
+[[nodiscard]] grpc::Status verify(const llvm::Module& module);
+
+/// As `llvm-dis` prints it.
+[[nodiscard]] std::string ir_text(const llvm::Module& module);
+
+[[nodiscard]] std::string write_bitcode(const llvm::Module& module);
+
+/// SHA-1 of the module's bitcode, in hexadecimal: 40 characters. Equal actions on equal bitcode
+/// give equal sums. It is cheaper than one of the text, by a factor of three.
+[[nodiscard]] std::string ir_sha1(const llvm::Module& module);
+
+}  // namespace compiler_gym

@@ -1,0 +1,85 @@
+// The target that programs are compiled for, as LLVM's passes and code generator want it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/support/status.h"
+#include "sessions/llvm/ir/code_generator.h"
+
+namespace llvm {
+class Module;
+class Target;
+class TargetMachine;
+}  // namespace llvm
+
+namespace compiler_gym {
+
+/// Target machines for x86-64 Linux, lent out one user at a time: what `clang -c` uses at -O0.
+///
+/// A machine serves one thread, so there are as many as are needed at once. Each session having its
+/// own would be simpler, but one grows to between 0.6 and 1.4 MB as it meets subtargets, and to
+/// meet the first takes 95 us, which is longer than most passes.
+///
+/// Threads:  every member may be called from any thread; a lease is used by one at a time.
+/// Lifetime: must outlive its leases.
+class TargetMachines {
+  struct Machine {
+    std::unique_ptr<llvm::TargetMachine> target{};
+    std::unique_ptr<CodeGenerator> code_generator{};  // if it has been asked for; goes first
+    std::size_t uses = 0;
+  };
+
+ public:
+  /// Holds a machine and gives it back. Move-only.
+  class Lease {
+   public:
+    Lease(Lease&& other) noexcept;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+
+    [[nodiscard]] llvm::TargetMachine& operator*() const { return *machine_.target; }
+    [[nodiscard]] llvm::TargetMachine* get() const { return machine_.target.get(); }
+    [[nodiscard]] CodeGenerator& code_generator();
+
+    /// The machine if the module is for its target, else null: what run_pipeline() takes.
+    [[nodiscard]] llvm::TargetMachine* for_module(const llvm::Module& module) const;
+
+    /// After a crash within: neither reuses nor destroys the machine, whose state is unknown.
+    void abandon();
+
+   private:
+    friend class TargetMachines;
+    Lease(TargetMachines& owner, Machine machine);
+
+    TargetMachines* owner_;
+    Machine machine_;
+  };
+
+  /// Fails if this LLVM was built without the x86-64 target.
+  [[nodiscard]] static Result<std::unique_ptr<TargetMachines>> create();
+
+  ~TargetMachines();
+  TargetMachines(const TargetMachines&) = delete;
+  TargetMachines& operator=(const TargetMachines&) = delete;
+
+  /// Never waits: makes a machine if none is free.
+  [[nodiscard]] Lease borrow();
+
+  /// How many machines have been made.
+  [[nodiscard]] std::size_t made() const;
+
+ private:
+  explicit TargetMachines(const llvm::Target& target);
+  void give_back(Machine machine);
+
+  const llvm::Target& target_;
+  mutable std::mutex mutex_;
+  std::vector<Machine> spares_;
+  std::size_t made_ = 0;
+};
+
+}  // namespace compiler_gym

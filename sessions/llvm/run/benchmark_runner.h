@@ -1,0 +1,48 @@
+// Builds and runs the program of one session, and takes the time.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/support/status.h"
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/llvm/run/benchmark_commands.h"
+#include "sessions/llvm/run/scratch_directory.h"
+
+namespace compiler_gym {
+
+class ClangPath;
+
+/// The commands of a benchmark, in a directory that the session keeps: made when first needed,
+/// removed with this object.
+/// Threads:  one at a time.
+/// Lifetime: refers to the configuration and to the path of clang.
+/// Errors:   those of run_command(): a program that the optimiser has broken fails when it runs,
+///           and that is not the client's mistake.
+class BenchmarkRunner {
+ public:
+  BenchmarkRunner(const BenchmarkDynamicConfig& config, ClangPath& clang,
+                  boost::filesystem::path scratch_parent);
+
+  /// Builds from bitcode as often as asked. Returns how long each build ran.
+  [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> build(
+      const std::string& bitcode, int count, const std::stop_token& stop_token);
+
+  /// Runs what was built last: once all commands that go before, then the program `warmups` times
+  /// and `count` times, then the commands that go after. Returns how long each of the `count` ran.
+  [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> run(
+      int warmups, int count, const std::stop_token& stop_token);
+
+ private:
+  [[nodiscard]] Result<CommandSetting> setting();
+
+  const BenchmarkDynamicConfig& config_;
+  ClangPath& clang_;
+  const boost::filesystem::path scratch_parent_;
+  std::optional<ScratchDirectory> directory_;
+};
+
+}  // namespace compiler_gym

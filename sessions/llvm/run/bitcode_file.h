@@ -1,0 +1,21 @@
+// Files that sessions write, and what it means if they can't.
+#pragma once
+
+#include <boost/filesystem/path.hpp>
+#include <boost/system/error_code.hpp>
+#include <string>
+#include <string_view>
+
+#include "core/support/status.h"
+
+namespace compiler_gym {
+
+/// RESOURCE_EXHAUSTED if the disk is full, else INTERNAL: what failed, and why.
+[[nodiscard]] grpc::Status disk_error(const std::string& what,
+                                      const boost::system::error_code& why);
+
+/// Writes the file anew. Errors: disk_error(); no file is left then.
+[[nodiscard]] grpc::Status write_bitcode_file(const boost::filesystem::path& path,
+                                              std::string_view bitcode);
+
+}  // namespace compiler_gym

@@ -1,0 +1,61 @@
+// Runs a command of a benchmark and gets rid of all that it started.
+#pragma once
+
+#include <boost/filesystem/path.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <stop_token>
+#include <string>
+
+#include "core/support/status.h"
+
+namespace compiler_gym {
+
+/// Limits on each process of a command, on top of those this process has itself.
+struct ProcessLimits {
+  std::uint64_t address_space_in_bytes = std::uint64_t{16} << 30;
+  std::uint64_t file_size_in_bytes = std::uint64_t{1} << 30;
+  std::chrono::seconds cpu_time{3600};
+};
+
+/// A command line for /bin/sh.
+struct ShellCommand {
+  std::string command;
+  /// The command's current directory; this process never changes its own.
+  boost::filesystem::path directory;
+  /// Added to the environment of this process.
+  std::map<std::string, std::string> environment;
+  std::chrono::milliseconds timeout{60'000};
+  ProcessLimits limits;
+  /// Of stdout and of stderr each, this much is kept and the rest is read and dropped.
+  std::size_t max_output_in_bytes = std::size_t{32} * 1024;
+};
+
+enum class ProcessEnd {
+  kExited,    ///< `code` is its exit status
+  kSignal,    ///< killed by the signal `code`, not ours
+  kTimedOut,  ///< killed at the timeout
+  kStopped,   ///< killed because a stop was requested
+};
+
+struct ProcessResult {
+  ProcessEnd end = ProcessEnd::kExited;
+  int code = 0;
+  std::string standard_output;
+  std::string standard_error;
+  std::chrono::nanoseconds elapsed{};
+
+  [[nodiscard]] bool succeeded() const { return end == ProcessEnd::kExited && code == 0; }
+};
+
+/// Runs a command to its end. It has a process group of its own, and whatever is left in the group
+/// when the command has ended, timed out or been stopped is killed. Standard input is empty; no
+/// file descriptor of ours is inherited.
+/// Threads:  any; blocks the calling one.
+/// Errors:   INTERNAL if the command can't be started. How it ended is the result, not an error.
+[[nodiscard]] Result<ProcessResult> run_shell_command(const ShellCommand& command,
+                                                      const std::stop_token& stop_token);
+
+}  // namespace compiler_gym

@@ -1,0 +1,104 @@
+#include "sessions/llvm/run/program_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/filesystem/operations.hpp>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "core/posix/file_descriptor.h"
+
+namespace compiler_gym {
+namespace {
+
+namespace fs = boost::filesystem;
+
+constexpr std::string_view kFileScheme = "file:///";
+
+grpc::Status reading_error(const std::string& path, const std::string& reason) {
+  return invalid_argument("Error reading file: \"" + path + "\": " + reason);
+}
+
+grpc::Status opening_error(const std::string& path, int error) {
+  if (error == ENOENT || error == ENOTDIR) {
+    return not_found("File not found: \"" + path + "\"");
+  }
+  return reading_error(path, std::strerror(error));
+}
+
+// `path` is what clients call it.
+Result<std::string> read_from(const std::string& opened_by, const std::string& path) {
+  // Non-blocking, as opening a pipe would wait for its writer.
+  const FileDescriptor file(open(opened_by.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
+    return opening_error(path, errno);
+  }
+  struct stat status{};
+  if (fstat(file.get(), &status) != 0) {
+    return reading_error(path, std::strerror(errno));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return reading_error(path, "not a regular file");
+  }
+  if (status.st_size == 0) {
+    return invalid_argument("File is empty: \"" + path + "\"");
+  }
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t count = read(file.get(), bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count <= 0) {
+      return reading_error(path, count < 0 ? std::strerror(errno) : "it became shorter meanwhile");
+    }
+    done += static_cast<std::size_t>(count);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::string> path_from_file_uri(const std::string& uri) {
+  if (!uri.starts_with(kFileScheme)) {
+    return invalid_argument(
+        "Invalid benchmark data URI. Only the file:/// scheme is supported: \"" + uri + "\"");
+  }
+  return uri.substr(kFileScheme.size());
+}
+
+Result<std::string> read_program_file(const std::string& path) {
+  return read_from(path, path);
+}
+
+Result<std::string> read_program_file(const std::string& path, const BenchmarkRoots& roots) {
+  if (roots.anywhere()) {
+    return read_program_file(path);
+  }
+  const grpc::Status outside = invalid_argument("File is outside of the benchmark roots " +
+                                                roots.to_string() + ": \"" + path + "\"");
+  // Found first, and read through what was found: a link that is changed meanwhile changes nothing.
+  const FileDescriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (found.get() < 0) {
+    const grpc::Status opening = opening_error(path, errno);
+    boost::system::error_code error;
+    const fs::path would_be = fs::weakly_canonical(path, error);
+    return error || !roots.contain(would_be) ? outside : opening;
+  }
+  const std::string link = "/proc/self/fd/" + std::to_string(found.get());
+  boost::system::error_code error;
+  const fs::path real_path = fs::read_symlink(link, error);
+  if (error) {
+    return reading_error(path, error.message());
+  }
+  if (!roots.contain(real_path)) {
+    return outside;
+  }
+  return read_from(link, path);
+}
+
+}  // namespace compiler_gym

@@ -1,0 +1,28 @@
+// The files that benchmarks name.
+#pragma once
+
+#include <string>
+
+#include "context/benchmark_roots.h"
+#include "core/support/status.h"
+
+namespace compiler_gym {
+
+/// The path that a program's URI names: what comes after `file:///`, so that an absolute path makes
+/// for four slashes in a row.
+/// Errors: INVALID_ARGUMENT if the URI is of another scheme.
+[[nodiscard]] Result<std::string> path_from_file_uri(const std::string& uri);
+
+/// Reads a regular file.
+/// Errors: NOT_FOUND `File not found: "..."`; INVALID_ARGUMENT `File is empty: "..."` or `Error
+/// reading file: "..."`. Clients look for these texts.
+[[nodiscard]] Result<std::string> read_program_file(const std::string& path);
+
+/// The same for a path that a client names. What counts is where its symbolic links lead when it is
+/// opened.
+/// Errors: also INVALID_ARGUMENT `File is outside of the benchmark roots ...`, whether or not there
+///         is such a file.
+[[nodiscard]] Result<std::string> read_program_file(const std::string& path,
+                                                    const BenchmarkRoots& roots);
+
+}  // namespace compiler_gym

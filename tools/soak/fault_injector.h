@@ -1,0 +1,78 @@
+// Clients that misbehave, and processes that die.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/filesystem/path.hpp>
+#include <cstdint>
+#include <deque>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "client/service_client.h"
+#include "core/completion_queue_pump.h"
+
+namespace compiler_gym {
+
+enum class Fault {
+  kKilledWorker,  ///< SIGKILL to one of the service's worker processes, if it has any
+  kKilledClient,  ///< SIGKILL to a client process in the middle of its requests
+  kHalfOpen,      ///< a connection that begins HTTP/2 and then says nothing
+  kRandomBytes,   ///< a connection that sends noise and hangs up
+  kGivenUp,       ///< a step whose client leaves before the answer, and its session behind
+  kBadProgram,    ///< a session on a damaged program
+};
+inline constexpr std::size_t kFaultCount = 6;
+
+[[nodiscard]] std::string_view to_string(Fault fault);
+
+/// What there is to harm.
+struct FaultTargets {
+  pid_t service = 0;
+  std::string target;  ///< `host:port`
+  std::uint16_t port = 0;
+  boost::filesystem::path load_generator;  ///< compiler_gym-load, the client that is killed
+  boost::filesystem::path program_file;
+  std::string program;
+};
+
+/// Threads:  on a strand, one call at a time.
+/// Lifetime: destroying it kills the client it started, and closes its connections.
+class FaultInjector {
+ public:
+  FaultInjector(CompletionQueuePump& pump, FaultTargets targets, std::uint64_t seed);
+  FaultInjector(const FaultInjector&) = delete;
+  FaultInjector& operator=(const FaultInjector&) = delete;
+  ~FaultInjector();
+
+  /// What the service answers is of no interest: the load beside it shows what harm was done.
+  [[nodiscard]] boost::asio::awaitable<void> async_inject(Fault fault);
+  /// Ends what lasts: the client process, the open connections.
+  void leave_alone();
+  [[nodiscard]] Fault draw() { return static_cast<Fault>(random_() % kFaultCount); }
+
+  [[nodiscard]] const std::array<std::uint64_t, kFaultCount>& counts() const { return counts_; }
+
+ private:
+  [[nodiscard]] bool kill_worker();
+  void kill_client();
+  void start_client();
+  [[nodiscard]] boost::asio::awaitable<boost::asio::ip::tcp::socket> send(std::string bytes);
+  [[nodiscard]] boost::asio::awaitable<void> give_up_a_step();
+  [[nodiscard]] std::string random_bytes(std::size_t count);
+  [[nodiscard]] std::string damaged_program();
+
+  CompletionQueuePump& pump_;
+  const FaultTargets targets_;
+  ServiceClient client_;
+  std::mt19937_64 random_;
+  std::deque<boost::asio::ip::tcp::socket> half_open_;
+  pid_t client_process_ = -1;
+  std::array<std::uint64_t, kFaultCount> counts_{};
+};
+
+}  // namespace compiler_gym
