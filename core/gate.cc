@@ -14,7 +14,7 @@ Gate::Pass Gate::try_enter() {
     return Pass();
   }
   ++inside_;
-  return Pass(this);
+  return Pass(Entry{this});
 }
 
 std::size_t Gate::count() const {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/support/unique_resource.h"
 #include "core/unique_handler.h"
 
 namespace compiler_gym {
@@ -20,28 +21,13 @@ namespace compiler_gym {
 /// Source:   seastar's gate.
 class Gate {
  public:
-  /// Held while an operation runs. Move-only; an empty pass means that the gate was closed.
-  class Pass {
-   public:
-    Pass() = default;
-    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
-    Pass& operator=(Pass&& other) noexcept {
-      Pass(std::move(other)).swap(*this);
-      return *this;
-    }
-    ~Pass() {
-      if (gate_ != nullptr) {
-        gate_->leave();
-      }
-    }
-    void swap(Pass& other) noexcept { std::swap(gate_, other.gate_); }
-    explicit operator bool() const { return gate_ != nullptr; }
-
-   private:
-    friend class Gate;
-    explicit Pass(Gate* gate) : gate_(gate) {}
-    Gate* gate_ = nullptr;
+  struct Entry {
+    Gate* gate = nullptr;
+    explicit operator bool() const { return gate != nullptr; }
+    void give_back() noexcept { gate->leave(); }
   };
+  /// Held while an operation runs; an empty pass means that the gate was closed.
+  using Pass = UniqueResource<Entry>;
 
   Gate() = default;
   Gate(const Gate&) = delete;

@@ -153,7 +153,7 @@ void Session::end_executor(UniqueHandler<void()> on_ended) {
   executor_->end(
       UniqueHandler<void()>([self = shared_from_this(), on_ended = std::move(on_ended)]() mutable {
         self->executor_.reset();
-        Gate::Pass().swap(self->alive_);
+        self->alive_.reset();
         on_ended();
       }));
 }

@@ -6,11 +6,9 @@
 
 namespace compiler_gym {
 
-SessionTable::Place::~Place() {
-  if (table_ != nullptr) {
-    const std::lock_guard lock(table_->mutex_);
-    --table_->places_;
-  }
+void SessionTable::take_back() {
+  const std::lock_guard lock(mutex_);
+  --places_;
 }
 
 Result<SessionTable::Place> SessionTable::reserve() {
@@ -23,7 +21,7 @@ Result<SessionTable::Place> SessionTable::reserve() {
                                           sessions_.size() + places_, max_sessions_));
   }
   ++places_;
-  return Place(*this);
+  return Place(Reservation{this});
 }
 
 Result<std::shared_ptr<Session>> SessionTable::find(Session::Id id) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/support/status.h"
+#include "core/support/unique_resource.h"
 #include "sessions/session.h"
 
 namespace compiler_gym {
@@ -21,23 +22,14 @@ class SessionTable {
  public:
   explicit SessionTable(std::size_t max_sessions) : max_sessions_(max_sessions) {}
 
+  struct Reservation {
+    SessionTable* table = nullptr;
+    explicit operator bool() const { return table != nullptr; }
+    void give_back() noexcept { table->take_back(); }
+  };
   /// Room for one session, held while it starts, so that the bound holds for sessions being started
   /// too.
-  class Place {
-   public:
-    Place() = default;
-    Place(Place&& other) noexcept : table_(std::exchange(other.table_, nullptr)) {}
-    Place& operator=(Place&& other) noexcept {
-      std::swap(table_, other.table_);
-      return *this;
-    }
-    ~Place();
-
-   private:
-    friend class SessionTable;
-    explicit Place(SessionTable& table) : table_(&table) {}
-    SessionTable* table_ = nullptr;
-  };
+  using Place = UniqueResource<Reservation>;
 
   /// RESOURCE_EXHAUSTED if the table is full, UNAVAILABLE once it is closed.
   [[nodiscard]] Result<Place> reserve();
@@ -54,7 +46,7 @@ class SessionTable {
     sessions_.emplace(next_id_, session);
     ++next_id_;
     --places_;
-    place.table_ = nullptr;
+    static_cast<void>(place.release());
     return session;
   }
 
@@ -74,6 +66,8 @@ class SessionTable {
   [[nodiscard]] std::size_t size() const;
 
  private:
+  void take_back();
+
   using Sessions = std::unordered_map<Session::Id, std::shared_ptr<Session>>;
   static std::vector<std::shared_ptr<Session>> values(const Sessions& sessions);
   static grpc::Status closed_status();

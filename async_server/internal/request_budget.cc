@@ -24,12 +24,6 @@ grpc::Status check(std::string_view what, const RequestBudget::Amount& in_flight
 
 }  // namespace
 
-RequestBudget::Share::~Share() {
-  if (budget_ != nullptr) {
-    budget_->give_back(kind_, bytes_);
-  }
-}
-
 Result<RequestBudget::Share> RequestBudget::take(RequestKind kind, std::size_t bytes) {
   if (kind == RequestKind::kFree) {
     return Share();
@@ -50,7 +44,7 @@ Result<RequestBudget::Share> RequestBudget::take(RequestKind kind, std::size_t b
       amount->bytes += bytes;
     }
   }
-  return Share(*this, kind, bytes);
+  return Share(Taken{this, kind, bytes});
 }
 
 RequestBudget::Amount RequestBudget::in_flight() const {

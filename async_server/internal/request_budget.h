@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <mutex>
-#include <utility>
 
 #include "core/support/status.h"
+#include "core/support/unique_resource.h"
 
 namespace compiler_gym::internal {
 
@@ -32,32 +32,15 @@ class RequestBudget {
   RequestBudget(const RequestBudget&) = delete;
   RequestBudget& operator=(const RequestBudget&) = delete;
 
-  /// What one request takes; given back when it is destroyed.
-  class Share {
-   public:
-    Share() = default;
-    Share(Share&& other) noexcept { swap(other); }
-    Share& operator=(Share&& other) noexcept {
-      swap(other);
-      return *this;
-    }
-    ~Share();
-
-    void swap(Share& other) noexcept {
-      std::swap(budget_, other.budget_);
-      std::swap(kind_, other.kind_);
-      std::swap(bytes_, other.bytes_);
-    }
-
-   private:
-    friend class RequestBudget;
-    Share(RequestBudget& budget, RequestKind kind, std::size_t bytes)
-        : budget_(&budget), kind_(kind), bytes_(bytes) {}
-
-    RequestBudget* budget_ = nullptr;
-    RequestKind kind_ = RequestKind::kFree;
-    std::size_t bytes_ = 0;
+  struct Taken {
+    RequestBudget* budget = nullptr;
+    RequestKind kind = RequestKind::kFree;
+    std::size_t bytes = 0;
+    explicit operator bool() const { return budget != nullptr; }
+    void give_back() noexcept { budget->give_back(kind, bytes); }
   };
+  /// What one request takes; one that is free takes nothing.
+  using Share = UniqueResource<Taken>;
 
   /// RESOURCE_EXHAUSTED, with what is in flight and the limit, if there is no room.
   [[nodiscard]] Result<Share> take(RequestKind kind, std::size_t bytes);

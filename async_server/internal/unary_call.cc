@@ -103,7 +103,7 @@ void UnaryCall::finish(Ptr call, const grpc::Status& error) {
 // From here on the call waits for its client, which may be slow: all that it holds is the answer.
 UnaryCall& UnaryCall::answered(std::size_t reply_bytes) {
   arena_.reset();
-  RequestBudget::Share().swap(share_);
+  share_.reset();
   replies_.add(answer_, reply_bytes);
   return *this;
 }

@@ -3,34 +3,33 @@
 
 #include <unistd.h>
 
-#include <utility>
+#include "core/support/unique_resource.h"
 
 namespace compiler_gym {
+
+namespace internal {
+
+struct OpenFile {
+  int fd = -1;
+  explicit operator bool() const { return fd >= 0; }
+  void give_back() noexcept { close(fd); }
+};
+
+}  // namespace internal
 
 /// Closes what it holds. Move-only; -1 is nothing.
 class FileDescriptor {
  public:
   FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    FileDescriptor(std::move(other)).swap(*this);
-    return *this;
-  }
-  ~FileDescriptor() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
+  explicit FileDescriptor(int fd) : file_(internal::OpenFile{fd}) {}
 
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-  void reset() { FileDescriptor().swap(*this); }
-  void swap(FileDescriptor& other) noexcept { std::swap(fd_, other.fd_); }
+  [[nodiscard]] int get() const { return file_.get().fd; }
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(file_); }
+  [[nodiscard]] int release() { return file_.release().fd; }
+  void reset() { file_.reset(); }
 
  private:
-  int fd_ = -1;
+  UniqueResource<internal::OpenFile> file_;
 };
 
 }  // namespace compiler_gym

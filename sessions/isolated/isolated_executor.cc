@@ -153,7 +153,7 @@ void IsolatedExecutor::perform(RequestKind kind, const google::protobuf::Message
         perform_permitted(kind, message, std::move(stop),
                           ReplyHandler([permit = *std::move(permit),
                                         handler = std::move(handler)](WorkerReply reply) mutable {
-                            permit = RunLimit::Permit();
+                            permit.reset();
                             handler(std::move(reply));
                           }));
       }));

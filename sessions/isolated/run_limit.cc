@@ -17,7 +17,7 @@ void RunLimit::acquire(const std::stop_source& stop, Handler handler) {
   if (running_.size() < limit_) {
     running_.push_back({number, Clock::now()});
     lock.unlock();
-    handler(Permit(shared_from_this(), number));
+    handler(Permit(Grant{shared_from_this(), number}));
     return;
   }
   waiting_.emplace(number, Waiter{std::move(handler)});
@@ -64,7 +64,7 @@ RunLimit::Granted RunLimit::grant_locked() {
 void RunLimit::run(Granted granted) {
   for (auto& [number, waiter] : granted) {
     waiter.leaver.reset();
-    waiter.handler(Permit(shared_from_this(), number));
+    waiter.handler(Permit(Grant{shared_from_this(), number}));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "core/lazy_timer.h"
 #include "core/support/clock.h"
 #include "core/support/status.h"
+#include "core/support/unique_resource.h"
 #include "core/unique_handler.h"
 
 namespace compiler_gym::isolated {
@@ -30,33 +31,14 @@ namespace compiler_gym::isolated {
 /// Lifetime: shared by its permits. Nothing may be waiting when the last one who owns it lets go.
 class RunLimit : public std::enable_shared_from_this<RunLimit> {
  public:
-  /// Held while a request runs. Move-only.
-  class Permit {
-   public:
-    Permit() = default;
-    Permit(Permit&& other) noexcept = default;
-    Permit& operator=(Permit&& other) noexcept {
-      Permit(std::move(other)).swap(*this);
-      return *this;
-    }
-    ~Permit() {
-      if (limit_ != nullptr) {
-        limit_->release(number_);
-      }
-    }
-    void swap(Permit& other) noexcept {
-      limit_.swap(other.limit_);
-      std::swap(number_, other.number_);
-    }
-
-   private:
-    friend class RunLimit;
-    Permit(std::shared_ptr<RunLimit> limit, std::uint64_t number)
-        : limit_(std::move(limit)), number_(number) {}
-
-    std::shared_ptr<RunLimit> limit_;
-    std::uint64_t number_ = 0;
+  struct Grant {
+    std::shared_ptr<RunLimit> limit{};
+    std::uint64_t number = 0;
+    explicit operator bool() const { return limit != nullptr; }
+    void give_back() noexcept { limit->release(number); }
   };
+  /// Held while a request runs.
+  using Permit = UniqueResource<Grant>;
   using Handler = UniqueHandler<void(Result<Permit>)>;
 
   RunLimit(boost::asio::any_io_executor executor, std::size_t limit,
