@@ -192,12 +192,12 @@ void Worker::fork_session() {
     return;
   }
   // To the new worker's socket: this one's is not expected to say anything.
-  socket_.swap(socket);
+  std::swap(socket_, socket);
   if (error != kForked) {
     write_reply(0, {resource_exhausted(std::string("A worker process can't be forked: ") +
                                        std::strerror(error)),
                     {}});
-    socket_.swap(socket);
+    std::swap(socket_, socket);
     return;
   }
   setsid();
