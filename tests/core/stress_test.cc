@@ -205,12 +205,13 @@ TEST(WorkerPoolStressTest, RunsWhatManyThreadsPostAndWhatThatPosts) {
     WorkerPool pool({.threads = kThreads}, logger);
     std::vector<std::jthread> posters;
     for (int i = 0; i < kThreads; ++i) {
-      posters.emplace_back([&] {
+      const auto post_twice = [&pool, &ran] {
+        ++ran;
+        asio::post(pool.executor(), [&ran] { ++ran; });
+      };
+      posters.emplace_back([&pool, post_twice] {
         for (int round = 0; round < kRounds; ++round) {
-          asio::post(pool.executor(), [&] {
-            ++ran;
-            asio::post(pool.executor(), [&] { ++ran; });
-          });
+          asio::post(pool.executor(), post_twice);
         }
       });
     }
