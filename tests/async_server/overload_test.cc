@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 
 // ------------------------------------------------------------------------------------- the budget
 
-std::string outcome_of(const Result<RequestBudget::Share>& taken) {
+std::string answer_of(const Result<RequestBudget::Share>& taken) {
   return taken ? "OK" : to_string(taken.error());
 }
 
@@ -25,22 +25,22 @@ TEST(RequestBudgetTest, RefusesWhatIsBeyondTheNumberOfRequests) {
   RequestBudget budget({.requests = 2, .bytes = 100});
   const auto first = budget.take(RequestKind::kInSession, 1);
   auto second = budget.take(RequestKind::kInSession, 1);
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kInSession, 1)),
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 1)),
             "RESOURCE_EXHAUSTED: 2 requests are in flight already, the limit is 2");
   *second = RequestBudget::Share();
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kInSession, 1)), "OK");
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 1)), "OK");
 }
 
 TEST(RequestBudgetTest, RefusesWhatIsBeyondTheNumberOfBytes) {
   RequestBudget budget({.requests = 10, .bytes = 100});
   auto first = budget.take(RequestKind::kInSession, 60);
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kInSession, 41)),
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 41)),
             "RESOURCE_EXHAUSTED: 60 bytes of requests are in flight, 41 more exceed the limit of "
             "100");
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kInSession, 40)), "OK");
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 40)), "OK");
   *first = RequestBudget::Share();
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kInSession, 100)), "OK");
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kInSession, 101)),
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 100)), "OK");
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 101)),
             "RESOURCE_EXHAUSTED: 0 bytes of requests are in flight, 101 more exceed the limit of "
             "100");
 }
@@ -48,27 +48,27 @@ TEST(RequestBudgetTest, RefusesWhatIsBeyondTheNumberOfBytes) {
 TEST(RequestBudgetTest, LeavesHalfToOpenSessions) {
   RequestBudget budget({.requests = 4, .bytes = 100});
   const auto large = budget.take(RequestKind::kStart, 50);
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kStart, 1)),
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kStart, 1)),
             "RESOURCE_EXHAUSTED: 50 bytes of requests to start sessions or add benchmarks are in "
             "flight, 1 more exceed the limit of 50");
   const auto small = budget.take(RequestKind::kStart, 0);
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kStart, 0)),
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kStart, 0)),
             "RESOURCE_EXHAUSTED: 2 requests to start sessions or add benchmarks are in flight "
             "already, the limit is 2");
   const auto step = budget.take(RequestKind::kInSession, 25);
-  EXPECT_EQ(outcome_of(step), "OK");
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kInSession, 25)), "OK");
+  EXPECT_EQ(answer_of(step), "OK");
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 25)), "OK");
 }
 
 TEST(RequestBudgetTest, OfOneLetsASessionStart) {
   RequestBudget budget({.requests = 1, .bytes = 1});
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kStart, 1)), "OK");
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kStart, 1)), "OK");
 }
 
 TEST(RequestBudgetTest, NeverRefusesWhatIsFree) {
   RequestBudget budget({.requests = 1, .bytes = 1});
   const auto only = budget.take(RequestKind::kInSession, 1);
-  EXPECT_EQ(outcome_of(budget.take(RequestKind::kFree, 1'000'000)), "OK");
+  EXPECT_EQ(answer_of(budget.take(RequestKind::kFree, 1'000'000)), "OK");
 }
 
 // ------------------------------------------------------------------------------------- the service
