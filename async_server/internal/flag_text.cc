@@ -40,9 +40,13 @@ std::vector<const Flag*> flags_of(FlagGroup group) {
   return flags;
 }
 
+std::string argument(const Flag& flag) {
+  return flag.is_switch ? "[" + flag.argument + "]" : flag.argument;
+}
+
 std::string synopsis(const Flag& flag) {
   return flag.argument.empty() ? "--" + flag.name
-                               : fmt::format("--{} {}", flag.name, flag.argument);
+                               : fmt::format("--{} {}", flag.name, argument(flag));
 }
 
 std::string meaning(const Flag& flag) {
@@ -111,7 +115,7 @@ void print_roff(std::ostream& out, const char* title, FlagGroup group) {
   for (const Flag* flag : flags_of(group)) {
     out << ".TP\n\\fB" << roff("--" + flag->name) << "\\fR";
     if (!flag->argument.empty()) {
-      out << " \\fI" << roff(flag->argument) << "\\fR";
+      out << " \\fI" << roff(argument(*flag)) << "\\fR";
     }
     out << '\n' << roff(meaning_and_default(*flag)) << ".\n";
   }
