@@ -198,7 +198,8 @@ std::string flags_markdown() {
          "<!-- Made by the --help-markdown of every service; a test compares the two. -->\n\n"
          "Every service takes these, as `--flag=value` or `--flag value`; sizes in bytes take a "
          "suffix: K, M, G or T.\n"
-         "[operating.md](operating.md) says how they go together.\n";
+         "[operating.md](operating.md) says how they go together. `--help-man` prints the page for "
+         "man(1), `--help-markdown` this one.\n";
   print_markdown(out, "Common flags (`--help`)", FlagGroup::kCommon);
   print_markdown(out, "Advanced flags (`--help-all`)", FlagGroup::kAdvanced);
   out << "\n## Exit statuses\n\n| status | meaning |\n|--:|---|\n";
