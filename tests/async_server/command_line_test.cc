@@ -22,8 +22,8 @@ using internal::service_flags;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-constexpr std::uint64_t kDefaultBudget = 1024 * kMiB;
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+constexpr std::uint64_t kDefaultBudget = 1024 * kMebibyte;
 
 Result<std::variant<ServiceCommand, PrintAndExit>> parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "service");
@@ -107,18 +107,18 @@ MemoryBounds bounds_of(const ServiceCommand& command) {
 TEST(CommandLineTest, TheBoundsDeriveFromTheBudget) {
   EXPECT_EQ(bounds_of(parse_command({})), derive_memory_bounds(kDefaultBudget));
   const ServiceCommand given = parse_command({"--memory_budget=4G"});
-  EXPECT_EQ(given.memory_budget, 4096 * kMiB);
-  EXPECT_EQ(bounds_of(given), derive_memory_bounds(4096 * kMiB));
+  EXPECT_EQ(given.memory_budget, 4096 * kMebibyte);
+  EXPECT_EQ(bounds_of(given), derive_memory_bounds(4096 * kMebibyte));
   EXPECT_EQ(bounds_of(parse_command({"--memory_budget", "536870912"})),
-            derive_memory_bounds(512 * kMiB));
+            derive_memory_bounds(512 * kMebibyte));
 }
 
 TEST(CommandLineTest, ABoundThatIsGivenDoesNotDerive) {
   const ServiceCommand command =
       parse_command({"--max_unread_bytes=70M", "--memory_budget=4G", "--sandbox_memory=3G"});
-  MemoryBounds expected = derive_memory_bounds(4096 * kMiB);
-  expected.max_unread_bytes = 70 * kMiB;
-  expected.sandbox_memory = 3072 * kMiB;
+  MemoryBounds expected = derive_memory_bounds(4096 * kMebibyte);
+  expected.max_unread_bytes = 70 * kMebibyte;
+  expected.sandbox_memory = 3072 * kMebibyte;
   EXPECT_EQ(bounds_of(command), expected) << "in whatever order";
 }
 
