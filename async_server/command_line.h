@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <boost/filesystem/path.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -16,6 +17,8 @@ namespace compiler_gym {
 /// What a service was asked to do.
 struct ServiceCommand {
   ServerOptions server;
+  /// What the byte bounds of `server` and `worker_limits` derive from, unless they were given.
+  std::uint64_t memory_budget = 0;
   /// None: what the plug-in is for.
   std::optional<ExecutorKind> executor;
   isolated::WorkerLimits worker_limits;
@@ -28,15 +31,18 @@ struct ServiceCommand {
   int verbosity = 0;
 };
 
-/// Print `text` to stdout and exit with 0: `--help` and `--version`.
+/// Sets the budget and all that derives from it.
+void apply_memory_budget(std::uint64_t bytes, ServiceCommand& command);
+
+/// Print `text` to stdout and exit with 0: `--help`, `--version` and their likes.
 struct PrintAndExit {
   std::string text;
 };
 
-/// Reads the arguments. Flags may be written `--flag=value`, `--flag value` and, as gflags allowed,
+/// Reads the arguments. `default_budget`: without `--memory_budget`. Flags may be written `--flag=value`, `--flag value` and, as gflags allowed,
 /// with a single dash. Errors: INVALID_ARGUMENT naming the flag or argument in single quotes, e.g.
 /// `unknown command line flag 'foobar'`.
 [[nodiscard]] Result<std::variant<ServiceCommand, PrintAndExit>> parse_command_line(
-    int argc, const char* const* argv, const std::string& usage);
+    int argc, const char* const* argv, const std::string& usage, std::uint64_t default_budget);
 
 }  // namespace compiler_gym

@@ -16,6 +16,7 @@
 #include <boost/filesystem/path.hpp>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -26,7 +27,9 @@
 #include <variant>
 
 #include "async_server/command_line.h"
+#include "async_server/internal/byte_size.h"
 #include "async_server/internal/working_directory.h"
+#include "async_server/memory_budget.h"
 #include "async_server/version.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
@@ -133,6 +136,21 @@ Result<std::optional<isolated::Zygote>> fork_zygote(const ServiceCommand& comman
   return std::optional<isolated::Zygote>(*std::move(zygote));
 }
 
+void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> available,
+                Logger& logger) {
+  const ServerOptions& server = command.server;
+  logger.info("memory budget {} of {} available: {}", internal::format_bytes(command.memory_budget),
+              available ? internal::format_bytes(*available) : "unknown",
+              to_string(MemoryBounds{
+                  .max_benchmark_cache_bytes = server.context.max_benchmark_cache_bytes,
+                  .max_templates = server.isolation.max_templates,
+                  .max_bytes_in_flight = server.max_bytes_in_flight,
+                  .max_grpc_memory = server.max_grpc_memory,
+                  .max_unread_bytes = server.max_unread_bytes,
+                  .sandbox_memory = command.worker_limits.memory_in_bytes,
+              }));
+}
+
 int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
         std::optional<isolated::Zygote> zygote) {
   constexpr int kIoThreads = 2;  // one more than there are completion queues
@@ -194,7 +212,8 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
 int run_compiler_gym_service(int argc, const char* const* argv, const char* usage,
                              ServicePlugin plugin) {
   try {
-    auto parsed = parse_command_line(argc, argv, usage);
+    const std::optional<std::uint64_t> memory = available_memory();
+    auto parsed = parse_command_line(argc, argv, usage, default_memory_budget(memory));
     if (!parsed) {
       return fail(parsed.error().error_message());
     }
@@ -227,6 +246,7 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     });
     logger->info("version {}, process {}, working directory {}", service_version(), getpid(),
                  directory->path().string());
+    log_memory(command, memory, *logger);
     const int status = run(command, std::move(plugin), *logger, *std::move(zygote));
     boost::system::error_code ignored;
     boost::filesystem::remove_all(

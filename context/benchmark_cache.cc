@@ -6,7 +6,7 @@
 namespace compiler_gym {
 
 BenchmarkCache::BenchmarkCache(std::size_t max_size_in_bytes)
-    : max_size_in_bytes_(max_size_in_bytes) {}
+    : max_size_in_bytes_(max_size_in_bytes), operators_max_size_in_bytes_(max_size_in_bytes) {}
 
 namespace {
 
@@ -57,8 +57,25 @@ std::shared_ptr<const Benchmark> BenchmarkCache::get(std::string_view uri) {
 void BenchmarkCache::set_max_size_in_bytes(std::size_t max_size_in_bytes) {
   Evicted evicted;
   const std::lock_guard lock(mutex_);
+  operators_max_size_in_bytes_ = max_size_in_bytes;
   max_size_in_bytes_ = max_size_in_bytes;
   evict_locked(max_size_in_bytes, evicted);
+}
+
+bool BenchmarkCache::choose_max_size_in_bytes(std::size_t max_size_in_bytes) {
+  Evicted evicted;
+  const std::lock_guard lock(mutex_);
+  if (max_size_in_bytes > operators_max_size_in_bytes_) {
+    return false;
+  }
+  max_size_in_bytes_ = max_size_in_bytes;
+  evict_locked(max_size_in_bytes, evicted);
+  return true;
+}
+
+std::size_t BenchmarkCache::operators_max_size_in_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return operators_max_size_in_bytes_;
 }
 
 std::size_t BenchmarkCache::max_size_in_bytes() const {

@@ -38,8 +38,14 @@ class BenchmarkCache {
   /// Null if there is no benchmark of that URI. Counts as a use.
   [[nodiscard]] std::shared_ptr<const Benchmark> get(std::string_view uri);
 
-  /// Evicts at once until the size is within the new bound.
+  /// The operator's bound. Evicts at once until the size is within it.
   void set_max_size_in_bytes(std::size_t max_size_in_bytes);
+  /// The same for a client, who may choose any bound up to the operator's, also after having chosen a
+  /// lower one. Beyond it nothing changes, and false is returned.
+  [[nodiscard]] bool choose_max_size_in_bytes(std::size_t max_size_in_bytes);
+  /// What the operator said last.
+  [[nodiscard]] std::size_t operators_max_size_in_bytes() const;
+  /// What holds.
   [[nodiscard]] std::size_t max_size_in_bytes() const;
   [[nodiscard]] std::size_t size_in_bytes() const;
   /// How many benchmarks.
@@ -58,6 +64,7 @@ class BenchmarkCache {
 
   mutable std::mutex mutex_;
   std::size_t max_size_in_bytes_;
+  std::size_t operators_max_size_in_bytes_;  // max_size_in_bytes_ is never more
   std::size_t size_in_bytes_ = 0;
   Entries entries_;
   std::unordered_map<std::string_view, Entries::iterator> by_uri_;  // keys lie in the entries

@@ -28,7 +28,11 @@ Result<std::string> handle_service_parameter(BenchmarkCache& benchmarks, const s
     if (!max_size_in_bytes) {
       return max_size_in_bytes.error();
     }
-    benchmarks.set_max_size_in_bytes(*max_size_in_bytes);
+    if (!benchmarks.choose_max_size_in_bytes(*max_size_in_bytes)) {
+      return invalid_argument(
+          fmt::format("{}: the service keeps {} bytes of benchmarks at most, received: '{}'", key,
+                      benchmarks.operators_max_size_in_bytes(), value));
+    }
     return value;
   }
   if (key == "service.benchmark_cache.get_max_size_in_bytes") {

@@ -9,8 +9,9 @@
 namespace compiler_gym::internal {
 
 /// Handles the `service.*` keys. Returns the reply.
-/// Errors: INVALID_ARGUMENT for a value that is not what the key takes, and `Unknown parameter:
-///         <key>` for any other key.
+/// Errors: INVALID_ARGUMENT for a value that is not what the key takes, for a cache larger than the
+///         service's operator allows (one client must not take the memory of all), and `Unknown
+///         parameter: <key>` for any other key.
 [[nodiscard]] Result<std::string> handle_service_parameter(BenchmarkCache& benchmarks,
                                                            const std::string& key,
                                                            const std::string& value);

@@ -4,20 +4,31 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
 
+#include "async_server/internal/flag_table.h"
+#include "async_server/memory_budget.h"
+
 namespace compiler_gym::testing {
 namespace {
 
+using internal::Flag;
+using internal::FlagGroup;
+using internal::service_flags;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+constexpr std::uint64_t kDefaultBudget = 1024 * kMebibyte;
+
 Result<std::variant<ServiceCommand, PrintAndExit>> parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "service");
-  return parse_command_line(static_cast<int>(arguments.size()), arguments.data(), "A compiler.");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data(), "A compiler.",
+                            kDefaultBudget);
 }
 
 ServiceCommand parse_command(std::vector<const char*> arguments) {
@@ -82,6 +93,40 @@ TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   EXPECT_EQ(server.max_unread_bytes, 4U);
   EXPECT_EQ(server.isolation.max_templates, 3U);
   EXPECT_EQ(server.isolation.max_running, 2U);
+}
+
+MemoryBounds bounds_of(const ServiceCommand& command) {
+  return {.max_benchmark_cache_bytes = command.server.context.max_benchmark_cache_bytes,
+          .max_templates = command.server.isolation.max_templates,
+          .max_bytes_in_flight = command.server.max_bytes_in_flight,
+          .max_grpc_memory = command.server.max_grpc_memory,
+          .max_unread_bytes = command.server.max_unread_bytes,
+          .sandbox_memory = command.worker_limits.memory_in_bytes};
+}
+
+TEST(CommandLineTest, TheBoundsDeriveFromTheBudget) {
+  EXPECT_EQ(bounds_of(parse_command({})), derive_memory_bounds(kDefaultBudget));
+  const ServiceCommand given = parse_command({"--memory_budget=4G"});
+  EXPECT_EQ(given.memory_budget, 4096 * kMebibyte);
+  EXPECT_EQ(bounds_of(given), derive_memory_bounds(4096 * kMebibyte));
+  EXPECT_EQ(bounds_of(parse_command({"--memory_budget", "536870912"})),
+            derive_memory_bounds(512 * kMebibyte));
+}
+
+TEST(CommandLineTest, ABoundThatIsGivenDoesNotDerive) {
+  const ServiceCommand command =
+      parse_command({"--max_unread_bytes=70M", "--memory_budget=4G", "--sandbox_memory=3G"});
+  MemoryBounds expected = derive_memory_bounds(4096 * kMebibyte);
+  expected.max_unread_bytes = 70 * kMebibyte;
+  expected.sandbox_memory = 3072 * kMebibyte;
+  EXPECT_EQ(bounds_of(command), expected) << "in whatever order";
+}
+
+TEST(CommandLineTest, ReadsTheLimitsOfSandboxProcesses) {
+  const isolated::WorkerLimits limits =
+      parse_command({"--sandbox_memory=0", "--sandbox_cpu=9"}).worker_limits;
+  EXPECT_EQ(limits.memory_in_bytes, 0U) << "no limit";
+  EXPECT_EQ(limits.cpu_time, std::chrono::seconds(9));
 }
 
 TEST(CommandLineTest, ReadsWhoMayCall) {
@@ -150,10 +195,30 @@ INSTANTIATE_TEST_SUITE_P(
         BadArguments{"Boolean",
                      {"--alsologtostderr=maybe"},
                      "flag 'alsologtostderr': 'maybe' is not one of true, false, 1, 0"},
+        BadArguments{"TooLittleMemory",
+                     {"--memory_budget=64M"},
+                     "flag 'memory_budget': '64M' is too little: a service needs 256M at least"},
+        BadArguments{"MemoryOfText",
+                     {"--memory_budget=much"},
+                     "flag 'memory_budget': 'much' is not a number from 0 to 1125899906842624"},
+        BadArguments{"SandboxMemoryInMebibytes",
+                     {"--sandbox_memory=4096"},
+                     "flag 'sandbox_memory': '4096' is too little: a process needs 64M at least, 0 "
+                     "is no limit"},
+        BadArguments{
+            "FormerName", {"--worker_memory=4096"}, "unknown command line flag 'worker_memory'"},
         BadArguments{"EmptyWorkingDirectory",
                      {"--working_dir", ""},
                      "flag 'working_dir': the path is empty"}),
     [](const auto& instance) { return instance.param.name; });
+
+// ------------------------------------------------------------------------------------------- texts
+
+std::string printed(const char* flag) {
+  auto parsed = parse({flag});
+  EXPECT_TRUE(parsed) << to_string(parsed.error());
+  return std::get<PrintAndExit>(*parsed).text;
+}
 
 std::set<std::string> flags_in(const std::string& text, const char* pattern) {
   const std::regex flag(pattern);
@@ -164,22 +229,71 @@ std::set<std::string> flags_in(const std::string& text, const char* pattern) {
   return flags;
 }
 
-TEST(CommandLineTest, HelpNamesTheSameFlagsAsTheReadme) {
-  const auto help = parse({"--help"});
-  ASSERT_TRUE(help);
-  const std::string text = std::get<PrintAndExit>(*help).text;
-  EXPECT_THAT(text, HasSubstr("A compiler."));
-  std::ifstream file(std::string(COMPILER_GYM_SOURCE_DIR) + "/README.md");
-  std::stringstream readme;
-  readme << file.rdbuf();
-  // The table's rows; `--help`, `--version` share one.
-  std::string table;
-  for (std::string line; std::getline(readme, line);) {
-    if (line.starts_with("| `--")) {
-      table += line.substr(0, line.find('|', 1)) + '\n';
+std::set<std::string> flags_with(std::initializer_list<FlagGroup> groups) {
+  std::set<std::string> names;
+  for (const Flag& flag : service_flags()) {
+    if (std::ranges::find(groups, flag.group) != groups.end()) {
+      names.insert(flag.name);
     }
   }
-  EXPECT_EQ(flags_in(text, R"(\n  --([a-z_]+))"), flags_in(table, "`--([a-z_]+)"));
+  return names;
+}
+
+constexpr const char* kInHelp = R"(\n  --([a-z_-]+))";
+
+TEST(CommandLineTest, HelpShowsWhatPeopleSet) {
+  const std::string help = printed("--help");
+  EXPECT_THAT(help, HasSubstr("A compiler."));
+  const std::set<std::string> shown = flags_in(help, kInHelp);
+  EXPECT_EQ(shown, flags_with({FlagGroup::kCommon}));
+  EXPECT_THAT(shown, ::testing::IsSupersetOf({"working_dir", "port", "memory_budget", "help-all"}));
+  EXPECT_LE(shown.size(), 16U) << "a dozen, and help, help-all and version";
+}
+
+TEST(CommandLineTest, HelpAllShowsEveryFlag) {
+  const std::string help = printed("--help-all");
+  EXPECT_THAT(help, HasSubstr("A compiler."));
+  EXPECT_EQ(flags_in(help, kInHelp), flags_with({FlagGroup::kCommon, FlagGroup::kAdvanced}));
+}
+
+TEST(CommandLineTest, HelpFitsItsColumns) {
+  std::istringstream lines(printed("--help-all"));
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 100U) << line;
+  }
+}
+
+TEST(CommandLineTest, TheManualsPageHasEveryFlagAndExitStatus) {
+  const std::string page = printed("--help-man");
+  EXPECT_THAT(page, ::testing::StartsWith(".TH \"SERVICE\" 1 "));
+  const std::string plain = std::regex_replace(page, std::regex(R"(\\-)"), "-");
+  EXPECT_EQ(flags_in(plain, R"(\n\.TP\n\\fB--([a-z_-]+)\\fR)"),
+            flags_with({FlagGroup::kCommon, FlagGroup::kAdvanced}));
+  EXPECT_THAT(page, HasSubstr(".SH \"EXIT STATUS\"\n.TP\n0\n"));
+  EXPECT_THAT(page, HasSubstr(".TP\n6\nstopped by a signal"));
+  // What roff would take for a request of its own.
+  std::istringstream lines(page);
+  const std::regex requests(R"(\.(TH|SH|SS|TP|PP)( .*)?)");
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(!line.starts_with('.') || std::regex_match(line, requests)) << line;
+    EXPECT_FALSE(line.starts_with('\'')) << line;
+  }
+}
+
+TEST(CommandLineTest, TheDocumentedTableIsTheOneThatIsPrinted) {
+  std::ifstream file(std::string(COMPILER_GYM_SOURCE_DIR) + "/docs/flags.md");
+  std::stringstream documented;
+  documented << file.rdbuf();
+  EXPECT_EQ(documented.str(), printed("--help-markdown"))
+      << "compiler_gym-example-service --help-markdown >docs/flags.md";
+}
+
+TEST(FlagTableTest, EveryFlagSaysWhatItIs) {
+  for (const Flag& flag : service_flags()) {
+    EXPECT_FALSE(flag.meaning.empty()) << flag.name;
+    EXPECT_FALSE(flag.meaning.ends_with('.')) << flag.name;
+    EXPECT_EQ(flag.store == nullptr, flag.argument.empty()) << flag.name;
+  }
 }
 
 }  // namespace

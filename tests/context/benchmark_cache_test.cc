@@ -187,6 +187,18 @@ TEST_F(BenchmarkCacheTest, ALargerMaximumEvictsNothing) {
   EXPECT_THAT(held(), ElementsAre("a", "b", "c", "d", "e", "f"));
 }
 
+TEST_F(BenchmarkCacheTest, AClientChoosesUpToTheOperatorsMaximum) {
+  add({"a", "b", "c", "d"});
+  const std::size_t operators = cache_.max_size_in_bytes();
+  EXPECT_TRUE(cache_.choose_max_size_in_bytes(299));
+  EXPECT_THAT(held(), ElementsAre("c", "d"));
+  EXPECT_FALSE(cache_.choose_max_size_in_bytes(operators + 1));
+  EXPECT_EQ(cache_.max_size_in_bytes(), 299U) << "refused, and nothing changed";
+  EXPECT_TRUE(cache_.choose_max_size_in_bytes(operators));
+  EXPECT_EQ(cache_.max_size_in_bytes(), operators);
+  EXPECT_EQ(cache_.operators_max_size_in_bytes(), operators);
+}
+
 TEST_F(BenchmarkCacheTest, WithAMaximumOfZeroItHoldsOnlyWhatWasAddedLast) {
   add({"a", "b"});
   cache_.set_max_size_in_bytes(0);

@@ -143,7 +143,7 @@ TEST_F(SessionFaultTest, InlineCostsItsSessionOneRequest) {
 }
 
 TEST_F(SessionFaultTest, IsolatedCostsItsSessionOneRequest) {
-  serve({"--executor=isolated", "--worker_memory=1024"}, kFaultyLlvmService);
+  serve({"--executor=isolated", "--sandbox_memory=1G"}, kFaultyLlvmService);
   run_under(isolated_faults());
 }
 

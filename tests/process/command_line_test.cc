@@ -81,6 +81,9 @@ INSTANTIATE_TEST_SUITE_P(
                      {"--max_bytes_in_flight=9999999999999999"},
                      "flag 'max_bytes_in_flight': '9999999999999999' is not a number from 1 to "
                      "1125899906842624"},
+        BadArguments{"TooLittleMemory",
+                     {"--memory_budget=1M"},
+                     "flag 'memory_budget': '1M' is too little: a service needs 256M at least"},
         BadArguments{"SocketModeNotOctal",
                      {"--unix_socket_mode=0680"},
                      "flag 'unix_socket_mode': '0680' is not an octal number from 0 to 777"},
@@ -122,8 +125,21 @@ TEST_F(CommandLineTest, AWorkingDirectoryThatCannotBeMadeIsNamed) {
 
 // ----------------------------------------------------------------------------------- help, version
 
-TEST_F(CommandLineTest, HelpPrintsTheUsageAndEveryFlag) {
+TEST_F(CommandLineTest, HelpPrintsTheUsageAndWhereTheRestIs) {
   run(kExampleService, {"--help"});
+  EXPECT_EQ(service->wait(), 0);
+  const std::string help = service->stdout_text();
+  EXPECT_THAT(help, StartsWith("The example service: actions without effect, observations that "
+                               "never change.\n"));
+  for (const std::string flag : {"working_dir", "port", "listen", "memory_budget", "help-all"}) {
+    EXPECT_THAT(help, HasSubstr("--" + flag + " "));
+  }
+  EXPECT_THAT(help, Not(HasSubstr("logbuflevel")));
+  EXPECT_THAT(service->stderr_text(), IsEmpty());
+}
+
+TEST_F(CommandLineTest, HelpAllPrintsTheUsageAndEveryFlag) {
+  run(kExampleService, {"--help-all"});
   EXPECT_EQ(service->wait(), 0);
   const std::string help = service->stdout_text();
   EXPECT_THAT(help, StartsWith("The example service: actions without effect, observations that "
@@ -135,6 +151,14 @@ TEST_F(CommandLineTest, HelpPrintsTheUsageAndEveryFlag) {
   }
   EXPECT_THAT(help, Not(HasSubstr("stray"))) << "not a flag";
   EXPECT_THAT(service->stderr_text(), IsEmpty());
+}
+
+TEST_F(CommandLineTest, TheManualsPageIsOfTheService) {
+  run(kExampleService, {"--help-man"});
+  EXPECT_EQ(service->wait(), 0);
+  EXPECT_THAT(service->stdout_text(),
+              AllOf(StartsWith(".TH \"COMPILER_GYM\\-EXAMPLE\\-SERVICE\" 1 "),
+                    HasSubstr("The example service: ")));
 }
 
 TEST_F(CommandLineTest, VersionPrintsWhatGetVersionAnswers) {
@@ -215,6 +239,14 @@ TEST_F(CommandLineTest, VerboseLogsHaveALinePerRequest) {
   serve(kExampleService, {"-v=1", "--logbuflevel=-1"});
   EXPECT_EQ(outcome(connect().step(15, {0})), "NOT_FOUND: Session not found: 15");
   wait_for_log("Step session 15: NOT_FOUND: Session not found: 15 after ");
+}
+
+TEST_F(CommandLineTest, TheBoundsOfItsMemoryAreLogged) {
+  serve(kExampleService, {"--memory_budget=1G", "--max_unread_bytes=70M", "--logbuflevel=-1"});
+  wait_for_log(
+      "requests in flight 259.2M, unread replies 70M, gRPC 259.2M, benchmark cache 128M, templates "
+      "5, each sandbox process 1G");
+  EXPECT_THAT(logs(), HasSubstr("memory budget 1G of "));
 }
 
 TEST_F(CommandLineTest, LimitsAreThoseOfTheFlags) {

@@ -95,9 +95,10 @@ INSTANTIATE_TEST_SUITE_P(
                      "' }",
                      {"0064", "64"}},
         ParameterRow{"SetToZero", "parameter { key: '" SET_MAX "' value: '0' }", {"0"}},
-        ParameterRow{"SetToTheLargest",
-                     "parameter { key: '" SET_MAX "' value: '18446744073709551615' }",
-                     {"18446744073709551615"}}),
+        ParameterRow{"SetToTheOperatorsBound",
+                     "parameter { key: '" SET_MAX "' value: '1024' } parameter { key: '" SET_MAX
+                     "' value: '268435456' } parameter { key: '" GET_MAX "' }",
+                     {"1024", "268435456", "268435456"}}),
     [](const auto& row) { return row.param.name; });
 
 TEST_F(ParameterRulesTest, AnUnknownKeyFailsButWhatCameBeforeItHasTakenEffect) {
@@ -124,6 +125,17 @@ TEST_F(ParameterRulesTest, ASmallerMaximumEvictsAtOnce) {
   context_host.benchmarks().add(make_benchmark("benchmark://a", 1000));
   EXPECT_EQ(send(SET_MAX, "500"), "OK");
   EXPECT_EQ(context_host.benchmarks().size_in_bytes(), 0U);
+}
+
+TEST_F(ParameterRulesTest, AMaximumBeyondTheOperatorsIsRefusedAndChangesNothing) {
+  EXPECT_EQ(send(SET_MAX, "1024"), "OK");
+  for (const std::string more : {"268435457", "18446744073709551615"}) {
+    EXPECT_EQ(send(SET_MAX, more),
+              "INVALID_ARGUMENT: " SET_MAX
+              ": the service keeps 268435456 bytes of benchmarks at most, received: '" +
+                  more + "'");
+  }
+  EXPECT_EQ(context_host.benchmarks().max_size_in_bytes(), 1024U);
 }
 
 class BadNumberTest : public ParameterRulesTest,

@@ -1,10 +1,10 @@
-// Code that README.md shows and no part of the tree contains: compiled, so that it stays true.
+// Code that README.md and docs/ show and no part of the tree contains: compiled, so that it stays true.
 #include <iostream>
 #include <stdexcept>
 
 #include "client/service_client.h"
 
-namespace compiler_gym::readme {
+namespace compiler_gym::docs {
 
 boost::asio::awaitable<void> session(ServiceClient& client, Benchmark benchmark) {
   StartSessionRequest start;
@@ -23,4 +23,4 @@ boost::asio::awaitable<void> session(ServiceClient& client, Benchmark benchmark)
   }
 }
 
-}  // namespace compiler_gym::readme
+}  // namespace compiler_gym::docs
