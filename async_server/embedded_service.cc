@@ -18,8 +18,8 @@
 
 #include "async_server/internal/drain_controller.h"
 #include "async_server/internal/request_budget.h"
+#include "async_server/internal/rpc_service.h"
 #include "async_server/internal/session_workers.h"
-#include "async_server/version.h"
 #include "context/context_host.h"
 #include "core/gate.h"
 #include "core/run_on.h"
@@ -31,7 +31,9 @@ namespace {
 
 using boost::asio::awaitable;
 using boost::asio::use_awaitable;
-using internal::RequestKind;
+using internal::AdmissionClass;
+using internal::RpcService;
+using internal::RpcThread;
 
 std::size_t worker_count(const EmbeddedServiceOptions& options) {
   if (options.plugin_threads == PluginThreads::kCaller) {
@@ -78,22 +80,12 @@ class EmbeddedService::Impl {
   void start(StatusHandler handler);
   void drain(Clock::duration grace, StatusHandler handler);
 
-  template <typename Request, typename Reply, typename Run>
-  void submit(RequestKind kind, Request request, std::stop_source stop, ReplyHandler<Reply> handler,
-              Run run);
+  template <typename Rpc>
+  void submit(typename Rpc::Request request, std::stop_source stop,
+              ReplyHandler<typename Rpc::Reply> handler);
 
   SessionService& service() { return service_; }
   std::size_t requests_in_flight() const { return budget_.in_flight().requests; }
-
-  /// Starting sessions is not to hold up steps.
-  template <typename Function>
-  void run_on_start_worker(Function function) {
-    if (on_callers_thread_) {
-      function();
-    } else {
-      boost::asio::post(start_workers().executor(), std::move(function));
-    }
-  }
 
  private:
   enum class State {
@@ -104,7 +96,7 @@ class EmbeddedService::Impl {
     kFinished,  // all is over
   };
 
-  template <typename Request, typename Reply>
+  template <typename Rpc>
   struct Operation;
 
   static std::unique_ptr<WorkerPool> make_start_workers(const EmbeddedServiceOptions& options,
@@ -117,7 +109,9 @@ class EmbeddedService::Impl {
   }
   WorkerPool& start_workers() { return start_workers_ == nullptr ? workers_ : *start_workers_; }
 
-  [[nodiscard]] Result<internal::RequestBudget::Share> admit(RequestKind kind);
+  template <typename Rpc>
+  void perform(std::unique_ptr<Operation<Rpc>> operation);
+  [[nodiscard]] Result<internal::RequestBudget::Share> admit(AdmissionClass admission_class);
   /// True for the one call that ends State::kRunning.
   bool stop_taking_requests() {
     State running = State::kRunning;
@@ -165,8 +159,11 @@ class EmbeddedService::Impl {
 
 // ---------------------------------------------------------------------------------------- requests
 
-template <typename Request, typename Reply>
+template <typename Rpc>
 struct EmbeddedService::Impl::Operation {
+  using Request = typename Rpc::Request;
+  using Reply = typename Rpc::Reply;
+
   struct StopOwn {
     std::stop_source stop;
     void operator()() { stop.request_stop(); }
@@ -217,13 +214,14 @@ struct EmbeddedService::Impl::Operation {
   const std::thread::id caller = std::this_thread::get_id();
 };
 
-Result<internal::RequestBudget::Share> EmbeddedService::Impl::admit(RequestKind kind) {
+Result<internal::RequestBudget::Share> EmbeddedService::Impl::admit(
+    AdmissionClass admission_class) {
   switch (state_.load()) {
     case State::kNew:
     case State::kStarting:
       return failed_precondition("async_start() has not completed");
     case State::kRunning:
-      return budget_.take(kind, 0);
+      return budget_.take(admission_class, 0);
     case State::kDraining:
     case State::kFinished:
       break;
@@ -231,10 +229,10 @@ Result<internal::RequestBudget::Share> EmbeddedService::Impl::admit(RequestKind 
   return shutting_down();
 }
 
-template <typename Request, typename Reply, typename Run>
-void EmbeddedService::Impl::submit(RequestKind kind, Request request, std::stop_source stop,
-                                   ReplyHandler<Reply> handler, Run run) {
-  Result<internal::RequestBudget::Share> share = admit(kind);
+template <typename Rpc>
+void EmbeddedService::Impl::submit(typename Rpc::Request request, std::stop_source stop,
+                                   ReplyHandler<typename Rpc::Reply> handler) {
+  Result<internal::RequestBudget::Share> share = admit(RpcService<Rpc>::kAdmission);
   Gate::Pass pass = requests_.try_enter();
   if (share && !pass) {  // a drain has begun meanwhile
     share = shutting_down();
@@ -244,14 +242,34 @@ void EmbeddedService::Impl::submit(RequestKind kind, Request request, std::stop_
                                     handler = std::move(handler)]() mutable { handler(status); });
     return;
   }
-  using Op = Operation<Request, Reply>;
-  auto operation = std::make_unique<Op>(*this, std::move(pass), *std::move(share),
-                                        std::move(request), std::move(stop), std::move(handler));
-  Op& under_way = *operation;
-  run(under_way.request, under_way.reply, under_way.stop,
-      [operation = std::move(operation)](const grpc::Status& status) mutable {
-        Op::complete(std::move(operation), status);
-      });
+  auto operation =
+      std::make_unique<Operation<Rpc>>(*this, std::move(pass), *std::move(share),
+                                       std::move(request), std::move(stop), std::move(handler));
+  // Starting sessions is not to hold up steps.
+  if (RpcService<Rpc>::kThread == RpcThread::kStartWorker && !on_callers_thread_) {
+    boost::asio::post(
+        start_workers().executor(),
+        [this, operation = std::move(operation)]() mutable { perform(std::move(operation)); });
+  } else {
+    perform(std::move(operation));
+  }
+}
+
+template <typename Rpc>
+void EmbeddedService::Impl::perform(std::unique_ptr<Operation<Rpc>> operation) {
+  Operation<Rpc>& under_way = *operation;
+  if constexpr (internal::kAnsweredAtOnce<Rpc>) {
+    const auto& answer = RpcService<Rpc>::answer(service_, under_way.reply);
+    if (&answer != &under_way.reply) {
+      under_way.reply = answer;
+    }
+    Operation<Rpc>::complete(std::move(operation), grpc::Status::OK);
+  } else {
+    RpcService<Rpc>::start(service_, under_way.request, under_way.reply, under_way.stop,
+                           [operation = std::move(operation)](const grpc::Status& status) mutable {
+                             Operation<Rpc>::complete(std::move(operation), status);
+                           });
+  }
 }
 
 // ------------------------------------------------------------------------------- start and drain
@@ -370,81 +388,16 @@ std::size_t EmbeddedService::requests_in_flight() const {
   return impl_->requests_in_flight();
 }
 
-void EmbeddedService::submit(GetVersionRequest request, std::stop_source stop,
-                             ReplyHandler<GetVersionReply> handler) {
-  impl_->submit(RequestKind::kFree, std::move(request), std::move(stop), std::move(handler),
-                [this](const auto&, GetVersionReply& reply, const auto&, auto done) {
-                  reply.set_service_version(service_version());
-                  reply.set_compiler_version(impl_->service().spaces().compiler_version());
-                  done(grpc::Status::OK);
-                });
+template <typename Rpc>
+void EmbeddedService::submit(typename Rpc::Request request, std::stop_source stop,
+                             ReplyHandler<typename Rpc::Reply> handler) {
+  impl_->submit<Rpc>(std::move(request), std::move(stop), std::move(handler));
 }
 
-void EmbeddedService::submit(GetSpacesRequest request, std::stop_source stop,
-                             ReplyHandler<GetSpacesReply> handler) {
-  impl_->submit(RequestKind::kFree, std::move(request), std::move(stop), std::move(handler),
-                [this](const auto&, GetSpacesReply& reply, const auto&, auto done) {
-                  reply = impl_->service().spaces().reply();
-                  done(grpc::Status::OK);
-                });
-}
-
-void EmbeddedService::submit(StartSessionRequest request, std::stop_source stop,
-                             ReplyHandler<StartSessionReply> handler) {
-  impl_->submit(RequestKind::kStart, std::move(request), std::move(stop), std::move(handler),
-                [this](auto& start, auto& reply, const auto& stop_start, auto done) {
-                  impl_->run_on_start_worker([impl = impl_.get(), &start, &reply, stop_start,
-                                              done = std::move(done)]() mutable {
-                    impl->service().async_start_session(start, reply, stop_start, std::move(done));
-                  });
-                });
-}
-
-void EmbeddedService::submit(ForkSessionRequest request, std::stop_source stop,
-                             ReplyHandler<ForkSessionReply> handler) {
-  impl_->submit(RequestKind::kInSession, std::move(request), std::move(stop), std::move(handler),
-                [this](const auto& fork, auto& reply, const auto& stop_fork, auto done) {
-                  impl_->service().async_fork_session(fork, reply, stop_fork, std::move(done));
-                });
-}
-
-void EmbeddedService::submit(EndSessionRequest request, std::stop_source stop,
-                             ReplyHandler<EndSessionReply> handler) {
-  impl_->submit(RequestKind::kFree, std::move(request), std::move(stop), std::move(handler),
-                [this](const auto& end, auto& reply, const auto&, auto done) {
-                  impl_->service().async_end_session(end, reply, std::move(done));
-                });
-}
-
-void EmbeddedService::submit(StepRequest request, std::stop_source stop,
-                             ReplyHandler<StepReply> handler) {
-  impl_->submit(RequestKind::kInSession, std::move(request), std::move(stop), std::move(handler),
-                [this](const auto& step, auto& reply, const auto& stop_step, auto done) {
-                  impl_->service().async_step(step, reply, stop_step, std::move(done));
-                });
-}
-
-// Freeing the benchmarks that make room can take a while.
-void EmbeddedService::submit(AddBenchmarkRequest request, std::stop_source stop,
-                             ReplyHandler<AddBenchmarkReply> handler) {
-  impl_->submit(
-      RequestKind::kStart, std::move(request), std::move(stop), std::move(handler),
-      [this](auto& add, auto&, const auto&, auto done) {
-        impl_->run_on_start_worker([impl = impl_.get(), &add, done = std::move(done)]() mutable {
-          impl->service().add_benchmarks(add);
-          done(grpc::Status::OK);
-        });
-      });
-}
-
-void EmbeddedService::submit(SendSessionParameterRequest request, std::stop_source stop,
-                             ReplyHandler<SendSessionParameterReply> handler) {
-  impl_->submit(
-      RequestKind::kInSession, std::move(request), std::move(stop), std::move(handler),
-      [this](const auto& parameters, auto& reply, const auto& stop_parameters, auto done) {
-        impl_->service().async_send_session_parameter(parameters, reply, stop_parameters,
-                                                      std::move(done));
-      });
-}
+#define COMPILER_GYM_INSTANTIATE(Name, name)                                        \
+  template void EmbeddedService::submit<rpc::Name>(Name##Request, std::stop_source, \
+                                                   ReplyHandler<Name##Reply>);
+COMPILER_GYM_RPCS(COMPILER_GYM_INSTANTIATE, COMPILER_GYM_INSTANTIATE)
+#undef COMPILER_GYM_INSTANTIATE
 
 }  // namespace compiler_gym

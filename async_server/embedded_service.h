@@ -21,7 +21,7 @@
 #include "core/support/logger.h"
 #include "core/support/status.h"
 #include "core/unique_handler.h"
-#include "proto/compiler_gym_service.pb.h"
+#include "proto/rpcs.h"
 #include "sessions/isolated/isolated_sessions.h"
 #include "sessions/session_service.h"
 
@@ -116,46 +116,32 @@ class EmbeddedService {
         token);
   }
 
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_get_version(Token&& token = Token()) {
-    return request<GetVersionReply>(GetVersionRequest(), std::forward<Token>(token));
+  // One function for each RPC of the service, see COMPILER_GYM_RPCS:
+  //
+  //     service.async_get_version(token)
+  //     service.async_get_spaces(token)
+  //     service.async_step(StepRequest, token), and so on
+  //
+  // By default the token is use_awaitable.
+#define COMPILER_GYM_PLAIN_FUNCTION(Name, name)                                \
+  template <typename Token = boost::asio::use_awaitable_t<>>                   \
+  auto async_##name(Token&& token = Token()) {                                 \
+    return async_call<rpc::Name>(Name##Request(), std::forward<Token>(token)); \
   }
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_get_spaces(Token&& token = Token()) {
-    return request<GetSpacesReply>(GetSpacesRequest(), std::forward<Token>(token));
+#define COMPILER_GYM_FUNCTION(Name, name)                                         \
+  template <typename Token = boost::asio::use_awaitable_t<>>                      \
+  auto async_##name(Name##Request request, Token&& token = Token()) {             \
+    return async_call<rpc::Name>(std::move(request), std::forward<Token>(token)); \
   }
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_start_session(StartSessionRequest message, Token&& token = Token()) {
-    return request<StartSessionReply>(std::move(message), std::forward<Token>(token));
-  }
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_fork_session(ForkSessionRequest message, Token&& token = Token()) {
-    return request<ForkSessionReply>(std::move(message), std::forward<Token>(token));
-  }
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_end_session(EndSessionRequest message, Token&& token = Token()) {
-    return request<EndSessionReply>(std::move(message), std::forward<Token>(token));
-  }
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_step(StepRequest message, Token&& token = Token()) {
-    return request<StepReply>(std::move(message), std::forward<Token>(token));
-  }
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_add_benchmark(AddBenchmarkRequest message, Token&& token = Token()) {
-    return request<AddBenchmarkReply>(std::move(message), std::forward<Token>(token));
-  }
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto async_send_session_parameter(SendSessionParameterRequest message, Token&& token = Token()) {
-    return request<SendSessionParameterReply>(std::move(message), std::forward<Token>(token));
-  }
+  COMPILER_GYM_RPCS(COMPILER_GYM_PLAIN_FUNCTION, COMPILER_GYM_FUNCTION)
+#undef COMPILER_GYM_PLAIN_FUNCTION
+#undef COMPILER_GYM_FUNCTION
 
-  [[nodiscard]] std::size_t session_count() const;
-  /// Requests that count towards EmbeddedServiceOptions::max_requests_in_flight.
-  [[nodiscard]] std::size_t requests_in_flight() const;
-
- private:
-  template <typename Reply, typename Request, typename Token>
-  auto request(Request message, Token&& token) {
+  /// The same for code that serves any of them: async_call<rpc::Step>(request, token).
+  template <typename Rpc, typename Token = boost::asio::use_awaitable_t<>>
+  auto async_call(typename Rpc::Request request, Token&& token = Token()) {
+    using Request = typename Rpc::Request;
+    using Reply = typename Rpc::Reply;
     return boost::asio::async_initiate<Token, void(Result<Reply>)>(
         [this](auto handler, Request sent) {
           std::stop_source stop;
@@ -167,29 +153,22 @@ class EmbeddedService {
               }
             });
           }
-          submit(std::move(sent), std::move(stop),
-                 ReplyHandler<Reply>(std::move(handler), executor_));
+          submit<Rpc>(std::move(sent), std::move(stop),
+                      ReplyHandler<Reply>(std::move(handler), executor_));
         },
-        token, std::move(message));
+        token, std::move(request));
   }
 
+  [[nodiscard]] std::size_t session_count() const;
+  /// Requests that count towards EmbeddedServiceOptions::max_requests_in_flight.
+  [[nodiscard]] std::size_t requests_in_flight() const;
+
+ private:
   void start(StatusHandler handler);
   void drain(Clock::duration grace, StatusHandler handler);
-  void submit(GetVersionRequest request, std::stop_source stop,
-              ReplyHandler<GetVersionReply> handler);
-  void submit(GetSpacesRequest request, std::stop_source stop,
-              ReplyHandler<GetSpacesReply> handler);
-  void submit(StartSessionRequest request, std::stop_source stop,
-              ReplyHandler<StartSessionReply> handler);
-  void submit(ForkSessionRequest request, std::stop_source stop,
-              ReplyHandler<ForkSessionReply> handler);
-  void submit(EndSessionRequest request, std::stop_source stop,
-              ReplyHandler<EndSessionReply> handler);
-  void submit(StepRequest request, std::stop_source stop, ReplyHandler<StepReply> handler);
-  void submit(AddBenchmarkRequest request, std::stop_source stop,
-              ReplyHandler<AddBenchmarkReply> handler);
-  void submit(SendSessionParameterRequest request, std::stop_source stop,
-              ReplyHandler<SendSessionParameterReply> handler);
+  template <typename Rpc>
+  void submit(typename Rpc::Request request, std::stop_source stop,
+              ReplyHandler<typename Rpc::Reply> handler);
 
   class Impl;
   boost::asio::io_context::executor_type executor_;

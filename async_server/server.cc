@@ -42,6 +42,7 @@
 
 #include "async_server/internal/access.h"
 #include "async_server/internal/drain_controller.h"
+#include "async_server/internal/incoming_call.h"
 #include "async_server/internal/listener.h"
 #include "async_server/internal/reply_budget.h"
 #include "async_server/internal/request_budget.h"
@@ -49,9 +50,7 @@
 #include "async_server/internal/service_files.h"
 #include "async_server/internal/session_workers.h"
 #include "async_server/internal/stream_server.h"
-#include "async_server/internal/unary_call.h"
 #include "async_server/internal/wire_service.h"
-#include "async_server/version.h"
 #include "context/context_host.h"
 #include "core/completion_queue_pump.h"
 #include "core/gate.h"
@@ -93,8 +92,8 @@ class Server::Impl {
                  internal::make_isolated_sessions(io_context, std::move(zygote), options_.isolation,
                                                   std::move(plugin.program_stamp), step_workers_,
                                                   logger)),
-        handlers_(service_, start_workers_, logger, service_version()),
-        stream_handlers_(service_, start_workers_, logger, service_version()),
+        handlers_(service_, start_workers_, logger),
+        stream_handlers_(service_, start_workers_, logger),
         streams_(stream_handlers_, access_, budget_, start_workers_, logger, options_.streams) {
     context_host_.benchmarks().set_max_size_in_bytes(options_.context.max_benchmark_cache_bytes);
   }
@@ -133,9 +132,8 @@ class Server::Impl {
   awaitable<grpc::Status> start();
   grpc::Status build();
   void spawn_accept_loops();
-  using UnaryMethod = internal::Method<internal::UnaryCall>;
-  awaitable<void> accept_loop(const UnaryMethod& method, internal::UnaryCall::Request request);
-  grpc::Status admit(const UnaryMethod& method, internal::UnaryCall& call);
+  awaitable<void> accept_loop(const internal::UnaryMethod& method);
+  grpc::Status admit(const internal::UnaryMethod& method, internal::IncomingCall& call);
   awaitable<void> accept_streams();
   awaitable<void> serve_stream(std::shared_ptr<internal::StreamCall> stream);
   awaitable<void> end_idle_sessions();
@@ -178,7 +176,7 @@ class Server::Impl {
   WorkerPool start_workers_;
   ContextHost context_host_;
   SessionService service_;
-  internal::RpcHandlers<internal::UnaryCall> handlers_;
+  internal::RpcHandlers<internal::IncomingCall> handlers_;
   internal::RpcHandlers<internal::StreamedRequest> stream_handlers_;
   internal::StreamServer streams_;
   internal::WireService wire_service_;
@@ -304,10 +302,8 @@ grpc::Status Server::Impl::build() {
 
 void Server::Impl::spawn_accept_loops() {
   for (int slot = 0; slot < options_.slots_per_method; ++slot) {
-    for (std::size_t i = 0; i < internal::kMethodCount; ++i) {
-      spawn(
-          pump_->executor(), "accept loop",
-          accept_loop(internal::methods<internal::UnaryCall>()[i], internal::unary_requests()[i]));
+    for (const internal::UnaryMethod& method : internal::unary_methods()) {
+      spawn(pump_->executor(), "accept loop", accept_loop(method));
     }
     spawn(pump_->executor(), "accept loop", accept_streams());
   }
@@ -315,19 +311,18 @@ void Server::Impl::spawn_accept_loops() {
 
 // One of a method's slots. The handler returns at once, so that the slot is armed again before the
 // work is done.
-awaitable<void> Server::Impl::accept_loop(const UnaryMethod& method,
-                                          internal::UnaryCall::Request request) {
+awaitable<void> Server::Impl::accept_loop(const internal::UnaryMethod& method) {
   for (;;) {
-    internal::UnaryCall::Ptr call =
-        internal::UnaryCall::make(gate_.try_enter(), replies_, method.cancellable);
+    internal::IncomingCall::Ptr call =
+        internal::IncomingCall::make(gate_.try_enter(), replies_, method.cancellable);
     const bool accepted =
-        co_await call->async_accept(wire_service_, request, *pump_, *queue_, use_awaitable);
+        co_await call->async_accept(wire_service_, method.accept, *pump_, *queue_, use_awaitable);
     if (!accepted) {
       co_return;  // the server is shutting down
     }
     call->accepted(running_calls_.try_enter());
     if (const grpc::Status admitted = admit(method, *call); !admitted.ok()) {
-      internal::UnaryCall::finish(std::move(call), admitted);
+      internal::IncomingCall::finish(std::move(call), admitted);
       continue;
     }
     try {
@@ -339,14 +334,16 @@ awaitable<void> Server::Impl::accept_loop(const UnaryMethod& method,
 }
 
 // What can be said of a call without looking into its request.
-grpc::Status Server::Impl::admit(const UnaryMethod& method, internal::UnaryCall& call) {
+grpc::Status Server::Impl::admit(const internal::UnaryMethod& method,
+                                 internal::IncomingCall& call) {
   if (draining_) {
     return shutting_down();
   }
   if (grpc::Status allowed = access_.check(call.rpc_context()); !allowed.ok()) {
     return allowed;
   }
-  Result<internal::RequestBudget::Share> share = budget_.take(method.kind, call.request_bytes());
+  Result<internal::RequestBudget::Share> share =
+      budget_.take(method.admission_class, call.request_bytes());
   if (!share) {
     return share.error();
   }

@@ -14,10 +14,10 @@
 #include <utility>
 
 #include "client/client_credentials.h"
-#include "client/internal/unary_call.h"
+#include "client/outgoing_call.h"
 #include "core/completion_queue_pump.h"
 #include "core/support/status.h"
-#include "proto/compiler_gym_service.grpc.pb.h"
+#include "proto/rpcs.h"
 
 namespace compiler_gym {
 
@@ -62,84 +62,53 @@ class ServiceClient {
         stub_(CompilerGymService::NewStub(std::move(channel))),
         authorization_(authorization_of(token)) {}
 
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto get_version(CallOptions options = {}, Token&& token = Token()) {
-    return call<GetVersionReply>(&Stub::PrepareAsyncGetVersion, GetVersionRequest(), options,
-                                 std::forward<Token>(token));
+  // One function for each RPC of the service, see COMPILER_GYM_RPCS:
+  //
+  //     client.get_version(options, token)
+  //     client.get_spaces(options, token)
+  //     client.step(StepRequest, options, token), and so on
+  //
+  // By default there are no options, and the token is use_awaitable.
+#define COMPILER_GYM_PLAIN_FUNCTION(Name, name)                                   \
+  template <typename Token = boost::asio::use_awaitable_t<>>                      \
+  auto name(CallOptions options = {}, Token&& token = Token()) {                  \
+    return call<rpc::Name>(Name##Request(), options, std::forward<Token>(token)); \
   }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto get_spaces(CallOptions options = {}, Token&& token = Token()) {
-    return call<GetSpacesReply>(&Stub::PrepareAsyncGetSpaces, GetSpacesRequest(), options,
-                                std::forward<Token>(token));
+#define COMPILER_GYM_FUNCTION(Name, name)                                               \
+  template <typename Token = boost::asio::use_awaitable_t<>>                            \
+  auto name(Name##Request request, CallOptions options = {}, Token&& token = Token()) { \
+    return call<rpc::Name>(std::move(request), options, std::forward<Token>(token));    \
   }
+  COMPILER_GYM_RPCS(COMPILER_GYM_PLAIN_FUNCTION, COMPILER_GYM_FUNCTION)
+#undef COMPILER_GYM_PLAIN_FUNCTION
+#undef COMPILER_GYM_FUNCTION
 
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto start_session(StartSessionRequest request, CallOptions options = {},
-                     Token&& token = Token()) {
-    return call<StartSessionReply>(&Stub::PrepareAsyncStartSession, std::move(request), options,
-                                   std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto fork_session(ForkSessionRequest request, CallOptions options = {}, Token&& token = Token()) {
-    return call<ForkSessionReply>(&Stub::PrepareAsyncForkSession, std::move(request), options,
-                                  std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto end_session(EndSessionRequest request, CallOptions options = {}, Token&& token = Token()) {
-    return call<EndSessionReply>(&Stub::PrepareAsyncEndSession, std::move(request), options,
-                                 std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto step(StepRequest request, CallOptions options = {}, Token&& token = Token()) {
-    return call<StepReply>(&Stub::PrepareAsyncStep, std::move(request), options,
-                           std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto add_benchmark(AddBenchmarkRequest request, CallOptions options = {},
-                     Token&& token = Token()) {
-    return call<AddBenchmarkReply>(&Stub::PrepareAsyncAddBenchmark, std::move(request), options,
-                                   std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto send_session_parameter(SendSessionParameterRequest request, CallOptions options = {},
-                              Token&& token = Token()) {
-    return call<SendSessionParameterReply>(&Stub::PrepareAsyncSendSessionParameter,
-                                           std::move(request), options, std::forward<Token>(token));
+  /// The same for code that makes any of them: call<rpc::Step>(request, options, token).
+  template <typename Rpc, typename Token = boost::asio::use_awaitable_t<>>
+  auto call(typename Rpc::Request request, CallOptions options = {}, Token&& token = Token()) {
+    using Request = typename Rpc::Request;
+    using Reply = typename Rpc::Reply;
+    return boost::asio::async_initiate<Token, void(Result<Reply>)>(
+        [](auto handler, CompletionQueuePump* pump, std::shared_ptr<Stub> stub, Request message,
+           CallOptions call_options, const std::string& authorization) {
+          auto outgoing = std::make_unique<OutgoingCall<Reply>>();
+          if (!authorization.empty()) {
+            outgoing->rpc_context.AddMetadata("authorization", authorization);
+          }
+          if (call_options.timeout) {
+            outgoing->rpc_context.set_deadline(std::chrono::system_clock::now() +
+                                               *call_options.timeout);
+          }
+          outgoing->rpc_context.set_wait_for_ready(call_options.wait_for_ready);
+          outgoing->reader =
+              (*stub.*Rpc::kPrepareAsync)(&outgoing->rpc_context, message, &pump->queue());
+          start_outgoing_call(pump->executor(), std::move(outgoing), std::move(handler));
+        },
+        token, pump_, stub_, std::move(request), options, authorization_);
   }
 
  private:
   using Stub = CompilerGymService::Stub;
-
-  template <typename Reply, typename Request>
-  using Prepare = std::unique_ptr<grpc::ClientAsyncResponseReader<Reply>> (Stub::*)(
-      grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
-
-  template <typename Reply, typename Request, typename Token>
-  auto call(Prepare<Reply, Request> prepare, Request request, CallOptions options, Token&& token) {
-    return boost::asio::async_initiate<Token, void(Result<Reply>)>(
-        [](auto handler, CompletionQueuePump* pump, std::shared_ptr<Stub> stub,
-           Prepare<Reply, Request> prepare_call, Request message, CallOptions call_options,
-           const std::string& authorization) {
-          auto call = std::make_unique<internal::UnaryCall<Reply>>();
-          if (!authorization.empty()) {
-            call->rpc_context.AddMetadata("authorization", authorization);
-          }
-          if (call_options.timeout) {
-            call->rpc_context.set_deadline(std::chrono::system_clock::now() +
-                                           *call_options.timeout);
-          }
-          call->rpc_context.set_wait_for_ready(call_options.wait_for_ready);
-          call->reader = (*stub.*prepare_call)(&call->rpc_context, message, &pump->queue());
-          internal::start_unary_call(pump->executor(), std::move(call), std::move(handler));
-        },
-        token, pump_, stub_, prepare, std::move(request), options, authorization_);
-  }
 
   CompletionQueuePump* pump_;
   std::shared_ptr<Stub> stub_;

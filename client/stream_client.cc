@@ -1,5 +1,7 @@
 #include "client/stream_client.h"
 
+#include "client/internal/stream_connection.h"
+
 namespace compiler_gym {
 
 StreamClient::StreamClient(CompletionQueuePump& pump, std::shared_ptr<grpc::Channel> channel,
@@ -12,6 +14,15 @@ StreamClient::StreamClient(CompletionQueuePump& pump, std::shared_ptr<grpc::Chan
 
 StreamClient::~StreamClient() {
   connection_->cancel();  // has no effect on a stream that has ended
+}
+
+void StreamClient::send(internal::StreamConnection& connection, StreamRequest request,
+                        AnswerHandler handler) {
+  connection.send(std::move(request), std::move(handler));
+}
+
+void StreamClient::close(internal::StreamConnection& connection, StatusHandler handler) {
+  connection.close(std::move(handler));
 }
 
 grpc::Status StreamClient::to_status(const StreamError& error) {

@@ -1,6 +1,9 @@
 // An asynchronous client of a compiler service whose calls share one stream.
 #pragma once
 
+#include <grpcpp/channel.h>
+#include <grpcpp/support/status.h>
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
@@ -8,12 +11,15 @@
 #include <utility>
 
 #include "client/client_credentials.h"
-#include "client/internal/stream_connection.h"
 #include "core/completion_queue_pump.h"
 #include "core/support/status.h"
-#include "proto/compiler_gym_stream.pb.h"
+#include "core/unique_handler.h"
+#include "proto/rpcs.h"
 
 namespace compiler_gym {
+namespace internal {
+class StreamConnection;
+}  // namespace internal
 
 /// The calls of ServiceClient on a stream of CompilerGymStream: cheaper each, the more of them are
 /// under way at a time.
@@ -38,53 +44,50 @@ class StreamClient {
   StreamClient& operator=(const StreamClient&) = delete;
   ~StreamClient();
 
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto get_version(Token&& token = Token()) {
-    return call<GetVersionReply>(GetVersionRequest(), &StreamRequest::mutable_get_version,
-                                 &StreamReply::mutable_get_version, std::forward<Token>(token));
+  // One function for each RPC of the service, see COMPILER_GYM_RPCS:
+  //
+  //     stream.get_version(token)
+  //     stream.get_spaces(token)
+  //     stream.step(StepRequest, token), and so on
+  //
+  // By default the token is use_awaitable.
+#define COMPILER_GYM_PLAIN_FUNCTION(Name, name)                          \
+  template <typename Token = boost::asio::use_awaitable_t<>>             \
+  auto name(Token&& token = Token()) {                                   \
+    return call<rpc::Name>(Name##Request(), std::forward<Token>(token)); \
   }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto get_spaces(Token&& token = Token()) {
-    return call<GetSpacesReply>(GetSpacesRequest(), &StreamRequest::mutable_get_spaces,
-                                &StreamReply::mutable_get_spaces, std::forward<Token>(token));
+#define COMPILER_GYM_FUNCTION(Name, name)                                   \
+  template <typename Token = boost::asio::use_awaitable_t<>>                \
+  auto name(Name##Request request, Token&& token = Token()) {               \
+    return call<rpc::Name>(std::move(request), std::forward<Token>(token)); \
   }
+  COMPILER_GYM_RPCS(COMPILER_GYM_PLAIN_FUNCTION, COMPILER_GYM_FUNCTION)
+#undef COMPILER_GYM_PLAIN_FUNCTION
+#undef COMPILER_GYM_FUNCTION
 
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto start_session(StartSessionRequest request, Token&& token = Token()) {
-    return call<StartSessionReply>(std::move(request), &StreamRequest::mutable_start_session,
-                                   &StreamReply::mutable_start_session, std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto fork_session(ForkSessionRequest request, Token&& token = Token()) {
-    return call<ForkSessionReply>(std::move(request), &StreamRequest::mutable_fork_session,
-                                  &StreamReply::mutable_fork_session, std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto end_session(EndSessionRequest request, Token&& token = Token()) {
-    return call<EndSessionReply>(std::move(request), &StreamRequest::mutable_end_session,
-                                 &StreamReply::mutable_end_session, std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto step(StepRequest request, Token&& token = Token()) {
-    return call<StepReply>(std::move(request), &StreamRequest::mutable_step,
-                           &StreamReply::mutable_step, std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto add_benchmark(AddBenchmarkRequest request, Token&& token = Token()) {
-    return call<AddBenchmarkReply>(std::move(request), &StreamRequest::mutable_add_benchmark,
-                                   &StreamReply::mutable_add_benchmark, std::forward<Token>(token));
-  }
-
-  template <typename Token = boost::asio::use_awaitable_t<>>
-  auto send_session_parameter(SendSessionParameterRequest request, Token&& token = Token()) {
-    return call<SendSessionParameterReply>(
-        std::move(request), &StreamRequest::mutable_send_session_parameter,
-        &StreamReply::mutable_send_session_parameter, std::forward<Token>(token));
+  /// The same for code that makes any of them: call<rpc::Step>(request, token).
+  template <typename Rpc, typename Token = boost::asio::use_awaitable_t<>>
+  auto call(typename Rpc::Request request, Token&& token = Token()) {
+    using Reply = typename Rpc::Reply;
+    StreamRequest message;
+    *(message.*Rpc::kStreamRequest)() = std::move(request);
+    return boost::asio::async_initiate<Token, void(Result<Reply>)>(
+        [](auto handler, std::shared_ptr<internal::StreamConnection> connection,
+           CompletionQueuePump* pump, StreamRequest sent) {
+          auto on_answer =
+              [handler = UniqueHandler<void(Result<Reply>)>(std::move(handler), pump->executor())](
+                  Result<StreamReply> answer) mutable {
+                if (!answer) {
+                  handler(answer.error());
+                } else if (answer->has_error()) {
+                  handler(to_status(answer->error()));
+                } else {
+                  handler(std::move(*((*answer).*Rpc::kStreamReply)()));
+                }
+              };
+          send(*connection, std::move(sent), AnswerHandler(std::move(on_answer), pump->executor()));
+        },
+        token, connection_, pump_, std::move(message));
   }
 
   /// Closes the client's side, and completes with the status of the stream when it has ended: OK if
@@ -94,38 +97,18 @@ class StreamClient {
     return boost::asio::async_initiate<Token, void(grpc::Status)>(
         [](auto handler, std::shared_ptr<internal::StreamConnection> connection,
            CompletionQueuePump* pump) {
-          connection->close(
-              internal::StreamConnection::StatusHandler(std::move(handler), pump->executor()));
+          close(*connection, StatusHandler(std::move(handler), pump->executor()));
         },
         token, connection_, pump_);
   }
 
  private:
-  template <typename Reply, typename Request, typename Token>
-  auto call(Request request, Request* (StreamRequest::*request_of)(),
-            Reply* (StreamReply::*reply_of)(), Token&& token) {
-    StreamRequest message;
-    *(message.*request_of)() = std::move(request);
-    return boost::asio::async_initiate<Token, void(Result<Reply>)>(
-        [](auto handler, std::shared_ptr<internal::StreamConnection> connection,
-           CompletionQueuePump* pump, StreamRequest sent, Reply* (StreamReply::*reply)()) {
-          using Handler = UniqueHandler<void(Result<Reply>)>;
-          connection->send(std::move(sent),
-                           internal::StreamConnection::ReplyHandler(
-                               [handler = Handler(std::move(handler), pump->executor()),
-                                reply](Result<StreamReply> answer) mutable {
-                                 if (!answer) {
-                                   handler(answer.error());
-                                 } else if (answer->has_error()) {
-                                   handler(to_status(answer->error()));
-                                 } else {
-                                   handler(std::move(*((*answer).*reply)()));
-                                 }
-                               }));
-        },
-        token, connection_, pump_, std::move(message), reply_of);
-  }
+  using AnswerHandler = UniqueHandler<void(Result<StreamReply>)>;
+  using StatusHandler = UniqueHandler<void(grpc::Status)>;
 
+  static void send(internal::StreamConnection& connection, StreamRequest request,
+                   AnswerHandler handler);
+  static void close(internal::StreamConnection& connection, StatusHandler handler);
   static grpc::Status to_status(const StreamError& error);
 
   CompletionQueuePump* pump_;

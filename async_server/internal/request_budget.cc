@@ -24,13 +24,14 @@ grpc::Status check(std::string_view what, const RequestBudget::Amount& in_flight
 
 }  // namespace
 
-Result<RequestBudget::Share> RequestBudget::take(RequestKind kind, std::size_t bytes) {
-  if (kind == RequestKind::kFree) {
+Result<RequestBudget::Share> RequestBudget::take(AdmissionClass admission_class,
+                                                 std::size_t bytes) {
+  if (admission_class == AdmissionClass::kAlways) {
     return Share();
   }
   const std::lock_guard lock(mutex_);
   grpc::Status status = check("requests", all_, limit_, bytes);
-  if (status.ok() && kind == RequestKind::kStart) {
+  if (status.ok() && admission_class == AdmissionClass::kStart) {
     // Of an odd number the larger half, so that a limit of one request lets sessions start.
     const Amount half{(limit_.requests + 1) / 2, (limit_.bytes + 1) / 2};
     status = check("requests to start sessions or add benchmarks", starts_, half, bytes);
@@ -38,13 +39,13 @@ Result<RequestBudget::Share> RequestBudget::take(RequestKind kind, std::size_t b
   if (!status.ok()) {
     return status;
   }
-  for (Amount* amount : {&all_, kind == RequestKind::kStart ? &starts_ : nullptr}) {
+  for (Amount* amount : {&all_, admission_class == AdmissionClass::kStart ? &starts_ : nullptr}) {
     if (amount != nullptr) {
       ++amount->requests;
       amount->bytes += bytes;
     }
   }
-  return Share(Taken{this, kind, bytes});
+  return Share(Taken{this, admission_class, bytes});
 }
 
 RequestBudget::Amount RequestBudget::in_flight() const {
@@ -52,9 +53,9 @@ RequestBudget::Amount RequestBudget::in_flight() const {
   return all_;
 }
 
-void RequestBudget::give_back(RequestKind kind, std::size_t bytes) {
+void RequestBudget::give_back(AdmissionClass admission_class, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
-  for (Amount* amount : {&all_, kind == RequestKind::kStart ? &starts_ : nullptr}) {
+  for (Amount* amount : {&all_, admission_class == AdmissionClass::kStart ? &starts_ : nullptr}) {
     if (amount != nullptr) {
       --amount->requests;
       amount->bytes -= bytes;

@@ -10,8 +10,8 @@
 namespace compiler_gym::internal {
 
 /// What a request costs the service until it is answered.
-enum class RequestKind {
-  kFree,       ///< answered at once, or gives back what sessions hold: never refused
+enum class AdmissionClass {
+  kAlways,     ///< answered at once, or gives back what sessions hold: never refused
   kInSession,  ///< waits for its session's turn and a worker
   kStart,      ///< waits for a worker that starts sessions and reads benchmarks
 };
@@ -34,27 +34,27 @@ class RequestBudget {
 
   struct Taken {
     RequestBudget* budget = nullptr;
-    RequestKind kind = RequestKind::kFree;
+    AdmissionClass admission_class = AdmissionClass::kAlways;
     std::size_t bytes = 0;
     explicit operator bool() const { return budget != nullptr; }
-    void give_back() noexcept { budget->give_back(kind, bytes); }
+    void give_back() noexcept { budget->give_back(admission_class, bytes); }
   };
-  /// What one request takes; one that is free takes nothing.
+  /// What one request takes; one of kAlways takes nothing.
   using Share = UniqueResource<Taken>;
 
   /// RESOURCE_EXHAUSTED, with what is in flight and the limit, if there is no room.
-  [[nodiscard]] Result<Share> take(RequestKind kind, std::size_t bytes);
+  [[nodiscard]] Result<Share> take(AdmissionClass admission_class, std::size_t bytes);
 
-  /// Of the kinds that count.
+  /// Of the classes that count.
   [[nodiscard]] Amount in_flight() const;
 
  private:
-  void give_back(RequestKind kind, std::size_t bytes);
+  void give_back(AdmissionClass admission_class, std::size_t bytes);
 
   const Amount limit_;
   mutable std::mutex mutex_;
-  Amount all_;     // in flight, of every kind that counts
-  Amount starts_;  // of these, RequestKind::kStart
+  Amount all_;     // in flight, of every class that counts
+  Amount starts_;  // of these, AdmissionClass::kStart
 };
 
 }  // namespace compiler_gym::internal

@@ -1,10 +1,14 @@
 #include "async_server/internal/rpc_handlers.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
+#include "async_server/internal/rpc_service.h"
+#include "async_server/internal/wire_service.h"
 #include "core/support/clock.h"
 #include "core/support/status.h"
 
@@ -44,7 +48,7 @@ class RequestLog {
 };
 
 template <typename Call>
-void answer(std::unique_ptr<Call, typename Call::LetGo> call,
+void answer(std::unique_ptr<Call, typename Call::Deleter> call,
             const google::protobuf::MessageLite& reply, const grpc::Status& status) {
   if (status.ok()) {
     Call::finish(std::move(call), reply);
@@ -53,161 +57,108 @@ void answer(std::unique_ptr<Call, typename Call::LetGo> call,
   }
 }
 
+template <typename Rpc, typename Call, typename Done>
+void start(SessionService& service, typename Rpc::Request& request, typename Rpc::Reply& reply,
+           const std::stop_source& stop, Done done) {
+  constexpr bool kHasATurn =
+      requires { RpcService<Rpc>::start_in_turn(service, request, reply, stop, std::move(done)); };
+  if constexpr (Call::kInOrder && kHasATurn) {
+    RpcService<Rpc>::start_in_turn(service, request, reply, stop, std::move(done));
+  } else {
+    RpcService<Rpc>::start(service, request, reply, stop, std::move(done));
+  }
+}
+
 }  // namespace
 
 template <typename Call>
-RpcHandlers<Call>::RpcHandlers(SessionService& service, WorkerPool& start_workers, Logger& logger,
-                               std::string service_version)
-    : service_(service),
-      start_workers_(start_workers),
-      logger_(logger),
-      service_version_(std::move(service_version)) {}
+template <typename Rpc>
+void RpcHandlers<Call>::handle(CallPtr call) {
+  if constexpr (kAnsweredAtOnce<Rpc>) {
+    auto& reply = call->template make_message<typename Rpc::Reply>();
+    const auto& answer = RpcService<Rpc>::answer(service_, reply);
+    Call::finish(std::move(call), answer);
+  } else if constexpr (RpcService<Rpc>::kThread == RpcThread::kStartWorker) {
+    start_on_start_worker<Rpc>(std::move(call));
+  } else {
+    start_on_arrival<Rpc>(std::move(call));
+  }
+}
 
 // Parses on this thread: such requests are small, and which session to queue at must be known.
 template <typename Call>
-template <typename Request, typename Reply, typename Start>
-void RpcHandlers<Call>::in_session(const char* rpc, CallPtr call, Start start) {
-  const RequestLog log(logger_, rpc);
-  Request& request = call->template make_message<Request>();
+template <typename Rpc>
+void RpcHandlers<Call>::start_on_arrival(CallPtr call) {
+  const RequestLog log(logger_, Rpc::kName);
+  auto& request = call->template make_message<typename Rpc::Request>();
   if (const grpc::Status parsed = call->parse_request(request); !parsed.ok()) {
     Call::finish(std::move(call), parsed);
     return;
   }
-  Reply& reply = call->template make_message<Reply>();
+  auto& reply = call->template make_message<typename Rpc::Reply>();
   const std::stop_source stop = call->stop();
-  start(request, reply, stop,
-        [log, &request, &reply, call = std::move(call)](const grpc::Status& status) mutable {
-          log.answered(request, status);
-          answer(std::move(call), reply, status);
-        });
+  start<Rpc, Call>(
+      service_, request, reply, stop,
+      [log, &request, &reply, call = std::move(call)](const grpc::Status& status) mutable {
+        log.answered(request, status);
+        answer(std::move(call), reply, status);
+      });
 }
 
 // Parses on the worker. The request is not in the call's arena, so that its benchmarks can be moved
 // out of it.
 template <typename Call>
-template <typename Request, typename Reply, typename Start>
-void RpcHandlers<Call>::on_start_worker(const char* rpc, CallPtr call, Start start) {
-  boost::asio::post(start_workers_.executor(),
-                    [log = RequestLog(logger_, rpc), call = std::move(call), start]() mutable {
-                      auto request = std::make_unique<Request>();
-                      if (const grpc::Status parsed = call->parse_request(*request); !parsed.ok()) {
-                        Call::finish(std::move(call), parsed);
-                        return;
-                      }
-                      Request& kept = *request;
-                      Reply& reply = call->template make_message<Reply>();
-                      const std::stop_source stop = call->stop();
-                      start(kept, reply, stop,
-                            [log, request = std::move(request), &reply,
-                             call = std::move(call)](const grpc::Status& status) mutable {
-                              log.answered(reply, status);
-                              answer(std::move(call), reply, status);
-                            });
-                    });
+template <typename Rpc>
+void RpcHandlers<Call>::start_on_start_worker(CallPtr call) {
+  boost::asio::post(start_workers_.executor(), [this, log = RequestLog(logger_, Rpc::kName),
+                                                call = std::move(call)]() mutable {
+    auto request = std::make_unique<typename Rpc::Request>();
+    if (const grpc::Status parsed = call->parse_request(*request); !parsed.ok()) {
+      Call::finish(std::move(call), parsed);
+      return;
+    }
+    auto& kept = *request;
+    auto& reply = call->template make_message<typename Rpc::Reply>();
+    const std::stop_source stop = call->stop();
+    start<Rpc, Call>(service_, kept, reply, stop,
+                     [log, request = std::move(request), &reply,
+                      call = std::move(call)](const grpc::Status& status) mutable {
+                       log.answered(reply, status);
+                       answer(std::move(call), reply, status);
+                     });
+  });
 }
 
-template <typename Call>
-void RpcHandlers<Call>::get_version(CallPtr call) {
-  auto& reply = call->template make_message<GetVersionReply>();
-  reply.set_service_version(service_version_);
-  reply.set_compiler_version(service_.spaces().compiler_version());
-  Call::finish(std::move(call), reply);
+namespace {
+
+template <typename Rpc, typename Call>
+constexpr Method<Call> method() {
+  return {&RpcHandlers<Call>::template handle<Rpc>, RpcService<Rpc>::kCancellable,
+          RpcService<Rpc>::kAdmission};
 }
 
-template <typename Call>
-void RpcHandlers<Call>::get_spaces(CallPtr call) {
-  Call::finish(std::move(call), service_.spaces().reply());
+// Indexed by field, so that a stream's thread looks nothing up.
+template <typename... Rpcs>
+constexpr auto stream_methods_by_field(rpc::List<Rpcs...> /*rpcs*/) {
+  std::array<Method<StreamedRequest>, std::max({Rpcs::kField...}) + 1> methods{};
+  ((methods[Rpcs::kField] = method<Rpcs, StreamedRequest>()), ...);
+  return methods;
 }
 
-template <typename Call>
-void RpcHandlers<Call>::start_session(CallPtr call) {
-  on_start_worker<StartSessionRequest, StartSessionReply>(
-      "StartSession", std::move(call),
-      [this](auto& request, auto& reply, std::stop_source stop, auto handler) {
-        service_.async_start_session(request, reply, std::move(stop), std::move(handler));
-      });
-}
+}  // namespace
 
-template <typename Call>
-void RpcHandlers<Call>::add_benchmark(CallPtr call) {
-  on_start_worker<AddBenchmarkRequest, AddBenchmarkReply>(
-      "AddBenchmark", std::move(call),
-      [this](auto& request, auto& /*reply*/, std::stop_source /*stop*/, auto handler) {
-        service_.add_benchmarks(request);
-        handler(grpc::Status::OK);
-      });
-}
-
-template <typename Call>
-void RpcHandlers<Call>::fork_session(CallPtr call) {
-  in_session<ForkSessionRequest, ForkSessionReply>(
-      "ForkSession", std::move(call),
-      [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
-        service_.async_fork_session(request, reply, std::move(stop), std::move(handler));
-      });
-}
-
-template <typename Call>
-void RpcHandlers<Call>::end_session(CallPtr call) {
-  in_session<EndSessionRequest, EndSessionReply>(
-      "EndSession", std::move(call),
-      [this](const auto& request, auto& reply, std::stop_source /*stop*/, auto handler) {
-        if constexpr (Call::kInOrder) {
-          service_.async_end_session_in_turn(request, reply, std::move(handler));
-        } else {
-          service_.async_end_session(request, reply, std::move(handler));
-        }
-      });
-}
-
-template <typename Call>
-void RpcHandlers<Call>::step(CallPtr call) {
-  in_session<StepRequest, StepReply>(
-      "Step", std::move(call),
-      [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
-        service_.async_step(request, reply, std::move(stop), std::move(handler));
-      });
-}
-
-template <typename Call>
-void RpcHandlers<Call>::send_session_parameter(CallPtr call) {
-  in_session<SendSessionParameterRequest, SendSessionParameterReply>(
-      "SendSessionParameter", std::move(call),
-      [this](const auto& request, auto& reply, std::stop_source stop, auto handler) {
-        service_.async_send_session_parameter(request, reply, std::move(stop), std::move(handler));
-      });
-}
-
-template <typename Call>
-const std::array<Method<Call>, kMethodCount>& methods() {
-  using enum RequestKind;
-  using Handlers = RpcHandlers<Call>;
-  static constexpr std::array<Method<Call>, kMethodCount> kMethods{{
-      {&Handlers::get_version, false, kFree},
-      {&Handlers::get_spaces, false, kFree},
-      {&Handlers::start_session, true, kStart},
-      {&Handlers::fork_session, true, kInSession},
-      {&Handlers::end_session, false, kFree},
-      {&Handlers::step, true, kInSession},
-      {&Handlers::add_benchmark, false, kStart},
-      {&Handlers::send_session_parameter, true, kInSession},
-  }};
+const std::vector<UnaryMethod>& unary_methods() {
+  static const std::vector<UnaryMethod> kMethods = []<typename... Rpcs>(rpc::List<Rpcs...>) {
+    return std::vector<UnaryMethod>{
+        {method<Rpcs, IncomingCall>(), Rpcs::template kAccept<WireService>}...};
+  }(rpc::All());
   return kMethods;
 }
 
-const std::array<UnaryCall::Request, kMethodCount>& unary_requests() {
-  static constexpr std::array<UnaryCall::Request, kMethodCount> kRequests{
-      &WireService::RequestGetVersion,   &WireService::RequestGetSpaces,
-      &WireService::RequestStartSession, &WireService::RequestForkSession,
-      &WireService::RequestEndSession,   &WireService::RequestStep,
-      &WireService::RequestAddBenchmark, &WireService::RequestSendSessionParameter,
-  };
-  return kRequests;
+const Method<StreamedRequest>* stream_method(int field) {
+  static constexpr auto kMethods = stream_methods_by_field(rpc::All());
+  const auto index = static_cast<std::size_t>(field);
+  return index < kMethods.size() && kMethods[index].handle != nullptr ? &kMethods[index] : nullptr;
 }
-
-template class RpcHandlers<UnaryCall>;
-template class RpcHandlers<StreamedRequest>;
-template const std::array<Method<UnaryCall>, kMethodCount>& methods();
-template const std::array<Method<StreamedRequest>, kMethodCount>& methods();
 
 }  // namespace compiler_gym::internal

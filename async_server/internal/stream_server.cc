@@ -19,23 +19,6 @@ using boost::asio::use_awaitable;
 // Larger messages are put together by a worker.
 constexpr std::size_t kLargeMessageBytes = std::size_t{256} << 10;
 
-constexpr int kFirstField = StreamRequest::kGetVersionFieldNumber;
-static_assert(StreamRequest::kSendSessionParameterFieldNumber - kFirstField + 1 == kMethodCount);
-
-// Replies are encoded under the number of their request.
-static_assert(int{StreamReply::kGetVersionFieldNumber} ==
-              int{StreamRequest::kGetVersionFieldNumber});
-static_assert(int{StreamReply::kStepFieldNumber} == int{StreamRequest::kStepFieldNumber});
-static_assert(int{StreamReply::kSendSessionParameterFieldNumber} ==
-              int{StreamRequest::kSendSessionParameterFieldNumber});
-
-// Null if the request has none.
-const Method<StreamedRequest>* method_of(const PackedRequest& packed) {
-  return packed.field == 0
-             ? nullptr
-             : &methods<StreamedRequest>()[static_cast<std::size_t>(packed.field - kFirstField)];
-}
-
 Result<BatchReader> read_batch(const grpc::ByteBuffer& message) {
   grpc::Slice bytes;
   if (!message.TrySingleSlice(&bytes).ok()) {
@@ -129,7 +112,7 @@ awaitable<Result<BatchReader>> StreamServer::open_batch(grpc::ByteBuffer& messag
 
 void StreamServer::handle(const std::shared_ptr<StreamCall>& stream, const PackedRequest& packed,
                           const BatchReader& batch) {
-  const Method<StreamedRequest>* const method = method_of(packed);
+  const Method<StreamedRequest>* const method = stream_method(packed.field);
   StreamedRequest::Ptr request = StreamedRequest::open(stream, packed, batch.batch(),
                                                        method != nullptr && method->cancellable);
   if (const grpc::Status admitted = admit(*request, packed, batch); !admitted.ok()) {
@@ -156,11 +139,11 @@ grpc::Status StreamServer::admit(StreamedRequest& request, const PackedRequest& 
     return {grpc::StatusCode::ALREADY_EXISTS,
             fmt::format("The request of id {} is not answered yet", packed.id)};
   }
-  const Method<StreamedRequest>* const method = method_of(packed);
+  const Method<StreamedRequest>* const method = stream_method(packed.field);
   if (method == nullptr) {
     return invalid_argument(fmt::format("The request of id {} has no request set", packed.id));
   }
-  Result<RequestBudget::Share> share = budget_.take(method->kind, packed.size);
+  Result<RequestBudget::Share> share = budget_.take(method->admission_class, packed.size);
   if (!share) {
     return share.error();
   }

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "proto/rpcs.h"
+
 namespace compiler_gym::internal {
 namespace {
 
@@ -24,11 +26,6 @@ constexpr std::uint32_t kIdTag =
     WireFormatLite::MakeTag(StreamRequest::kIdFieldNumber, WireFormatLite::WIRETYPE_VARINT);
 static_assert(int{StreamRequest::kIdFieldNumber} == int{StreamReply::kIdFieldNumber});
 
-bool is_request_field(int field) {
-  return field >= StreamRequest::kGetVersionFieldNumber &&
-         field <= StreamRequest::kSendSessionParameterFieldNumber;
-}
-
 // Of several fields of the oneof the last one counts, as for protobuf.
 std::optional<PackedRequest> read_request(CodedInputStream& input) {
   PackedRequest request;
@@ -43,7 +40,7 @@ std::optional<PackedRequest> read_request(CodedInputStream& input) {
     bool read = false;
     if (tag == kIdTag) {
       read = input.ReadVarint64(&request.id);
-    } else if (is_request_field(field) && tag == bytes_tag(field)) {
+    } else if (rpc::has_field(rpc::All(), field) && tag == bytes_tag(field)) {
       std::uint32_t length = 0;
       read = input.ReadVarint32(&length);
       request.field = field;

@@ -9,7 +9,7 @@
 
 namespace compiler_gym::internal {
 
-void StreamedRequest::LetGo::operator()(StreamedRequest* request) const {
+void StreamedRequest::Deleter::operator()(StreamedRequest* request) const {
   finish(Ptr(request), internal_error("The request was dropped by the service"));
 }
 
@@ -30,7 +30,7 @@ StreamedRequest::StreamedRequest(std::shared_ptr<StreamCall> stream, const Packe
 grpc::Status StreamedRequest::parse_request(google::protobuf::MessageLite& request) {
   const bool parsed =
       request.ParseFromArray(batch_.begin() + packed_.offset, static_cast<int>(packed_.size));
-  batch_ = grpc::Slice();  // the last request that lets go of it frees it
+  batch_ = grpc::Slice();  // the last request that drops it frees it
   if (!parsed) {
     return invalid_argument(
         fmt::format("The request cannot be parsed as {}", request.GetTypeName()));

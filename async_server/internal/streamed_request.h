@@ -1,4 +1,4 @@
-// One request of a stream, as UnaryCall is one RPC.
+// One request of a stream, as IncomingCall is one RPC.
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -15,15 +15,17 @@
 
 namespace compiler_gym::internal {
 
-/// Lifetime: owned by a Ptr until it is answered. A Ptr that is let go of answers by itself.
+/// Lifetime: owned by a Ptr until it is answered. A Ptr that is destroyed before
+///           answers by itself.
 /// Threads:  one at a time, except that the stop source is triggered from the completion queue's
 ///           thread.
 class StreamedRequest {
  public:
-  struct LetGo {
+  /// Answers with INTERNAL what has not been answered.
+  struct Deleter {
     void operator()(StreamedRequest* request) const;
   };
-  using Ptr = std::unique_ptr<StreamedRequest, LetGo>;
+  using Ptr = std::unique_ptr<StreamedRequest, Deleter>;
 
   /// See RpcHandlers.
   static constexpr bool kInOrder = true;

@@ -3,15 +3,21 @@
 // completion queue.
 #pragma once
 
-#include "proto/compiler_gym_service.grpc.pb.h"
+#include "proto/rpcs.h"
 
 namespace compiler_gym::internal {
 
-using WireService = CompilerGymService::WithRawMethod_GetVersion<
-    CompilerGymService::WithRawMethod_GetSpaces<CompilerGymService::WithRawMethod_StartSession<
-        CompilerGymService::WithRawMethod_ForkSession<CompilerGymService::WithRawMethod_EndSession<
-            CompilerGymService::WithRawMethod_Step<CompilerGymService::WithRawMethod_AddBenchmark<
-                CompilerGymService::WithRawMethod_SendSessionParameter<
-                    CompilerGymService::Service>>>>>>>>;
+template <typename Rpcs>
+struct WithRawMethods;
+template <>
+struct WithRawMethods<rpc::List<>> {
+  using type = CompilerGymService::Service;
+};
+template <typename Rpc, typename... Rest>
+struct WithRawMethods<rpc::List<Rpc, Rest...>> {
+  using type = typename Rpc::template Raw<typename WithRawMethods<rpc::List<Rest...>>::type>;
+};
+
+using WireService = WithRawMethods<rpc::All>::type;
 
 }  // namespace compiler_gym::internal

@@ -17,13 +17,15 @@ class BareServer::Event {
 };
 
 /// Comes out of the queue twice: when a request is here, and when its reply has been sent.
-template <typename Request, typename Reply, auto kRequest, auto kHandle>
+template <typename Rpc>
 class BareServer::Call final : public Event {
  public:
   static void accept(BareServer& server) {
     auto* call = new Call(server);
-    (server.service_.*kRequest)(&call->rpc_context_, &call->request_, &call->writer_,
-                                server.queue_.get(), server.queue_.get(), call);
+    (server.service_.*
+     Rpc::template kAccept<CompilerGymService::AsyncService>)(&call->rpc_context_, &call->request_,
+                                                              &call->writer_, server.queue_.get(),
+                                                              server.queue_.get(), call);
   }
 
   void happened(bool ok) override {
@@ -34,8 +36,8 @@ class BareServer::Call final : public Event {
       return;
     }
     accept(server_);
-    Reply reply;
-    const grpc::Status status = kHandle(server_.sessions_, request_, reply);
+    typename Rpc::Reply reply;
+    const grpc::Status status = server_.sessions_.call(request_, reply);
     finished_ = true;
     if (status.ok()) {
       writer_.Finish(reply, status, this);
@@ -49,8 +51,8 @@ class BareServer::Call final : public Event {
 
   BareServer& server_;
   grpc::ServerContext rpc_context_;
-  Request request_;
-  grpc::ServerAsyncResponseWriter<Reply> writer_;
+  typename Rpc::Request request_;
+  grpc::ServerAsyncResponseWriter<typename Rpc::Reply> writer_;
   bool finished_ = false;
 };
 
@@ -72,44 +74,7 @@ std::unique_ptr<grpc::Server> BareServer::build(grpc::ServerBuilder& builder) {
 }
 
 void BareServer::accept_all() {
-  using Service = CompilerGymService::AsyncService;
-  using Sessions = BlockingSessions;
-  constexpr auto kGetVersion = [](Sessions& sessions, auto&, auto& reply) {
-    return sessions.get_version(reply);
-  };
-  constexpr auto kGetSpaces = [](Sessions& sessions, auto&, auto& reply) {
-    return sessions.get_spaces(reply);
-  };
-  constexpr auto kStartSession = [](Sessions& sessions, auto& request, auto& reply) {
-    return sessions.start_session(request, reply);
-  };
-  constexpr auto kForkSession = [](Sessions& sessions, auto& request, auto& reply) {
-    return sessions.fork_session(request, reply);
-  };
-  constexpr auto kEndSession = [](Sessions& sessions, auto& request, auto& reply) {
-    return sessions.end_session(request, reply);
-  };
-  constexpr auto kStep = [](Sessions& sessions, auto& request, auto& reply) {
-    return sessions.step(request, reply);
-  };
-  constexpr auto kAddBenchmark = [](Sessions& sessions, auto& request, auto& /*reply*/) {
-    return sessions.add_benchmark(request);
-  };
-  constexpr auto kSendParameter = [](Sessions& sessions, auto& request, auto& reply) {
-    return sessions.send_session_parameter(request, reply);
-  };
-  Call<GetVersionRequest, GetVersionReply, &Service::RequestGetVersion, kGetVersion>::accept(*this);
-  Call<GetSpacesRequest, GetSpacesReply, &Service::RequestGetSpaces, kGetSpaces>::accept(*this);
-  Call<StartSessionRequest, StartSessionReply, &Service::RequestStartSession,
-       kStartSession>::accept(*this);
-  Call<ForkSessionRequest, ForkSessionReply, &Service::RequestForkSession, kForkSession>::accept(
-      *this);
-  Call<EndSessionRequest, EndSessionReply, &Service::RequestEndSession, kEndSession>::accept(*this);
-  Call<StepRequest, StepReply, &Service::RequestStep, kStep>::accept(*this);
-  Call<AddBenchmarkRequest, AddBenchmarkReply, &Service::RequestAddBenchmark,
-       kAddBenchmark>::accept(*this);
-  Call<SendSessionParameterRequest, SendSessionParameterReply,
-       &Service::RequestSendSessionParameter, kSendParameter>::accept(*this);
+  rpc::for_each(rpc::All(), [this]<typename Rpc>() { Call<Rpc>::accept(*this); });
 }
 
 // The null tag is the destructor's alarm: only this thread arms requests, so only here is it certain

@@ -9,7 +9,7 @@
 
 #include "bench/baseline/baseline_server.h"
 #include "bench/baseline/blocking_sessions.h"
-#include "proto/compiler_gym_service.grpc.pb.h"
+#include "proto/rpcs.h"
 
 namespace compiler_gym {
 
@@ -23,7 +23,7 @@ class BareServer final : public BaselineServer {
 
  private:
   class Event;
-  template <typename Request, typename Reply, auto kRequest, auto kHandle>
+  template <typename Rpc>
   class Call;
 
   std::unique_ptr<grpc::Server> build(grpc::ServerBuilder& builder) override;

@@ -13,19 +13,20 @@ const std::stop_token kNeverStopped;
 
 }  // namespace
 
-grpc::Status BlockingSessions::get_version(GetVersionReply& reply) const {
+grpc::Status BlockingSessions::call(const GetVersionRequest& /*request*/,
+                                    GetVersionReply& reply) const {
   reply.set_service_version(service_version());
   reply.set_compiler_version(host_.spaces().compiler_version());
   return grpc::Status::OK;
 }
 
-grpc::Status BlockingSessions::get_spaces(GetSpacesReply& reply) const {
+grpc::Status BlockingSessions::call(const GetSpacesRequest& /*request*/,
+                                    GetSpacesReply& reply) const {
   reply = host_.spaces().reply();
   return grpc::Status::OK;
 }
 
-grpc::Status BlockingSessions::start_session(StartSessionRequest& request,
-                                             StartSessionReply& reply) {
+grpc::Status BlockingSessions::call(StartSessionRequest& request, StartSessionReply& reply) {
   const std::lock_guard lock(mutex_);
   Result<std::shared_ptr<const Benchmark>> benchmark = find_benchmark(request, host_.benchmarks());
   if (!benchmark) {
@@ -43,8 +44,7 @@ grpc::Status BlockingSessions::start_session(StartSessionRequest& request,
   return status;
 }
 
-grpc::Status BlockingSessions::fork_session(const ForkSessionRequest& request,
-                                            ForkSessionReply& reply) {
+grpc::Status BlockingSessions::call(const ForkSessionRequest& request, ForkSessionReply& reply) {
   const std::lock_guard lock(mutex_);
   const Result<std::shared_ptr<Session>> parent = find_in_table(request.session_id());
   if (!parent) {
@@ -62,8 +62,7 @@ grpc::Status BlockingSessions::fork_session(const ForkSessionRequest& request,
   return status;
 }
 
-grpc::Status BlockingSessions::end_session(const EndSessionRequest& request,
-                                           EndSessionReply& reply) {
+grpc::Status BlockingSessions::call(const EndSessionRequest& request, EndSessionReply& reply) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<Session> ended;  // destroyed before the lock is let go, if no step runs in it
   const std::lock_guard table_lock(table_mutex_);
@@ -75,7 +74,7 @@ grpc::Status BlockingSessions::end_session(const EndSessionRequest& request,
   return grpc::Status::OK;
 }
 
-grpc::Status BlockingSessions::step(const StepRequest& request, StepReply& reply) {
+grpc::Status BlockingSessions::call(const StepRequest& request, StepReply& reply) {
   const Result<std::shared_ptr<Session>> session = find(request.session_id());
   if (!session) {
     return session.error();
@@ -84,7 +83,7 @@ grpc::Status BlockingSessions::step(const StepRequest& request, StepReply& reply
   return run_step(*(*session)->plugin, host_.spaces(), request, reply, kNeverStopped);
 }
 
-grpc::Status BlockingSessions::add_benchmark(AddBenchmarkRequest& request) {
+grpc::Status BlockingSessions::call(AddBenchmarkRequest& request, AddBenchmarkReply& /*reply*/) {
   const std::lock_guard lock(mutex_);
   for (Benchmark& benchmark : *request.mutable_benchmark()) {
     host_.benchmarks().add(std::move(benchmark));
@@ -92,8 +91,8 @@ grpc::Status BlockingSessions::add_benchmark(AddBenchmarkRequest& request) {
   return grpc::Status::OK;
 }
 
-grpc::Status BlockingSessions::send_session_parameter(const SendSessionParameterRequest& request,
-                                                      SendSessionParameterReply& reply) {
+grpc::Status BlockingSessions::call(const SendSessionParameterRequest& request,
+                                    SendSessionParameterReply& reply) {
   const Result<std::shared_ptr<Session>> session = find(request.session_id());
   if (!session) {
     return session.error();

@@ -36,18 +36,18 @@ class BlockingSessions {
  public:
   BlockingSessions(CompilerHost& host, Lookup lookup) : host_(host), lookup_(lookup) {}
 
-  [[nodiscard]] grpc::Status get_version(GetVersionReply& reply) const;
-  [[nodiscard]] grpc::Status get_spaces(GetSpacesReply& reply) const;
+  // One function for each RPC.
+  [[nodiscard]] grpc::Status call(const GetVersionRequest& request, GetVersionReply& reply) const;
+  [[nodiscard]] grpc::Status call(const GetSpacesRequest& request, GetSpacesReply& reply) const;
   /// The request's program is moved out of it.
-  [[nodiscard]] grpc::Status start_session(StartSessionRequest& request, StartSessionReply& reply);
-  [[nodiscard]] grpc::Status fork_session(const ForkSessionRequest& request,
-                                          ForkSessionReply& reply);
-  [[nodiscard]] grpc::Status end_session(const EndSessionRequest& request, EndSessionReply& reply);
-  [[nodiscard]] grpc::Status step(const StepRequest& request, StepReply& reply);
+  [[nodiscard]] grpc::Status call(StartSessionRequest& request, StartSessionReply& reply);
+  [[nodiscard]] grpc::Status call(const ForkSessionRequest& request, ForkSessionReply& reply);
+  [[nodiscard]] grpc::Status call(const EndSessionRequest& request, EndSessionReply& reply);
+  [[nodiscard]] grpc::Status call(const StepRequest& request, StepReply& reply);
   /// The benchmarks are moved out of the request.
-  [[nodiscard]] grpc::Status add_benchmark(AddBenchmarkRequest& request);
-  [[nodiscard]] grpc::Status send_session_parameter(const SendSessionParameterRequest& request,
-                                                    SendSessionParameterReply& reply);
+  [[nodiscard]] grpc::Status call(AddBenchmarkRequest& request, AddBenchmarkReply& reply);
+  [[nodiscard]] grpc::Status call(const SendSessionParameterRequest& request,
+                                  SendSessionParameterReply& reply);
 
  private:
   struct Session {

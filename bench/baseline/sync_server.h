@@ -5,7 +5,7 @@
 
 #include "bench/baseline/baseline_server.h"
 #include "bench/baseline/blocking_sessions.h"
-#include "proto/compiler_gym_service.grpc.pb.h"
+#include "proto/rpcs.h"
 
 namespace compiler_gym {
 
@@ -21,44 +21,27 @@ class SyncServer final : public BaselineServer {
    public:
     Service(CompilerHost& host, Lookup lookup) : sessions_(host, lookup) {}
 
-    grpc::Status GetVersion(grpc::ServerContext*, const GetVersionRequest*,
-                            GetVersionReply* reply) override {
-      return sessions_.get_version(*reply);
-    }
-    grpc::Status GetSpaces(grpc::ServerContext*, const GetSpacesRequest*,
-                           GetSpacesReply* reply) override {
-      return sessions_.get_spaces(*reply);
-    }
-    // These two copy what they keep, as CompilerGym's do: what a synchronous service is given is
-    // const.
-    grpc::Status StartSession(grpc::ServerContext*, const StartSessionRequest* request,
-                              StartSessionReply* reply) override {
-      StartSessionRequest copy = *request;
-      return sessions_.start_session(copy, *reply);
-    }
-    grpc::Status AddBenchmark(grpc::ServerContext*, const AddBenchmarkRequest* request,
-                              AddBenchmarkReply*) override {
-      AddBenchmarkRequest copy = *request;
-      return sessions_.add_benchmark(copy);
-    }
-    grpc::Status ForkSession(grpc::ServerContext*, const ForkSessionRequest* request,
-                             ForkSessionReply* reply) override {
-      return sessions_.fork_session(*request, *reply);
-    }
-    grpc::Status EndSession(grpc::ServerContext*, const EndSessionRequest* request,
-                            EndSessionReply* reply) override {
-      return sessions_.end_session(*request, *reply);
-    }
-    grpc::Status Step(grpc::ServerContext*, const StepRequest* request, StepReply* reply) override {
-      return sessions_.step(*request, *reply);
-    }
-    grpc::Status SendSessionParameter(grpc::ServerContext*,
-                                      const SendSessionParameterRequest* request,
-                                      SendSessionParameterReply* reply) override {
-      return sessions_.send_session_parameter(*request, *reply);
-    }
+#define COMPILER_GYM_METHOD(Name, name)                                                     \
+  grpc::Status Name(grpc::ServerContext*, const Name##Request* request, Name##Reply* reply) \
+      override {                                                                            \
+    return call(*request, *reply);                                                          \
+  }
+    COMPILER_GYM_RPCS(COMPILER_GYM_METHOD, COMPILER_GYM_METHOD)
+#undef COMPILER_GYM_METHOD
 
    private:
+    // What is kept of a request is copied, as CompilerGym does it: what a synchronous service is
+    // given is const.
+    template <typename Request, typename Reply>
+    grpc::Status call(const Request& request, Reply& reply) {
+      if constexpr (requires { sessions_.call(request, reply); }) {
+        return sessions_.call(request, reply);
+      } else {
+        Request copy = request;
+        return sessions_.call(copy, reply);
+      }
+    }
+
     BlockingSessions sessions_;
   };
 

@@ -11,8 +11,8 @@
 namespace compiler_gym::testing {
 namespace {
 
+using internal::AdmissionClass;
 using internal::RequestBudget;
-using internal::RequestKind;
 using ::testing::ElementsAre;
 
 // ------------------------------------------------------------------------------------- the budget
@@ -23,52 +23,52 @@ std::string answer_of(const Result<RequestBudget::Share>& taken) {
 
 TEST(RequestBudgetTest, RefusesWhatIsBeyondTheNumberOfRequests) {
   RequestBudget budget({.requests = 2, .bytes = 100});
-  const auto first = budget.take(RequestKind::kInSession, 1);
-  auto second = budget.take(RequestKind::kInSession, 1);
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 1)),
+  const auto first = budget.take(AdmissionClass::kInSession, 1);
+  auto second = budget.take(AdmissionClass::kInSession, 1);
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kInSession, 1)),
             "RESOURCE_EXHAUSTED: 2 requests are in flight already, the limit is 2");
   *second = RequestBudget::Share();
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 1)), "OK");
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kInSession, 1)), "OK");
 }
 
 TEST(RequestBudgetTest, RefusesWhatIsBeyondTheNumberOfBytes) {
   RequestBudget budget({.requests = 10, .bytes = 100});
-  auto first = budget.take(RequestKind::kInSession, 60);
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 41)),
+  auto first = budget.take(AdmissionClass::kInSession, 60);
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kInSession, 41)),
             "RESOURCE_EXHAUSTED: 60 bytes of requests are in flight, 41 more exceed the limit of "
             "100");
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 40)), "OK");
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kInSession, 40)), "OK");
   *first = RequestBudget::Share();
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 100)), "OK");
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 101)),
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kInSession, 100)), "OK");
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kInSession, 101)),
             "RESOURCE_EXHAUSTED: 0 bytes of requests are in flight, 101 more exceed the limit of "
             "100");
 }
 
 TEST(RequestBudgetTest, LeavesHalfToOpenSessions) {
   RequestBudget budget({.requests = 4, .bytes = 100});
-  const auto large = budget.take(RequestKind::kStart, 50);
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kStart, 1)),
+  const auto large = budget.take(AdmissionClass::kStart, 50);
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kStart, 1)),
             "RESOURCE_EXHAUSTED: 50 bytes of requests to start sessions or add benchmarks are in "
             "flight, 1 more exceed the limit of 50");
-  const auto small = budget.take(RequestKind::kStart, 0);
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kStart, 0)),
+  const auto small = budget.take(AdmissionClass::kStart, 0);
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kStart, 0)),
             "RESOURCE_EXHAUSTED: 2 requests to start sessions or add benchmarks are in flight "
             "already, the limit is 2");
-  const auto step = budget.take(RequestKind::kInSession, 25);
+  const auto step = budget.take(AdmissionClass::kInSession, 25);
   EXPECT_EQ(answer_of(step), "OK");
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kInSession, 25)), "OK");
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kInSession, 25)), "OK");
 }
 
 TEST(RequestBudgetTest, OfOneLetsASessionStart) {
   RequestBudget budget({.requests = 1, .bytes = 1});
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kStart, 1)), "OK");
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kStart, 1)), "OK");
 }
 
 TEST(RequestBudgetTest, NeverRefusesWhatIsFree) {
   RequestBudget budget({.requests = 1, .bytes = 1});
-  const auto only = budget.take(RequestKind::kInSession, 1);
-  EXPECT_EQ(answer_of(budget.take(RequestKind::kFree, 1'000'000)), "OK");
+  const auto only = budget.take(AdmissionClass::kInSession, 1);
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kAlways, 1'000'000)), "OK");
 }
 
 // ------------------------------------------------------------------------------------- the service

@@ -58,14 +58,14 @@ class BlockingSessionsTest : public ::testing::Test {
     StartSessionRequest request;
     *request.mutable_benchmark() = testing::make_benchmark("benchmark://test/1");
     StartSessionReply reply;
-    return sessions_->start_session(request, reply);
+    return sessions_->call(request, reply);
   }
 
   grpc::Status step() {
     StepRequest request;
     *request.add_action() = testing::int64_event(1);
     StepReply reply;
-    return sessions_->step(request, reply);
+    return sessions_->call(request, reply);
   }
 
   std::vector<std::string> end() {

@@ -1,4 +1,4 @@
-#include "async_server/internal/unary_call.h"
+#include "async_server/internal/incoming_call.h"
 
 #include <fmt/core.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
@@ -35,7 +35,7 @@ std::string fit_into_metadata(const std::string& text) {
 
 }  // namespace
 
-void UnaryCall::LetGo::operator()(UnaryCall* call) const {
+void IncomingCall::Deleter::operator()(IncomingCall* call) const {
   if (!call->accepted_) {
     delete call;
     return;
@@ -43,11 +43,11 @@ void UnaryCall::LetGo::operator()(UnaryCall* call) const {
   finish(Ptr(call), internal_error("The request was dropped by the service"));
 }
 
-UnaryCall::Ptr UnaryCall::make(Gate::Pass pass, ReplyBudget& replies, bool cancellable) {
-  return Ptr(new UnaryCall(std::move(pass), replies, cancellable));
+IncomingCall::Ptr IncomingCall::make(Gate::Pass pass, ReplyBudget& replies, bool cancellable) {
+  return Ptr(new IncomingCall(std::move(pass), replies, cancellable));
 }
 
-UnaryCall::UnaryCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable)
+IncomingCall::IncomingCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable)
     : pass_(std::move(pass)),
       replies_(replies),
       stop_(cancellable ? std::stop_source() : std::stop_source(std::nostopstate)),
@@ -57,7 +57,7 @@ UnaryCall::UnaryCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable)
   }
 }
 
-grpc::Status UnaryCall::parse_request(google::protobuf::MessageLite& request) {
+grpc::Status IncomingCall::parse_request(google::protobuf::MessageLite& request) {
   const grpc::Status parsed =
       grpc::GenericDeserialize<grpc::ProtoBufferReader, google::protobuf::MessageLite>(&request_,
                                                                                        &request);
@@ -69,7 +69,7 @@ grpc::Status UnaryCall::parse_request(google::protobuf::MessageLite& request) {
   return grpc::Status::OK;
 }
 
-void UnaryCall::finish(Ptr call, const google::protobuf::MessageLite& reply) {
+void IncomingCall::finish(Ptr call, const google::protobuf::MessageLite& reply) {
   // Protobuf counts a message's bytes in an int.
   constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max();
   if (const std::size_t bytes = reply.ByteSizeLong(); bytes > kMaxReplyBytes) {
@@ -87,35 +87,35 @@ void UnaryCall::finish(Ptr call, const google::protobuf::MessageLite& reply) {
     finish(std::move(call), serialised);
     return;
   }
-  UnaryCall& released = call.release()->answered(bytes.Length());
+  IncomingCall& released = call.release()->answered(bytes.Length());
   // After the next line it may be gone.
   released.responder_.Finish(bytes, grpc::Status::OK, released.sent_event_.armed());
 }
 
-void UnaryCall::finish(Ptr call, const grpc::Status& error) {
+void IncomingCall::finish(Ptr call, const grpc::Status& error) {
   const grpc::Status sent(error.error_code(), fit_into_metadata(error.error_message()),
                           error.error_details());
-  UnaryCall& released = call.release()->answered(sent.error_message().size());
+  IncomingCall& released = call.release()->answered(sent.error_message().size());
   // After the next line it may be gone.
   released.responder_.FinishWithError(sent, released.sent_event_.armed());
 }
 
 // From here on the call waits for its client, which may be slow: all that it holds is the answer.
-UnaryCall& UnaryCall::answered(std::size_t reply_bytes) {
+IncomingCall& IncomingCall::answered(std::size_t reply_bytes) {
   arena_.reset();
   share_.reset();
   replies_.add(answer_, reply_bytes);
   return *this;
 }
 
-void UnaryCall::on_over() {
+void IncomingCall::on_over() {
   if (rpc_context_.IsCancelled()) {
     stop_.request_stop();
   }
   release();
 }
 
-void UnaryCall::release() {
+void IncomingCall::release() {
   if (pending_events_.fetch_sub(1) == 1) {
     delete this;
   }

@@ -1,4 +1,4 @@
-// One unary call of a gRPC client, from its start to its handler.
+// One unary call of a gRPC client, from its start to its handler: what ServiceClient is made of.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -11,11 +11,11 @@
 #include "core/async_tag.h"
 #include "core/support/status.h"
 
-namespace compiler_gym::internal {
+namespace compiler_gym {
 
 /// What must stay where it is while gRPC works on the call.
 template <typename Reply>
-struct UnaryCall {
+struct OutgoingCall {
   grpc::ClientContext rpc_context;
   Reply reply;
   grpc::Status status;
@@ -25,8 +25,8 @@ struct UnaryCall {
 /// Turns the event of a call's Finish into its result. Forwards the associators of `Handler` (see
 /// the end of this file), so that its executor, allocator and cancellation slot are used.
 template <typename Reply, typename Handler>
-struct UnaryCallHandler {
-  std::unique_ptr<UnaryCall<Reply>> call;
+struct OutgoingCallHandler {
+  std::unique_ptr<OutgoingCall<Reply>> call;
   Handler handler;
 
   // For a client's Finish the event is always ok: failures are in the status.
@@ -38,10 +38,13 @@ struct UnaryCallHandler {
   }
 };
 
+/// Starts a call whose reader was prepared with its `rpc_context`. The handler, void(Result<Reply>),
+/// runs on its associated executor, or on `executor`, which is that of the queue's pump. Its
+/// cancellation slot, if it has one, cancels the call.
 template <typename Executor, typename Reply, typename Handler>
-void start_unary_call(const Executor& executor, std::unique_ptr<UnaryCall<Reply>> call,
-                      Handler handler) {
-  UnaryCall<Reply>* const state = call.get();
+void start_outgoing_call(const Executor& executor, std::unique_ptr<OutgoingCall<Reply>> call,
+                         Handler handler) {
+  OutgoingCall<Reply>* const state = call.get();
   async_tag(
       executor,
       [state](void* tag) {
@@ -49,22 +52,21 @@ void start_unary_call(const Executor& executor, std::unique_ptr<UnaryCall<Reply>
         state->reader->Finish(&state->reply, &state->status, tag);
       },
       [state] { state->rpc_context.TryCancel(); },
-      UnaryCallHandler<Reply, Handler>{std::move(call), std::move(handler)});
+      OutgoingCallHandler<Reply, Handler>{std::move(call), std::move(handler)});
 }
 
-}  // namespace compiler_gym::internal
+}  // namespace compiler_gym
 
 namespace boost::asio {
 
 template <template <typename, typename> class Associator, typename Reply, typename Handler,
           typename DefaultCandidate>
-struct associator<Associator, compiler_gym::internal::UnaryCallHandler<Reply, Handler>,
-                  DefaultCandidate> : Associator<Handler, DefaultCandidate> {
-  static auto get(
-      const compiler_gym::internal::UnaryCallHandler<Reply, Handler>& handler) noexcept {
+struct associator<Associator, compiler_gym::OutgoingCallHandler<Reply, Handler>, DefaultCandidate>
+    : Associator<Handler, DefaultCandidate> {
+  static auto get(const compiler_gym::OutgoingCallHandler<Reply, Handler>& handler) noexcept {
     return Associator<Handler, DefaultCandidate>::get(handler.handler);
   }
-  static auto get(const compiler_gym::internal::UnaryCallHandler<Reply, Handler>& handler,
+  static auto get(const compiler_gym::OutgoingCallHandler<Reply, Handler>& handler,
                   const DefaultCandidate& candidate) noexcept {
     return Associator<Handler, DefaultCandidate>::get(handler.handler, candidate);
   }

@@ -1,6 +1,6 @@
 // What becomes of a call whose events come with ok == false, in each state that it can be in: its
 // client leaves, or the server shuts down. That nothing is left of it is what every test ends with.
-#include "async_server/internal/unary_call.h"
+#include "async_server/internal/incoming_call.h"
 
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
@@ -23,7 +23,7 @@
 namespace compiler_gym::testing {
 namespace {
 
-using internal::UnaryCall;
+using internal::IncomingCall;
 
 enum class Leaves {
   kByReset,       ///< takes its request back
@@ -33,12 +33,12 @@ enum class Leaves {
 struct Row {
   const char* name;
   Leaves how;
-  bool cancellable;  ///< of the call, see UnaryCall
+  bool cancellable;  ///< of the call, see IncomingCall
 };
 
-class UnaryCallTest : public ::testing::TestWithParam<Row> {
+class IncomingCallTest : public ::testing::TestWithParam<Row> {
  protected:
-  UnaryCallTest() {
+  IncomingCallTest() {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxSendMessageSize(-1);
@@ -51,9 +51,9 @@ class UnaryCallTest : public ::testing::TestWithParam<Row> {
     thread_ = std::jthread([this] { io_context_.run(); });
   }
 
-  ~UnaryCallTest() override {
+  ~IncomingCallTest() override {
     shut_down();
-    EXPECT_FALSE(call_) << "the test has answered it or let it go";
+    EXPECT_FALSE(call_) << "the test has answered it or dropped it";
     get_within_watchdog(calls_.async_close(boost::asio::use_future));
     shutdown_.join();
     EXPECT_EQ(replies_.on_their_way().replies, 0U);
@@ -72,7 +72,7 @@ class UnaryCallTest : public ::testing::TestWithParam<Row> {
 
   /// Asks for a call.
   std::future<bool> arm() {
-    call_ = UnaryCall::make(calls_.try_enter(), replies_, GetParam().cancellable);
+    call_ = IncomingCall::make(calls_.try_enter(), replies_, GetParam().cancellable);
     return call_->async_accept(wire_service_, &internal::WireService::RequestStep, *pump_, *queue_,
                                boost::asio::use_future);
   }
@@ -81,7 +81,7 @@ class UnaryCallTest : public ::testing::TestWithParam<Row> {
   std::int64_t accept() {
     EXPECT_TRUE(get_within_watchdog(arm()));
     call_->accepted(Gate::Pass());
-    auto share = budget_.take(internal::RequestKind::kInSession, call_->request_bytes());
+    auto share = budget_.take(internal::AdmissionClass::kInSession, call_->request_bytes());
     call_->keep(*std::move(share));
     auto& request = call_->make_message<StepRequest>();
     EXPECT_TRUE(call_->parse_request(request).ok());
@@ -91,7 +91,7 @@ class UnaryCallTest : public ::testing::TestWithParam<Row> {
   void answer(std::size_t bytes = 8) {
     auto& reply = call_->make_message<StepReply>();
     reply.add_observation()->set_string_value(std::string(bytes, 'x'));
-    UnaryCall::finish(std::move(call_), reply);
+    IncomingCall::finish(std::move(call_), reply);
   }
 
   /// A client of its own sends a Step.
@@ -122,7 +122,7 @@ class UnaryCallTest : public ::testing::TestWithParam<Row> {
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   Gate calls_;
-  UnaryCall::Ptr call_;  // the last one that was asked for
+  IncomingCall::Ptr call_;  // the last one that was asked for
   std::future<void> drained_;
   std::optional<boost::asio::ip::tcp::socket> client_;
 
@@ -131,14 +131,14 @@ class UnaryCallTest : public ::testing::TestWithParam<Row> {
   std::jthread shutdown_;
 };
 
-TEST_P(UnaryCallTest, ACallThatNeverCameGoesWithTheServer) {
+TEST_P(IncomingCallTest, ACallThatNeverCameGoesWithTheServer) {
   std::future<bool> accepted = arm();
   shut_down();
   EXPECT_FALSE(get_within_watchdog(std::move(accepted)));
   call_.reset();
 }
 
-TEST_P(UnaryCallTest, AClientThatLeavesBeforeItsCallIsAcceptedIsNotInTheWayOfTheNext) {
+TEST_P(IncomingCallTest, AClientThatLeavesBeforeItsCallIsAcceptedIsNotInTheWayOfTheNext) {
   send_step(1);
   client_leaves();
   send_step(2);
@@ -149,7 +149,7 @@ TEST_P(UnaryCallTest, AClientThatLeavesBeforeItsCallIsAcceptedIsNotInTheWayOfThe
   answer();
 }
 
-TEST_P(UnaryCallTest, AClientThatLeavesBeforeItIsAnsweredIsHeardOf) {
+TEST_P(IncomingCallTest, AClientThatLeavesBeforeItIsAnsweredIsHeardOf) {
   send_step(1);
   EXPECT_EQ(accept(), 1);
   client_leaves();
@@ -159,14 +159,14 @@ TEST_P(UnaryCallTest, AClientThatLeavesBeforeItIsAnsweredIsHeardOf) {
   answer();
 }
 
-TEST_P(UnaryCallTest, ACallWhoseClientHasLeftCanBeLetGoOf) {
+TEST_P(IncomingCallTest, ACallWhoseClientHasLeftCanBeDropped) {
   send_step(1);
   EXPECT_EQ(accept(), 1);
   client_leaves();
   call_.reset();
 }
 
-TEST_P(UnaryCallTest, AClientThatLeavesInTheMiddleOfTheAnswerFreesIt) {
+TEST_P(IncomingCallTest, AClientThatLeavesInTheMiddleOfTheAnswerFreesIt) {
   constexpr std::size_t kMoreThanAConnectionTakesUnread = 1'000'000;
   send_step(1);
   EXPECT_EQ(accept(), 1);
@@ -176,7 +176,7 @@ TEST_P(UnaryCallTest, AClientThatLeavesInTheMiddleOfTheAnswerFreesIt) {
   poll_until([this] { return replies_.on_their_way().bytes == 0; });
 }
 
-TEST_P(UnaryCallTest, AnAnswerAfterTheServersEndGoesNowhere) {
+TEST_P(IncomingCallTest, AnAnswerAfterTheServersEndGoesNowhere) {
   send_step(1);
   EXPECT_EQ(accept(), 1);
   shut_down();
@@ -186,7 +186,7 @@ TEST_P(UnaryCallTest, AnAnswerAfterTheServersEndGoesNowhere) {
   answer();
 }
 
-TEST_P(UnaryCallTest, AnAnswerThatNobodyReadsGoesWithTheServer) {
+TEST_P(IncomingCallTest, AnAnswerThatNobodyReadsGoesWithTheServer) {
   send_step(1);
   EXPECT_EQ(accept(), 1);
   answer(1'000'000);
@@ -194,7 +194,7 @@ TEST_P(UnaryCallTest, AnAnswerThatNobodyReadsGoesWithTheServer) {
   poll_until([this] { return replies_.on_their_way().bytes == 0; });
 }
 
-INSTANTIATE_TEST_SUITE_P(, UnaryCallTest,
+INSTANTIATE_TEST_SUITE_P(, IncomingCallTest,
                          ::testing::Values(Row{"Reset", Leaves::kByReset, true},
                                            Row{"Disconnected", Leaves::kByDisconnect, true},
                                            Row{"ResetNotCancellable", Leaves::kByReset, false},

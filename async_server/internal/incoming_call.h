@@ -1,4 +1,4 @@
-// One RPC from its arrival to the last gRPC event about it.
+// One unary RPC of the server, from its arrival to the last gRPC event about it.
 #pragma once
 
 #include <grpcpp/completion_queue.h>
@@ -25,26 +25,27 @@ namespace compiler_gym::internal {
 
 /// Lifetime: owned by a Ptr until it is answered; from then on by gRPC's two events about it,
 ///           that the answer was sent and that the call is over, which come in either order. A Ptr
-///           that is let go of answers by itself, so that no client waits for a reply that nobody
-///           will send.
+///           that is destroyed before answers by itself, so that no client waits for a reply that
+///           nobody will send.
 /// Threads:  one at a time, except that the stop source is triggered from the completion queue's
 ///           thread.
 /// Memory:   messages lie in the call's arena and go when it is answered; the bytes of the reply when
 ///           the client has read them, or when the reply budget gives them up.
-class UnaryCall {
+class IncomingCall {
  public:
-  struct LetGo {
-    void operator()(UnaryCall* call) const;
+  /// Answers with INTERNAL what has not been answered.
+  struct Deleter {
+    void operator()(IncomingCall* call) const;
   };
-  using Ptr = std::unique_ptr<UnaryCall, LetGo>;
+  using Ptr = std::unique_ptr<IncomingCall, Deleter>;
 
   /// See RpcHandlers.
   static constexpr bool kInOrder = false;
 
-  using Request = void (WireService::*)(grpc::ServerContext*, grpc::ByteBuffer*,
-                                        grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*,
-                                        grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
-                                        void*);
+  using AcceptFunction = void (WireService::*)(grpc::ServerContext*, grpc::ByteBuffer*,
+                                               grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*,
+                                               grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
+                                               void*);
 
   /// `pass` is given back when gRPC is done with the call; the answer counts in `replies`. Without
   /// `cancellable` nothing is heard of a client that leaves: for methods that are answered at once,
@@ -54,12 +55,12 @@ class UnaryCall {
   /// Asks the service for the next RPC of one method. Completes with false if the server is
   /// shutting down. Signature: void(bool).
   template <typename Token>
-  auto async_accept(WireService& service, Request request, CompletionQueuePump& pump,
+  auto async_accept(WireService& service, AcceptFunction accept, CompletionQueuePump& pump,
                     grpc::ServerCompletionQueue& queue, Token&& token) {
     return async_tag(
         pump.executor(),
-        [this, &service, request, &queue](void* tag) {
-          (service.*request)(&rpc_context_, &request_, &responder_, &queue, &queue, tag);
+        [this, &service, accept, &queue](void* tag) {
+          (service.*accept)(&rpc_context_, &request_, &responder_, &queue, &queue, tag);
         },
         std::forward<Token>(token));
   }
@@ -98,12 +99,12 @@ class UnaryCall {
  private:
   class Event final : public CompletionTag {
    public:
-    using Handler = void (UnaryCall::*)();
-    Event(UnaryCall& call, Handler handler) : call_(call), handler_(handler) {}
+    using Handler = void (IncomingCall::*)();
+    Event(IncomingCall& call, Handler handler) : call_(call), handler_(handler) {}
     void on_event(bool /*ok*/) override { (call_.*handler_)(); }
 
    private:
-    UnaryCall& call_;
+    IncomingCall& call_;
     const Handler handler_;
   };
 
@@ -119,10 +120,10 @@ class UnaryCall {
     grpc::ServerContext& rpc_context_;
   };
 
-  UnaryCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
-  ~UnaryCall() = default;
+  IncomingCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
+  ~IncomingCall() = default;
 
-  UnaryCall& answered(std::size_t reply_bytes);
+  IncomingCall& answered(std::size_t reply_bytes);
   void on_over();  // the call is over for gRPC, well or not
   void release();  // one of the pending events came; the last one destroys the call
 
@@ -136,8 +137,8 @@ class UnaryCall {
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&rpc_context_};
   std::stop_source stop_;
-  Event sent_event_{*this, &UnaryCall::release};
-  Event over_event_{*this, &UnaryCall::on_over};
+  Event sent_event_{*this, &IncomingCall::release};
+  Event over_event_{*this, &IncomingCall::on_over};
   std::atomic<int> pending_events_;
   bool accepted_ = false;
 };
