@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "async_server/service_plugin.h"
+#include "async_server/service_runtime.h"
 #include "context/service_context_options.h"
 #include "core/support/clock.h"
 #include "core/support/logger.h"
@@ -26,21 +27,6 @@
 #include "sessions/session_service.h"
 
 namespace compiler_gym {
-
-/// Where plug-in code runs.
-enum class PluginThreads {
-  /// On threads of the service's own: a request costs a hop there and one back, about 10 to 30 us
-  /// each with idle threads, and the caller's threads are held up by no
-  /// more than steps that CompilationSession::isCheap() says are cheap.
-  kPool,
-  /// On the thread that makes the request, before the call returns: an inline request costs a
-  /// microsecond or two and what the plug-in takes, and for as long the caller's thread does nothing
-  /// else: SessionServiceOptions::request_timeout has no effect. For applications of one thread, and
-  /// for cheap compilers. One thread of the service's runs
-  /// a context's blocking init() and shutdown(), and requests that find their session in use, which
-  /// only another thread of the caller's can bring about.
-  kCaller,
-};
 
 struct EmbeddedServiceOptions {
   /// Handed to the context. Must exist.

@@ -78,11 +78,11 @@ Result<Listener> start_listening(grpc::ServerBuilder& builder, const ServerOptio
       }
     } else {
       address.port = ports[i];
-      if (listener.port == 0) {
-        listener.port = ports[i];
+      if (listener.reachable.port == 0) {
+        listener.reachable.port = ports[i];
       }
     }
-    listener.addresses.push_back(address.to_string());
+    listener.reachable.addresses.push_back(address.to_string());
   }
   return listener;
 }

@@ -14,10 +14,14 @@
 
 namespace compiler_gym::internal {
 
-struct Listener {
-  std::unique_ptr<grpc::Server> server;
+struct Reachable {
   std::vector<std::string> addresses;  ///< as ServerOptions::listen, with the ports that were found
   int port = 0;                        ///< of the first TCP address; 0 if there is none
+};
+
+struct Listener {
+  std::unique_ptr<grpc::Server> server;
+  Reachable reachable;
 };
 
 /// Starts what `builder` builds, with those of the options that gRPC enforces. Blocks.

@@ -20,8 +20,9 @@ grpc::ByteBuffer to_buffer(std::string bytes) {
 
 }  // namespace
 
-StreamCall::StreamCall(Gate::Pass pass, ReplyBudget& replies, const StreamOptions& options)
-    : pass_(std::move(pass)), options_(options), replies_(replies) {
+StreamCall::StreamCall(Gate::Pass pass, ReplyBudget& replies, const StreamOptions& options,
+                       const Executor& executor)
+    : pass_(std::move(pass)), options_(options), executor_(executor), replies_(replies) {
   rpc_context_.AsyncNotifyWhenDone(over_event_.armed());
 }
 

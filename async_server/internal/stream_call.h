@@ -44,8 +44,12 @@ namespace compiler_gym::internal {
 ///           with true, and by the open requests.
 class StreamCall : public std::enable_shared_from_this<StreamCall> {
  public:
-  /// `pass` is given back when gRPC is done with the call.
-  StreamCall(Gate::Pass pass, ReplyBudget& replies, const StreamOptions& options);
+  using Executor = CompletionQueuePump::executor_type;
+
+  /// `pass` is given back when gRPC is done with the call. Handlers without an executor of their own
+  /// run on `executor`.
+  StreamCall(Gate::Pass pass, ReplyBudget& replies, const StreamOptions& options,
+             const Executor& executor);
   StreamCall(const StreamCall&) = delete;
   StreamCall& operator=(const StreamCall&) = delete;
 
@@ -91,7 +95,10 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   template <typename Token>
   auto async_room(std::size_t bytes, Token&& token) {
     return boost::asio::async_initiate<Token, void()>(
-        [this, bytes](auto handler) { wait_for_room(bytes, Handler(std::move(handler))); }, token);
+        [this, bytes](auto handler) {
+          wait_for_room(bytes, Handler(std::move(handler), executor_));
+        },
+        token);
   }
 
   /// Opens a request. False if there is one of that id which is not answered: this one is to be
@@ -112,7 +119,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   template <typename Token>
   auto async_ended(Token&& token) {
     return boost::asio::async_initiate<Token, void()>(
-        [this](auto handler) { wait_for_end(Handler(std::move(handler))); }, token);
+        [this](auto handler) { wait_for_end(Handler(std::move(handler), executor_)); }, token);
   }
 
  private:
@@ -142,7 +149,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   };
 
   struct Unanswered {
-    std::uint64_t turn = 0;  // the how many-th to be opened
+    std::uint64_t turn = 0;  // its place in the order in which requests were opened
     std::stop_source stop;
   };
 
@@ -161,6 +168,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   Gate::Pass pass_;     // first, so that it is given back last
   Gate::Pass running_;  // once accepted
   const StreamOptions options_;
+  const Executor executor_;
   grpc::ServerContext rpc_context_;
   ReplyBudget& replies_;
   Unread unread_{rpc_context_};  // after what it cancels

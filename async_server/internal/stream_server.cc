@@ -4,6 +4,7 @@
 
 #include <boost/asio/use_awaitable.hpp>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "core/run_on.h"
@@ -31,14 +32,15 @@ Result<BatchReader> read_batch(const grpc::ByteBuffer& message) {
 
 }  // namespace
 
-// One of the streams that may be open at a time.
-class StreamServer::Place {
+// Counts as one of the streams that may be open at a time.
+class StreamServer::OpenStream {
  public:
-  explicit Place(std::atomic<std::size_t>& streams) : streams_(streams), number_(++streams) {}
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { --streams_; }
+  explicit OpenStream(std::atomic<std::size_t>& streams) : streams_(streams), number_(++streams) {}
+  OpenStream(const OpenStream&) = delete;
+  OpenStream& operator=(const OpenStream&) = delete;
+  ~OpenStream() { --streams_; }
 
+  /// How many there are, with this one.
   [[nodiscard]] std::size_t number() const { return number_; }
 
  private:
@@ -47,11 +49,11 @@ class StreamServer::Place {
 };
 
 awaitable<void> StreamServer::serve(std::shared_ptr<StreamCall> stream, CompletionQueuePump& pump) {
-  const Place place(streams_);
-  if (const grpc::Status admitted = admit(*stream, place); !admitted.ok()) {
+  const OpenStream open(streams_);
+  if (const grpc::Status admitted = admit(*stream, open.number()); !admitted.ok()) {
     stream->end_when_answered(admitted);
   } else {
-    const std::stop_callback on_drain(drain_.get_token(),
+    const std::stop_callback on_drain(admission_.refusing(),
                                       [&] { stream->end_when_answered(shutting_down()); });
     const grpc::Status status = co_await read_requests(stream, pump);
     stream->end_when_answered(status);
@@ -59,16 +61,16 @@ awaitable<void> StreamServer::serve(std::shared_ptr<StreamCall> stream, Completi
   co_await stream->async_ended(use_awaitable);
 }
 
-grpc::Status StreamServer::admit(const StreamCall& stream, const Place& place) const {
-  if (drain_.stop_requested()) {
-    return shutting_down();
+grpc::Status StreamServer::admit(const StreamCall& stream, std::size_t number) const {
+  if (grpc::Status up = admission_.check(); !up.ok()) {
+    return up;
   }
   if (grpc::Status allowed = access_.check(stream.rpc_context()); !allowed.ok()) {
     return allowed;
   }
-  if (place.number() > options_.max_streams) {
+  if (number > options_.max_streams) {
     return resource_exhausted(fmt::format("{} streams are open already, the limit is {}",
-                                          place.number() - 1, options_.max_streams));
+                                          number - 1, options_.max_streams));
   }
   return grpc::Status::OK;
 }
@@ -128,8 +130,8 @@ void StreamServer::handle(const std::shared_ptr<StreamCall>& stream, const Packe
 
 grpc::Status StreamServer::admit(StreamedRequest& request, const PackedRequest& packed,
                                  const BatchReader& batch) {
-  if (drain_.stop_requested()) {
-    return shutting_down();
+  if (grpc::Status up = admission_.check(); !up.ok()) {
+    return up;
   }
   if (batch.count() > options_.max_batch) {
     return invalid_argument(fmt::format("The batch has {} requests, the limit is {}", batch.count(),
@@ -143,7 +145,7 @@ grpc::Status StreamServer::admit(StreamedRequest& request, const PackedRequest& 
   if (method == nullptr) {
     return invalid_argument(fmt::format("The request of id {} has no request set", packed.id));
   }
-  Result<RequestBudget::Share> share = budget_.take(method->admission_class, packed.size);
+  Result<RequestBudget::Share> share = admission_.admit(method->admission_class, packed.size);
   if (!share) {
     return share.error();
   }

@@ -3,13 +3,14 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <cstddef>
 #include <memory>
-#include <stop_token>
 
 #include "async_server/internal/access.h"
-#include "async_server/internal/request_budget.h"
+#include "async_server/internal/admission.h"
 #include "async_server/internal/rpc_handlers.h"
 #include "async_server/internal/stream_call.h"
+#include "async_server/service_runtime.h"
 #include "async_server/stream_options.h"
 #include "core/completion_queue_pump.h"
 #include "core/support/logger.h"
@@ -18,30 +19,28 @@
 namespace compiler_gym::internal {
 
 /// What a unary call is let in by, each request of a stream is as well; access is asked of the stream.
+/// A drain refuses new requests, and ends a stream when its open ones are answered.
 /// Threads:  every member may be called from any thread.
 /// Lifetime: must outlive its streams.
 class StreamServer {
  public:
-  StreamServer(RpcHandlers<StreamedRequest>& handlers, const Access& access, RequestBudget& budget,
-               WorkerPool& start_workers, Logger& logger, const StreamOptions& options)
-      : handlers_(handlers),
+  StreamServer(ServiceRuntime& runtime, const Access& access, Logger& logger,
+               const StreamOptions& options)
+      : admission_(runtime.admission()),
+        start_workers_(runtime.start_workers()),
         access_(access),
-        budget_(budget),
-        start_workers_(start_workers),
         logger_(logger),
-        options_(options) {}
+        options_(options),
+        handlers_(runtime.sessions(), runtime.start_workers(), logger) {}
 
   /// Serves one stream that was accepted, on the pump's executor, until gRPC is done with it.
   [[nodiscard]] boost::asio::awaitable<void> serve(std::shared_ptr<StreamCall> stream,
                                                    CompletionQueuePump& pump);
 
-  /// Refuses new requests from here on (UNAVAILABLE); a stream ends when its open ones are answered.
-  void drain() { drain_.request_stop(); }
-
  private:
-  class Place;
+  class OpenStream;
 
-  [[nodiscard]] grpc::Status admit(const StreamCall& stream, const Place& place) const;
+  [[nodiscard]] grpc::Status admit(const StreamCall& stream, std::size_t number) const;
   [[nodiscard]] boost::asio::awaitable<grpc::Status> read_requests(
       std::shared_ptr<StreamCall> stream, CompletionQueuePump& pump);
   [[nodiscard]] boost::asio::awaitable<Result<BatchReader>> open_batch(grpc::ByteBuffer& message);
@@ -50,14 +49,13 @@ class StreamServer {
   [[nodiscard]] grpc::Status admit(StreamedRequest& request, const PackedRequest& packed,
                                    const BatchReader& batch);
 
-  RpcHandlers<StreamedRequest>& handlers_;
-  const Access& access_;
-  RequestBudget& budget_;
+  Admission& admission_;
   WorkerPool& start_workers_;
+  const Access& access_;
   Logger& logger_;
   const StreamOptions options_;
+  RpcHandlers<StreamedRequest> handlers_;
   std::atomic<std::size_t> streams_{0};
-  std::stop_source drain_;
 };
 
 }  // namespace compiler_gym::internal

@@ -7,18 +7,13 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 #include <set>
 #include <thread>
 
 #include "async_server/version.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/latch.h"
-#include "tests/support/poll.h"
-#include "tests/support/recording_logger.h"
-#include "tests/support/scripted_plugin.h"
+#include "tests/async_server/embedded_fixture.h"
 
 namespace compiler_gym::testing {
 namespace {
@@ -27,88 +22,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 
-/// The io_context is run by the test's thread alone, in poll(); the end of each test drains the
-/// service, and checks that the io_context then runs dry.
-class EmbeddedServiceTest : public ::testing::TestWithParam<PluginThreads> {
- protected:
-  ~EmbeddedServiceTest() override {
-    if (service) {
-      EXPECT_TRUE(drain().ok());
-      io_context.restart();
-      io_context.run();
-      service.reset();
-    }
-    EXPECT_EQ(script.live_sessions, 0);
-    EXPECT_EQ(script.overlaps, 0);
-  }
-
-  void make(EmbeddedServiceOptions options = {}) {
-    options.working_directory = ::testing::TempDir();
-    options.plugin_threads = GetParam();
-    options.workers = 4;
-    ServicePlugin plugin{.make_context =
-                             [this](const boost::filesystem::path& directory,
-                                    const ServiceContextOptions& /*options*/) {
-                               return std::make_unique<ScriptedContext>(directory, script);
-                             },
-                         .make_session =
-                             [this](CompilerGymServiceContext& context) {
-                               return std::make_unique<ScriptedSession>(context, script);
-                             }};
-    service.emplace(io_context, std::move(plugin), std::move(options), logger);
-  }
-
-  /// Runs the loop until the operation has completed.
-  template <typename Start>
-  auto wait_for(Start start) {
-    auto future = start(asio::use_future);
-    poll_until(io_context, [&] { return future.wait_for(0s) == std::future_status::ready; });
-    return future.get();
-  }
-
-  void serve(EmbeddedServiceOptions options = {}) {
-    make(std::move(options));
-    const grpc::Status started = wait_for([&](auto token) { return service->async_start(token); });
-    ASSERT_TRUE(started.ok()) << to_string(started);
-  }
-  grpc::Status drain(Clock::duration grace = 60s) {
-    return wait_for([&](auto token) { return service->async_drain(grace, token); });
-  }
-
-  Session::Id started_session() {
-    StartSessionRequest request;
-    *request.mutable_benchmark() = make_benchmark("benchmark://test/1");
-    const auto reply =
-        wait_for([&](auto token) { return service->async_start_session(request, token); });
-    EXPECT_TRUE(reply) << to_string(reply.error());
-    return reply ? reply->session_id() : -1;
-  }
-
-  static StepRequest step_request(Session::Id session, std::vector<std::int64_t> actions) {
-    StepRequest request;
-    request.set_session_id(session);
-    for (const std::int64_t action : actions) {
-      *request.add_action() = int64_event(action);
-    }
-    request.add_observation_space(0);
-    return request;
-  }
-  Result<StepReply> step(Session::Id session, std::vector<std::int64_t> actions) {
-    return wait_for(
-        [&](auto token) { return service->async_step(step_request(session, actions), token); });
-  }
-  std::vector<std::int64_t> history(Session::Id session) {
-    const auto reply = step(session, {});
-    EXPECT_TRUE(reply) << to_string(reply.error());
-    const auto& values = reply->observation(0).int64_tensor().value();
-    return {values.begin(), values.end()};
-  }
-
-  PluginScript script;
-  RecordingLogger logger;
-  asio::io_context io_context{1};
-  std::optional<EmbeddedService> service;
-};
+class EmbeddedServiceTest : public EmbeddedFixture {};
 
 INSTANTIATE_TEST_SUITE_P(Threads, EmbeddedServiceTest,
                          ::testing::Values(PluginThreads::kPool, PluginThreads::kCaller),
@@ -239,68 +153,7 @@ TEST_P(EmbeddedServiceTest, RefusesBeyondTheLimits) {
   EXPECT_EQ(service->requests_in_flight(), 0U);
 }
 
-TEST_P(EmbeddedServiceTest, IsReadyOnlyWhenItHasStarted) {
-  make();
-  EXPECT_EQ(
-      to_string(wait_for([&](auto token) { return service->async_get_version(token); }).error()),
-      "FAILED_PRECONDITION: async_start() has not completed");
-  EXPECT_TRUE(wait_for([&](auto token) { return service->async_start(token); }).ok());
-  EXPECT_EQ(to_string(wait_for([&](auto token) { return service->async_start(token); })),
-            "FAILED_PRECONDITION: async_start() was called before");
-}
-
-TEST_P(EmbeddedServiceTest, AStartThatFailsShutsTheContextDown) {
-  script.on_context_init = [] { return internal_error("no database"); };
-  make();
-  EXPECT_EQ(to_string(wait_for([&](auto token) { return service->async_start(token); })),
-            "INTERNAL: no database");
-  EXPECT_THAT(script.events(), ElementsAre("context init", "context shutdown"));
-  EXPECT_TRUE(drain().ok());
-}
-
-TEST_P(EmbeddedServiceTest, ADrainEndsSessionsAndThenTheContext) {
-  script.on_context_shutdown = [this] {
-    EXPECT_EQ(script.live_sessions, 0);
-    return data_loss("could not be written");
-  };
-  serve();
-  started_session();
-  started_session();
-  EXPECT_EQ(to_string(drain()), "DATA_LOSS: could not be written");
-  EXPECT_EQ(to_string(step(0, {}).error()), "UNAVAILABLE: The service is shutting down");
-  EXPECT_TRUE(drain().ok()) << "it is over";
-}
-
-TEST_P(EmbeddedServiceTest, ADrainThatWasNeverStartedIsOk) {
-  make();
-  EXPECT_TRUE(drain().ok());
-}
-
-// ------------------------------------------------------------- what only a pool can be in the middle of
-
-class PooledServiceTest : public EmbeddedServiceTest {
- protected:
-  /// A step that holds a worker until it is stopped or `release` opens.
-  void script_hold() {
-    script.on_action = [this](std::int64_t action, auto&, const std::stop_token& stop) {
-      if (action == kHold) {
-        const std::stop_callback on_stop(stop, [this] {
-          ++stopped;
-          release.open();
-        });
-        held.open();
-        release.wait();
-      }
-      return grpc::Status::OK;
-    };
-  }
-
-  static constexpr std::int64_t kHold = 1000;
-  Latch held;
-  Latch release;
-  std::atomic<int> stopped{0};
-  FakeClock clock;
-};
+class PooledServiceTest : public HeldStepFixture {};
 
 INSTANTIATE_TEST_SUITE_P(Threads, PooledServiceTest, ::testing::Values(PluginThreads::kPool),
                          [](const auto&) { return "Pool"; });
@@ -323,77 +176,9 @@ TEST_P(PooledServiceTest, CancellingARequestStopsIt) {
   EXPECT_THAT(history(session), ElementsAre(kHold));
 }
 
-TEST_P(PooledServiceTest, ADrainLetsARunningStepFinish) {
-  script_hold();
-  serve();
-  const Session::Id session = started_session();
-  bool stepped = false;
-  service->async_step(step_request(session, {kHold}), [&](const Result<StepReply>& reply) {
-    EXPECT_TRUE(reply) << to_string(reply.error());
-    stepped = true;
-  });
-  held.wait();
-  bool drained = false;
-  service->async_drain(1h, [&](const grpc::Status&) { drained = true; });
-  EXPECT_EQ(to_string(step(session, {}).error()), "UNAVAILABLE: The service is shutting down");
-  settle(io_context);
-  EXPECT_FALSE(drained);
-  release.open();
-  poll_until(io_context, [&] { return drained; });
-  EXPECT_TRUE(stepped);
-  EXPECT_EQ(stopped, 0);
-}
-
-TEST_P(PooledServiceTest, ADrainStopsWhatRunsAtTheDeadlineAndASecondOneBringsItNearer) {
-  script_hold();
-  serve();
-  const Session::Id session = started_session();
-  bool stepped = false;
-  service->async_step(step_request(session, {kHold, 2}), [&](const Result<StepReply>& reply) {
-    EXPECT_EQ(reply.error().error_code(), grpc::StatusCode::CANCELLED);
-    stepped = true;
-  });
-  held.wait();
-  int drained = 0;
-  service->async_drain(1h, [&](const grpc::Status&) { ++drained; });
-  service->async_drain(5s, [&](const grpc::Status&) { ++drained; });
-  settle(io_context);  // they have begun
-  clock.advance(5s - 1ns);
-  settle(io_context);
-  EXPECT_EQ(stopped, 0);
-  clock.advance(1ns);
-  poll_until(io_context, [&] { return drained == 2; });
-  EXPECT_EQ(stopped, 1);
-  EXPECT_TRUE(stepped);
-}
-
-TEST_P(PooledServiceTest, ADrainDuringTheStartEndsIt) {
-  script.on_context_init = [this] {
-    held.open();
-    release.wait();
-    return grpc::Status::OK;
-  };
-  make();
-  grpc::Status started;
-  bool drained = false;
-  bool start_done = false;
-  service->async_start([&](grpc::Status status) {
-    started = std::move(status);
-    start_done = true;
-  });
-  poll_until(io_context, [&] { return held.is_open(); });
-  service->async_drain(1h, [&](const grpc::Status&) { drained = true; });
-  settle(io_context);
-  EXPECT_FALSE(drained);
-  release.open();
-  poll_until(io_context, [&] { return drained && start_done; });
-  EXPECT_EQ(started.error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_THAT(script.events(), ElementsAre("context init", "context shutdown"));
-}
-
 // ------------------------------------------------------------------------------ the caller's threads
 
-class CallersThreadTest : public EmbeddedServiceTest {};
+class CallersThreadTest : public EmbeddedFixture {};
 
 INSTANTIATE_TEST_SUITE_P(Threads, CallersThreadTest, ::testing::Values(PluginThreads::kCaller),
                          [](const auto&) { return "Caller"; });

@@ -40,7 +40,7 @@ const std::vector<Room>& rooms() {
       {"services/",
        {"proto/", "core/", "context/", "sessions/", "sessions/llvm/", "async_server/",
         "examples/"}},
-      {"examples/", {"proto/", "core/", "context/", "sessions/", "async_server/"}},
+      {"examples/", {"proto/", "core/", "client/", "context/", "sessions/", "async_server/"}},
       {"tools/", {"proto/", "core/", "client/", "sessions/llvm/run/"}},
       {"bench/",
        {"proto/", "core/", "client/", "context/", "sessions/", "sessions/isolated/",
