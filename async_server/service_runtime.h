@@ -51,8 +51,8 @@ struct ServiceRuntimeOptions {
   /// For kPool: threads for steps, and as many more for starting and destroying sessions. 0: one per
   /// processor, at least 2.
   std::size_t workers = 0;
-  ServiceContextOptions context;
-  SessionServiceOptions sessions;
+  ServiceContextOptions context{};
+  SessionServiceOptions sessions{};
   /// Requests that were let in and are not answered yet, and their bytes together; see ServerOptions.
   std::size_t max_requests_in_flight = 16'384;
   std::size_t max_bytes_in_flight = SIZE_MAX;

@@ -87,8 +87,7 @@ grpc::Status AcceptLoops::admit(const UnaryMethod& method, IncomingCall& call) {
 
 awaitable<void> AcceptLoops::accept_streams() {
   for (;;) {
-    auto stream = std::make_shared<StreamCall>(gate_.try_enter(), replies_, options_.streams,
-                                               server_.pump().executor());
+    auto stream = std::make_shared<StreamCall>(gate_.try_enter(), replies_, options_.streams);
     const bool accepted = co_await stream->async_accept(server_.wire_stream(), server_.pump(),
                                                         server_.queue(), use_awaitable);
     if (!accepted) {

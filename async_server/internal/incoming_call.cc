@@ -36,7 +36,7 @@ std::string fit_into_metadata(const std::string& text) {
 }  // namespace
 
 void IncomingCall::Deleter::operator()(IncomingCall* call) const {
-  if (!call->accepted_) {
+  if (!call->running_) {
     delete call;
     return;
   }
@@ -49,7 +49,7 @@ IncomingCall::Ptr IncomingCall::make(Gate::Pass pass, ReplyBudget& replies, bool
 
 IncomingCall::IncomingCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable)
     : pass_(std::move(pass)),
-      replies_(replies),
+      reply_(replies, rpc_context_),
       stop_(cancellable ? std::stop_source() : std::stop_source(std::nostopstate)),
       pending_events_(cancellable ? 2 : 1) {
   if (cancellable) {
@@ -104,7 +104,7 @@ void IncomingCall::finish(Ptr call, const grpc::Status& error) {
 IncomingCall& IncomingCall::answered(std::size_t reply_bytes) {
   arena_.reset();
   share_.reset();
-  replies_.add(answer_, reply_bytes);
+  reply_.add(reply_bytes);
   return *this;
 }
 

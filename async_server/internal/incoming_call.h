@@ -9,12 +9,14 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <utility>
 
 #include "async_server/internal/message_arena.h"
 #include "async_server/internal/reply_budget.h"
 #include "async_server/internal/request_budget.h"
+#include "async_server/internal/unread_reply.h"
 #include "async_server/internal/wire_service.h"
 #include "core/async_tag.h"
 #include "core/completion_queue_pump.h"
@@ -67,10 +69,7 @@ class IncomingCall {
 
   /// To be called when async_accept() has completed with true. `running` is given back when the
   /// call is over.
-  void accepted(Gate::Pass running) {
-    accepted_ = true;
-    running_ = std::move(running);
-  }
+  void accepted(Gate::Pass running) { running_ = std::move(running); }
 
   /// To be called when there is room for an accepted call; `share` is given back when it is
   /// answered.
@@ -108,18 +107,6 @@ class IncomingCall {
     const Handler handler_;
   };
 
-  /// The answer, once gRPC has it.
-  class Answer final : public ReplyBudget::Reply {
-   public:
-    explicit Answer(grpc::ServerContext& rpc_context) : rpc_context_(rpc_context) {}
-    ~Answer() override { remove(); }
-
-   private:
-    void give_up() override { rpc_context_.TryCancel(); }
-
-    grpc::ServerContext& rpc_context_;
-  };
-
   IncomingCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
   ~IncomingCall() = default;
 
@@ -127,20 +114,18 @@ class IncomingCall {
   void on_over();  // the call is over for gRPC, well or not
   void release();  // one of the pending events came; the last one destroys the call
 
-  Gate::Pass pass_;             // first, so that it is given back last
-  Gate::Pass running_;          // once accepted
-  RequestBudget::Share share_;  // once there is room for it
+  Gate::Pass pass_;                    // first, so that it is given back last
+  std::optional<Gate::Pass> running_;  // once accepted
+  RequestBudget::Share share_;         // once there is room for it
   MessageArena<1024> arena_;
   grpc::ServerContext rpc_context_;
-  ReplyBudget& replies_;
-  Answer answer_{rpc_context_};  // after what it cancels
+  UnreadReply reply_;  // once gRPC has it; after the call, which it may cancel
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&rpc_context_};
   std::stop_source stop_;
   Event sent_event_{*this, &IncomingCall::release};
   Event over_event_{*this, &IncomingCall::on_over};
   std::atomic<int> pending_events_;
-  bool accepted_ = false;
 };
 
 }  // namespace compiler_gym::internal

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,7 +52,12 @@ class ReplyOutbox {
   void written() { writing_ = false; }
 
   /// Nobody reads any more: returns what waits.
-  [[nodiscard]] std::deque<Message> clear() { return std::exchange(waiting_, {}); }
+  [[nodiscard]] std::vector<Message> clear() {
+    std::vector<Message> dropped(std::move_iterator(waiting_.begin()),
+                                 std::move_iterator(waiting_.end()));
+    waiting_.clear();
+    return dropped;
+  }
 
  private:
   bool writing_ = false;

@@ -11,16 +11,15 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "async_server/internal/reply_budget.h"
-#include "async_server/internal/reply_outbox.h"
 #include "async_server/internal/request_budget.h"
+#include "async_server/internal/stream_state.h"
 #include "async_server/internal/stream_wire.h"
+#include "async_server/internal/unread_reply.h"
 #include "async_server/stream_options.h"
 #include "core/async_tag.h"
 #include "core/completion_queue_pump.h"
@@ -44,12 +43,8 @@ namespace compiler_gym::internal {
 ///           with true, and by the open requests.
 class StreamCall : public std::enable_shared_from_this<StreamCall> {
  public:
-  using Executor = CompletionQueuePump::executor_type;
-
-  /// `pass` is given back when gRPC is done with the call. Handlers without an executor of their own
-  /// run on `executor`.
-  StreamCall(Gate::Pass pass, ReplyBudget& replies, const StreamOptions& options,
-             const Executor& executor);
+  /// `pass` is given back when gRPC is done with the call.
+  StreamCall(Gate::Pass pass, ReplyBudget& replies, const StreamOptions& options);
   StreamCall(const StreamCall&) = delete;
   StreamCall& operator=(const StreamCall&) = delete;
 
@@ -93,10 +88,10 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   [[nodiscard]] bool has_room(std::size_t bytes) const;
   /// Completes when there is room, or nobody is there any more who reads. Signature: void().
   template <typename Token>
-  auto async_room(std::size_t bytes, Token&& token) {
+  auto async_room(std::size_t bytes, CompletionQueuePump& pump, Token&& token) {
     return boost::asio::async_initiate<Token, void()>(
-        [this, bytes](auto handler) {
-          wait_for_room(bytes, Handler(std::move(handler), executor_));
+        [this, bytes, &pump](auto handler) {
+          wait_for_room(bytes, Handler(std::move(handler), pump.executor()));
         },
         token);
   }
@@ -117,9 +112,10 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
 
   /// Completes after the last event. Signature: void().
   template <typename Token>
-  auto async_ended(Token&& token) {
+  auto async_ended(CompletionQueuePump& pump, Token&& token) {
     return boost::asio::async_initiate<Token, void()>(
-        [this](auto handler) { wait_for_end(Handler(std::move(handler), executor_)); }, token);
+        [this, &pump](auto handler) { wait_for_end(Handler(std::move(handler), pump.executor())); },
+        token);
   }
 
  private:
@@ -127,30 +123,13 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
 
   class Event final : public CompletionTag {
    public:
-    using Handler = void (StreamCall::*)(bool ok);
-    Event(StreamCall& call, Handler handler) : call_(call), handler_(handler) {}
-    void on_event(bool ok) override { (call_.*handler_)(ok); }
+    using Member = void (StreamCall::*)(bool ok);
+    Event(StreamCall& call, Member member) : call_(call), member_(member) {}
+    void on_event(bool ok) override { (call_.*member_)(ok); }
 
    private:
     StreamCall& call_;
-    const Handler handler_;
-  };
-
-  /// The message that is being written.
-  class Unread final : public ReplyBudget::Reply {
-   public:
-    explicit Unread(grpc::ServerContext& rpc_context) : rpc_context_(rpc_context) {}
-    ~Unread() override { remove(); }
-
-   private:
-    void give_up() override { rpc_context_.TryCancel(); }
-
-    grpc::ServerContext& rpc_context_;
-  };
-
-  struct Unanswered {
-    std::uint64_t turn = 0;  // its place in the order in which requests were opened
-    std::stop_source stop;
+    const Member member_;
   };
 
   template <typename Change>
@@ -158,20 +137,14 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   void stop_all();
   void wait_for_room(std::size_t bytes, Handler handler);
   void wait_for_end(Handler handler);
-  [[nodiscard]] bool has_room_locked(std::size_t bytes) const;
-  [[nodiscard]] bool holds_replies_locked() const { return hold_replies_ && !room_waiter_; }
-  void forget_locked(const ReplyOutbox::Message& message);
   void on_written(bool ok);
   void on_finished(bool ok);
   void on_over(bool ok);
 
   Gate::Pass pass_;     // first, so that it is given back last
   Gate::Pass running_;  // once accepted
-  const StreamOptions options_;
-  const Executor executor_;
   grpc::ServerContext rpc_context_;
-  ReplyBudget& replies_;
-  Unread unread_{rpc_context_};  // after what it cancels
+  UnreadReply unread_;  // the message that is being written; after the call, which it may cancel
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&rpc_context_};
   Event written_event_{*this, &StreamCall::on_written};
   Event finished_event_{*this, &StreamCall::on_finished};
@@ -179,21 +152,8 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   grpc::ByteBuffer message_;  // read
 
   mutable std::mutex mutex_;  // guards what follows; not held while gRPC or a handler is called
-  ReplyOutbox outbox_;
-  ReplyOutbox::Message writing_;                              // but its bytes and shares
-  std::unordered_map<std::uint64_t, Unanswered> unanswered_;  // by id
-  std::uint64_t opened_ = 0;
-  std::size_t open_ = 0;
-  std::size_t open_bytes_ = 0;
-  bool in_batch_ = false;
-  bool hold_replies_ = false;
-  bool broken_ = false;
-  std::optional<grpc::Status> end_status_;
-  bool finishing_ = false;
-  int events_to_come_ = 2;  // that the call is over, and that it was finished
-  Handler room_waiter_;
-  std::size_t wanted_bytes_ = 0;
-  Handler end_waiter_;
+  StreamState state_;
+  Handler waiter_;  // the coroutine, for room or for the end
 };
 
 }  // namespace compiler_gym::internal

@@ -58,7 +58,7 @@ awaitable<void> StreamServer::serve(std::shared_ptr<StreamCall> stream, Completi
     const grpc::Status status = co_await read_requests(stream, pump);
     stream->end_when_answered(status);
   }
-  co_await stream->async_ended(use_awaitable);
+  co_await stream->async_ended(pump, use_awaitable);
 }
 
 grpc::Status StreamServer::admit(const StreamCall& stream, std::size_t number) const {
@@ -88,7 +88,7 @@ awaitable<grpc::Status> StreamServer::read_requests(std::shared_ptr<StreamCall> 
     while (batch && !batch->done() && !stream->broken()) {
       const PackedRequest packed = batch->next();
       if (!stream->has_room(packed.size)) {
-        co_await stream->async_room(packed.size, use_awaitable);
+        co_await stream->async_room(packed.size, pump, use_awaitable);
       }
       handle(stream, packed, *batch);
     }

@@ -1,12 +1,11 @@
 #include "client/internal/stream_connection.h"
 
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace compiler_gym::internal {
 namespace {
-
-// A service takes no more in one message.
-constexpr int kMaxBatch = 1024;
 
 grpc::Status why_ended(const grpc::Status& status) {
   return status.ok() ? unavailable("The stream has ended") : status;
@@ -16,12 +15,12 @@ grpc::Status why_ended(const grpc::Status& status) {
 
 StreamConnection::StreamConnection(CompletionQueuePump& pump,
                                    std::shared_ptr<grpc::Channel> channel,
-                                   const std::string& authorization)
-    : stub_(CompilerGymStream::NewStub(std::move(channel))) {
+                                   const std::string& authorization) {
   if (!authorization.empty()) {
     rpc_context_.AddMetadata("authorization", authorization);
   }
-  stream_ = stub_->PrepareAsyncExchange(&rpc_context_, &pump.queue());
+  stream_ = CompilerGymStream::NewStub(std::move(channel))
+                ->PrepareAsyncExchange(&rpc_context_, &pump.queue());
 }
 
 void StreamConnection::start() {
@@ -33,15 +32,10 @@ void StreamConnection::send(StreamRequest request, ReplyHandler handler) {
   grpc::Status ended;
   {
     const std::lock_guard lock(mutex_);
-    if (finished_ || closing_) {
-      ended = why_ended(status_);
+    if (requests_.taken()) {
+      requests_.add(std::move(request), std::move(handler));
     } else {
-      request.set_id(next_id_++);
-      unanswered_.emplace(request.id(), std::move(handler));
-      if (waiting_.empty() || waiting_.back().request_size() >= kMaxBatch) {
-        waiting_.emplace_back();
-      }
-      *waiting_.back().add_request() = std::move(request);
+      ended = why_ended(status_);
     }
   }
   if (!ended.ok()) {
@@ -54,8 +48,8 @@ void StreamConnection::send(StreamRequest request, ReplyHandler handler) {
 void StreamConnection::close(StatusHandler handler) {
   {
     const std::lock_guard lock(mutex_);
-    closing_ = true;
-    if (!finished_) {
+    requests_.close();
+    if (!requests_.ended()) {
       close_handler_ = std::move(handler);
     }
   }
@@ -67,28 +61,20 @@ void StreamConnection::close(StatusHandler handler) {
 }
 
 void StreamConnection::flush() {
-  RequestBatch batch;
-  bool close = false;
+  StreamRequests::Next next;
   {
     const std::lock_guard lock(mutex_);
-    if (!started_ || writing_ || delivering_ || closed_ || finished_) {
-      return;
-    }
-    if (!waiting_.empty()) {
-      batch = std::move(waiting_.front());
-      waiting_.pop_front();
-    } else if (closing_) {
-      close = true;
-      closed_ = true;
-    } else {
-      return;
-    }
-    writing_ = true;
+    next = requests_.next();
   }
-  if (close) {
-    stream_->WritesDone(written_event_.armed());
-  } else {
-    stream_->Write(batch, written_event_.armed());
+  switch (next.action) {
+    case StreamRequests::Action::kNothing:
+      break;
+    case StreamRequests::Action::kWrite:
+      stream_->Write(next.batch, written_event_.armed());
+      break;
+    case StreamRequests::Action::kCloseWrites:
+      stream_->WritesDone(written_event_.armed());
+      break;
   }
 }
 
@@ -99,7 +85,7 @@ void StreamConnection::on_started(bool ok) {
   }
   {
     const std::lock_guard lock(mutex_);
-    started_ = true;
+    requests_.started();
   }
   stream_->Read(&read_, read_event_.armed());
   flush();
@@ -113,15 +99,10 @@ void StreamConnection::on_read(bool ok) {
   ReplyBatch batch;
   batch.Swap(&read_);
   stream_->Read(&read_, read_event_.armed());
-  std::vector<ReplyHandler> handlers(static_cast<std::size_t>(batch.reply_size()));
+  std::vector<ReplyHandler> handlers;
   {
     const std::lock_guard lock(mutex_);
-    delivering_ = true;
-    for (int i = 0; i < batch.reply_size(); ++i) {
-      if (auto node = unanswered_.extract(batch.reply(i).id())) {
-        handlers[static_cast<std::size_t>(i)] = std::move(node.mapped());
-      }
-    }
+    handlers = requests_.deliver(batch);
   }
   for (int i = 0; i < batch.reply_size(); ++i) {
     if (ReplyHandler& handler = handlers[static_cast<std::size_t>(i)]; handler) {
@@ -130,7 +111,7 @@ void StreamConnection::on_read(bool ok) {
   }
   {
     const std::lock_guard lock(mutex_);
-    delivering_ = false;
+    requests_.delivered();
   }
   flush();
 }
@@ -138,7 +119,7 @@ void StreamConnection::on_read(bool ok) {
 void StreamConnection::on_written(bool /*ok*/) {
   {
     const std::lock_guard lock(mutex_);
-    writing_ = false;
+    requests_.written();
   }
   flush();
   end_if_over();
@@ -147,7 +128,7 @@ void StreamConnection::on_written(bool /*ok*/) {
 void StreamConnection::on_finished(bool /*ok*/) {
   {
     const std::lock_guard lock(mutex_);
-    finished_ = true;
+    requests_.end();
   }
   end_if_over();
 }
@@ -159,11 +140,11 @@ void StreamConnection::end_if_over() {
   std::optional<StatusHandler> close_handler;
   {
     const std::lock_guard lock(mutex_);
-    if (!finished_ || writing_) {
+    if (!requests_.ended() || requests_.writing()) {
       return;
     }
     self.swap(self_);
-    unanswered.swap(unanswered_);
+    unanswered = requests_.take_unanswered();
     close_handler.swap(close_handler_);
   }
   for (auto& [id, handler] : unanswered) {

@@ -5,15 +5,12 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/async_stream.h>
 
-#include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <vector>
 
+#include "client/internal/stream_requests.h"
 #include "core/completion_queue_pump.h"
 #include "core/completion_tag.h"
 #include "core/support/status.h"
@@ -28,7 +25,7 @@ namespace compiler_gym::internal {
 /// Lifetime: shared by the client and, from start() to its last event, by itself.
 class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
  public:
-  using ReplyHandler = UniqueHandler<void(Result<StreamReply>)>;
+  using ReplyHandler = StreamRequests::ReplyHandler;
   using StatusHandler = UniqueHandler<void(grpc::Status)>;
 
   StreamConnection(CompletionQueuePump& pump, std::shared_ptr<grpc::Channel> channel,
@@ -66,7 +63,6 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   void flush();
   void end_if_over();
 
-  const std::unique_ptr<CompilerGymStream::Stub> stub_;
   grpc::ClientContext rpc_context_;
   std::unique_ptr<grpc::ClientAsyncReaderWriter<RequestBatch, ReplyBatch>> stream_;
   Event started_event_{*this, &StreamConnection::on_started};
@@ -78,15 +74,7 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
 
   std::mutex mutex_;  // guards what follows; not held while gRPC or a handler is called
   std::shared_ptr<StreamConnection> self_;  // from start() to the last event
-  std::uint64_t next_id_ = 0;
-  std::unordered_map<std::uint64_t, ReplyHandler> unanswered_;
-  std::deque<RequestBatch> waiting_;
-  bool started_ = false;
-  bool writing_ = false;
-  bool delivering_ = false;  // replies to their handlers
-  bool closing_ = false;
-  bool closed_ = false;    // the client's side
-  bool finished_ = false;  // the status is there
+  StreamRequests requests_;
   std::optional<StatusHandler> close_handler_;
 };
 

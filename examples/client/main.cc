@@ -28,7 +28,7 @@ Value value_of(Result<Value> result) {
   return result ? *std::move(result) : throw std::runtime_error(to_string(result.error()));
 }
 
-asio::awaitable<void> have_a_session(ServiceClient client) {
+asio::awaitable<void> have_a_session(ServiceClient& client) {
   const GetSpacesReply spaces = value_of(co_await client.get_spaces(kOptions));
   const ActionSpace& actions = spaces.action_space_list(0);
   const ObservationSpace& observations = spaces.observation_space_list(0);
@@ -55,7 +55,8 @@ asio::awaitable<void> run(CompletionQueuePump& pump, std::string binary) {
   ManagedServiceOptions options;
   options.binary = std::move(binary);
   const auto service = value_of(co_await ManagedService::async_start(std::move(options)));
-  co_await have_a_session(ServiceClient(pump, service->target()));
+  ServiceClient client(pump, service->target());
+  co_await have_a_session(client);
   const ProcessExit exit = co_await service->async_stop();
   if (exit.returncode != 0) {
     throw std::runtime_error("the service ended with " + exit.describe());
