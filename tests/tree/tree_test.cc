@@ -69,6 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"RoomsFollowTheArrow", "sessions/llvm/ir/a.cc", "sessions/llvm/costs/b.h", false},
         Row{"RoomKnowsNoSession", "sessions/llvm/ir/a.cc", "sessions/llvm/llvm_session.h", false},
         Row{"ServiceNamesItsPlugIn", "services/a.cc", "sessions/llvm/llvm_session.h", true},
+        Row{"ExamplesShowTheClient", "examples/a.cc", "client/service_client.h", true},
         Row{"ServiceNeedsNoTool", "services/a.cc", "tools/load/load_options.h", false},
         Row{"TestsKnowPlugIns", "tests/llvm/a.cc", "sessions/llvm/llvm_session.h", true}),
     [](const auto& row) { return std::string(row.param.name); });
