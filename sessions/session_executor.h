@@ -12,7 +12,7 @@
 
 namespace compiler_gym {
 
-/// In the service's own process, or in a worker process of the session's own.
+/// In the service's own process, or in a sandbox process of the session's own.
 enum class ExecutorKind { kInline, kIsolated };
 
 /// A started session, in this process or in another. Each operation is what the RPC of its name
@@ -23,7 +23,7 @@ enum class ExecutorKind { kInline, kIsolated };
 ///           thread of the service's, never inside the call; but for what
 ///           CompilationSession::isCheap() and SessionServiceOptions::on_callers_thread let run there.
 /// Lifetime: requests, replies and the executor itself must live until the operation completes. One
-///           that is destroyed without end() lets go of the session all the same, but nobody hears
+///           that is destroyed without end() releases the session all the same, but nobody hears
 ///           when it is gone.
 /// Cancel:   by the stop source, between actions and between observations; where the session can be
 ///           killed, also in the middle of one.

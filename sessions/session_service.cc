@@ -79,19 +79,19 @@ void SessionService::start_session(StartSessionRequest& request, StartSessionRep
     handler(benchmark.error());
     return;
   }
-  Result<Opening> opening = prepare_opening({.benchmark = *benchmark,
-                                             .action_space = request.action_space(),
-                                             .executor = options_.executor});
-  if (!opening) {
-    handler(opening.error());
+  Result<StartingSession> starting = prepare_start({.benchmark = *benchmark,
+                                                    .action_space = request.action_space(),
+                                                    .executor = options_.executor});
+  if (!starting) {
+    handler(starting.error());
     return;
   }
   start_executor(
       options_.executor, request, *std::move(benchmark), reply, stop,
       SessionExecutor::StartedHandler(
-          [this, &reply, stop, opening = *std::move(opening), handler = std::move(handler)](
+          [this, &reply, stop, starting = *std::move(starting), handler = std::move(handler)](
               Result<std::unique_ptr<SessionExecutor>> executor) mutable {
-            const Result<Session::Id> id = open(opening, std::move(executor), stop);
+            const Result<Session::Id> id = open(starting, std::move(executor), stop);
             if (id) {
               reply.set_session_id(*id);
             }
@@ -135,11 +135,11 @@ void SessionService::fork_session(const ForkSessionRequest& request, ForkSession
                                   std::stop_source stop, StatusHandler handler) {
   submit(request.session_id(), std::move(stop), std::move(handler),
          [this, &request, &reply](Session& parent, std::stop_source token, StatusHandler done) {
-           Result<Opening> opening = prepare_opening(parent.origin());
-           if (!opening) {
+           Result<StartingSession> starting = prepare_start(parent.origin());
+           if (!starting) {
              // Not inside this call, as tasks promise.
              boost::asio::post(workers_.executor(),
-                               [status = opening.error(), done = std::move(done)]() mutable {
+                               [status = starting.error(), done = std::move(done)]() mutable {
                                  done(std::move(status));
                                });
              return;
@@ -147,9 +147,9 @@ void SessionService::fork_session(const ForkSessionRequest& request, ForkSession
            parent.executor().fork(
                request, token,
                SessionExecutor::StartedHandler(
-                   [this, &reply, token, opening = *std::move(opening), done = std::move(done)](
+                   [this, &reply, token, starting = *std::move(starting), done = std::move(done)](
                        Result<std::unique_ptr<SessionExecutor>> executor) mutable {
-                     const Result<Session::Id> id = open(opening, std::move(executor), token);
+                     const Result<Session::Id> id = open(starting, std::move(executor), token);
                      if (id) {
                        reply.set_session_id(*id);
                      }
@@ -366,21 +366,21 @@ void SessionService::submit(Session::Id id, std::stop_source stop, StatusHandler
       std::make_unique<RequestTask<Run>>(std::move(stop), std::move(run), std::move(handler)));
 }
 
-Result<SessionService::Opening> SessionService::prepare_opening(SessionOrigin origin) {
-  Result<SessionTable::Place> place = sessions_.reserve();
-  if (!place) {
-    return place.error();
+Result<SessionService::StartingSession> SessionService::prepare_start(SessionOrigin origin) {
+  Result<SessionTable::Reservation> reservation = sessions_.reserve();
+  if (!reservation) {
+    return reservation.error();
   }
   Gate::Pass alive = alive_.try_enter();
   if (!alive) {
     return unavailable("The service is shutting down: no session can be started");
   }
-  return Opening{std::move(origin), *std::move(place), std::move(alive)};
+  return StartingSession{std::move(origin), *std::move(reservation), std::move(alive)};
 }
 
 // The id is taken last: a session that fails to start leaves no trace, nor does one whose client
 // has left.
-Result<Session::Id> SessionService::open(Opening& opening,
+Result<Session::Id> SessionService::open(StartingSession& starting,
                                          Result<std::unique_ptr<SessionExecutor>> executor,
                                          const std::stop_source& stop) {
   if (executor && stop.stop_requested()) {
@@ -389,15 +389,16 @@ Result<Session::Id> SessionService::open(Opening& opening,
   Result<Session::Id> id = executor ? Result<Session::Id>(-1) : executor.error();
   if (executor) {
     const Result<std::shared_ptr<Session>> session =
-        sessions_.insert(std::move(opening.place), [&](Session::Id next_id) {
-          return std::make_shared<Session>(next_id, *std::move(executor), std::move(opening.origin),
-                                           std::move(opening.alive), options_.max_queued_steps);
+        sessions_.insert(std::move(starting.reservation), [&](Session::Id next_id) {
+          return std::make_shared<Session>(next_id, *std::move(executor),
+                                           std::move(starting.origin), std::move(starting.alive),
+                                           options_.max_queued_steps);
         });
     id = session ? Result<Session::Id>((*session)->id()) : session.error();
   }
   if (!id) {
-    executor = id.error();  // what may be left of it goes before its place and its pass
-    opening = Opening();
+    executor = id.error();  // what may be left of it goes before its reservation and its pass
+    starting = StartingSession();
   }
   return id;
 }

@@ -132,7 +132,7 @@ class SessionService {
   void drop_waiting();
 
   /// Ends every session, lets no more start, and completes when the last one is destroyed and no
-  /// worker process is left. Signature: void().
+  /// sandbox process is left. Signature: void().
   template <boost::asio::completion_token_for<void()> Token>
   auto async_end_all(Token&& token) {
     return boost::asio::async_initiate<Token, void()>(
@@ -155,9 +155,9 @@ class SessionService {
   }
 
   /// What a session needs besides its executor to be opened.
-  struct Opening {
+  struct StartingSession {
     SessionOrigin origin;
-    SessionTable::Place place;
+    SessionTable::Reservation reservation;
     Gate::Pass alive;
   };
 
@@ -187,8 +187,9 @@ class SessionService {
   void start_executor(ExecutorKind kind, const StartSessionRequest& request,
                       std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
                       std::stop_source stop, SessionExecutor::StartedHandler handler);
-  Result<Opening> prepare_opening(SessionOrigin origin);
-  Result<Session::Id> open(Opening& opening, Result<std::unique_ptr<SessionExecutor>> executor,
+  Result<StartingSession> prepare_start(SessionOrigin origin);
+  Result<Session::Id> open(StartingSession& starting,
+                           Result<std::unique_ptr<SessionExecutor>> executor,
                            const std::stop_source& stop);
 
   ContextHost& context_host_;

@@ -1,4 +1,4 @@
-// Measures what it costs to run a session in a worker process: the example compiler, whose actions
+// Measures what it costs to run a session in a sandbox process: the example compiler, whose actions
 // do nothing, without gRPC, one request at a time. Both ways of running take turns, a few hundred
 // requests each, so that what else the machine does hits both.
 #include <fmt/core.h>

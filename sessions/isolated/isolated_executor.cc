@@ -11,15 +11,15 @@
 namespace compiler_gym::isolated {
 namespace {
 
-using ReplyHandler = WorkerChannel::ReplyHandler;
+using ReplyHandler = SandboxChannel::ReplyHandler;
 
-grpc::Status parse(const WorkerReply& from, google::protobuf::MessageLite& reply) {
+grpc::Status parse(const SandboxReply& from, google::protobuf::MessageLite& reply) {
   if (!from.status.ok()) {
     return from.status;
   }
   return reply.ParseFromString(from.message)
              ? grpc::Status::OK
-             : internal_error("A worker process sent what can't be parsed");
+             : internal_error("A sandbox process sent what can't be parsed");
 }
 
 std::string abbreviated(const Event& action) {
@@ -41,8 +41,8 @@ std::string place(const StepRequest& request, std::uint32_t applied) {
   return fmt::format("Session {}, after its {} actions", request.session_id(), done);
 }
 
-void say_where(WorkerReply& reply, const std::string& where) {
-  if (reply.worker_lost) {
+void say_where(SandboxReply& reply, const std::string& where) {
+  if (reply.sandbox_lost) {
     reply.status =
         grpc::Status(reply.status.error_code(), where + ": " + reply.status.error_message());
   }
@@ -51,17 +51,17 @@ void say_where(WorkerReply& reply, const std::string& where) {
 }  // namespace
 
 IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
-                                   std::shared_ptr<WorkerChannel> worker)
-    : sessions_(sessions), key_(std::move(key)), worker_(std::move(worker)) {}
+                                   std::shared_ptr<SandboxChannel> sandbox)
+    : sessions_(sessions), key_(std::move(key)), sandbox_(std::move(sandbox)) {}
 
 // ----------------------------------------------------------------------------------- operations
 
 void IsolatedExecutor::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
                             StatusHandler handler) {
   perform(
-      RequestKind::kStep, request, std::move(stop),
+      SandboxOperation::kStep, request, std::move(stop),
       ReplyHandler([this, &request, &reply,
-                    handler = std::move(handler)](WorkerReply performed) mutable {
+                    handler = std::move(handler)](SandboxReply performed) mutable {
         say_where(performed, place(request, performed.applied));
         const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
         if (applied > 0) {
@@ -79,9 +79,9 @@ void IsolatedExecutor::set_parameters(const SendSessionParameterRequest& request
   auto offered = std::make_shared<SendSessionParameterRequest>();
   offered->mutable_parameter()->Add(request.parameter().begin() + reply.reply_size(),
                                     request.parameter().end());
-  perform(RequestKind::kParameters, *offered, std::move(stop),
+  perform(SandboxOperation::kParameters, *offered, std::move(stop),
           ReplyHandler([this, &request, offered, &reply,
-                        handler = std::move(handler)](WorkerReply performed) mutable {
+                        handler = std::move(handler)](SandboxReply performed) mutable {
             say_where(performed, fmt::format("Session {}", request.session_id()));
             const int applied =
                 std::min(static_cast<int>(performed.applied), offered->parameter_size());
@@ -100,39 +100,40 @@ void IsolatedExecutor::set_parameters(const SendSessionParameterRequest& request
 
 void IsolatedExecutor::fork(const ForkSessionRequest& /*request*/, std::stop_source stop,
                             StartedHandler handler) {
-  fork_worker(std::move(stop), std::move(handler), false);
+  fork_sandbox(std::move(stop), std::move(handler), false);
 }
 
-void IsolatedExecutor::fork_worker(std::stop_source stop, StartedHandler handler, bool again) {
-  with_worker(stop, StatusHandler([this, stop, handler = std::move(handler),
-                                   again](const grpc::Status& ready) mutable {
-                if (!ready.ok()) {
-                  handler(ready);
-                  return;
-                }
-                worker_->fork(stop, WorkerChannel::ChannelHandler(
-                                        [this, stop, handler = std::move(handler), again](
-                                            Result<std::shared_ptr<WorkerChannel>> worker) mutable {
-                                          if (worker) {
-                                            auto fork = std::make_unique<IsolatedExecutor>(
-                                                sessions_, key_, *std::move(worker));
-                                            fork->history_ = history_;
-                                            handler(std::move(fork));
-                                          } else if (worker.error().error_code() ==
-                                                         grpc::StatusCode::DATA_LOSS &&
-                                                     !again) {
-                                            worker_.reset();  // died since the last request
-                                            fork_worker(std::move(stop), std::move(handler), true);
-                                          } else {
-                                            handler(worker.error());
-                                          }
-                                        }));
-              }));
+void IsolatedExecutor::fork_sandbox(std::stop_source stop, StartedHandler handler, bool again) {
+  with_sandbox(stop, StatusHandler([this, stop, handler = std::move(handler),
+                                    again](const grpc::Status& ready) mutable {
+                 if (!ready.ok()) {
+                   handler(ready);
+                   return;
+                 }
+                 sandbox_->fork(
+                     stop,
+                     SandboxChannel::ChannelHandler(
+                         [this, stop, handler = std::move(handler),
+                          again](Result<std::shared_ptr<SandboxChannel>> sandbox) mutable {
+                           if (sandbox) {
+                             auto fork = std::make_unique<IsolatedExecutor>(sessions_, key_,
+                                                                            *std::move(sandbox));
+                             fork->history_ = history_;
+                             handler(std::move(fork));
+                           } else if (sandbox.error().error_code() == grpc::StatusCode::DATA_LOSS &&
+                                      !again) {
+                             sandbox_.reset();  // died since the last request
+                             fork_sandbox(std::move(stop), std::move(handler), true);
+                           } else {
+                             handler(sandbox.error());
+                           }
+                         }));
+               }));
 }
 
 void IsolatedExecutor::end(UniqueHandler<void()> handler) {
-  if (const std::shared_ptr<WorkerChannel> worker = std::exchange(worker_, nullptr)) {
-    worker->end(std::move(handler));
+  if (const std::shared_ptr<SandboxChannel> sandbox = std::exchange(sandbox_, nullptr)) {
+    sandbox->end(std::move(handler));
   } else {
     boost::asio::post(sessions_.host_->executor(), std::move(handler));
   }
@@ -140,7 +141,7 @@ void IsolatedExecutor::end(UniqueHandler<void()> handler) {
 
 // -------------------------------------------------------------------------------- one operation
 
-void IsolatedExecutor::perform(RequestKind kind, const google::protobuf::MessageLite& message,
+void IsolatedExecutor::perform(SandboxOperation kind, const google::protobuf::MessageLite& message,
                                std::stop_source stop, ReplyHandler handler) {
   sessions_.run_limit_->acquire(
       stop, RunLimit::Handler([this, kind, &message, stop, handler = std::move(handler)](
@@ -152,29 +153,29 @@ void IsolatedExecutor::perform(RequestKind kind, const google::protobuf::Message
         // Whose turn is next runs before this one is answered.
         perform_permitted(kind, message, std::move(stop),
                           ReplyHandler([permit = *std::move(permit),
-                                        handler = std::move(handler)](WorkerReply reply) mutable {
+                                        handler = std::move(handler)](SandboxReply reply) mutable {
                             permit.reset();
                             handler(std::move(reply));
                           }));
       }));
 }
 
-void IsolatedExecutor::perform_permitted(RequestKind kind,
+void IsolatedExecutor::perform_permitted(SandboxOperation kind,
                                          const google::protobuf::MessageLite& message,
                                          std::stop_source stop, ReplyHandler handler, bool again) {
-  with_worker(
+  with_sandbox(
       stop, StatusHandler([this, kind, &message, stop, handler = std::move(handler),
                            again](grpc::Status ready) mutable {
         if (!ready.ok()) {
           handler({.status = std::move(ready), .message = {}});
           return;
         }
-        worker_->request(
+        sandbox_->request(
             kind, message, stop,
             ReplyHandler([this, kind, &message, stop, handler = std::move(handler),
-                          again](WorkerReply reply) mutable {
+                          again](SandboxReply reply) mutable {
               if (reply.never_began && !again && sessions_.options_.recover) {
-                worker_.reset();  // died since the last request, of nothing that this one did
+                sandbox_.reset();  // died since the last request, of nothing that this one did
                 perform_permitted(kind, message, std::move(stop), std::move(handler), true);
                 return;
               }
@@ -184,12 +185,12 @@ void IsolatedExecutor::perform_permitted(RequestKind kind,
       }));
 }
 
-void IsolatedExecutor::on_performed(WorkerReply& reply) {
+void IsolatedExecutor::on_performed(SandboxReply& reply) {
   const bool broken = reply.status.error_code() == grpc::StatusCode::DATA_LOSS;
-  if (!reply.worker_lost && !(broken && sessions_.options_.recover)) {
+  if (!reply.sandbox_lost && !(broken && sessions_.options_.recover)) {
     return;
   }
-  worker_.reset();
+  sandbox_.reset();
   if (!sessions_.options_.recover) {
     broken_ = data_loss("The session is lost: " + reply.status.error_message());
   }
@@ -203,8 +204,8 @@ void IsolatedExecutor::record(Change change) {
 
 // ------------------------------------------------------------------------------------- recovery
 
-// Calls the handler inside the call if there is a worker, which is the rule.
-void IsolatedExecutor::with_worker(std::stop_source stop, StatusHandler handler) {
+// Calls the handler inside the call if there is a sandbox, which is the rule.
+void IsolatedExecutor::with_sandbox(std::stop_source stop, StatusHandler handler) {
   grpc::Status refusal = broken_;
   if (refusal.ok() && stop.stop_requested()) {
     refusal = cancelled_before_its_turn();
@@ -214,7 +215,7 @@ void IsolatedExecutor::with_worker(std::stop_source stop, StatusHandler handler)
                       [refusal = std::move(refusal), handler = std::move(handler)]() mutable {
                         handler(std::move(refusal));
                       });
-  } else if (worker_ != nullptr) {
+  } else if (sandbox_ != nullptr) {
     handler(grpc::Status::OK);
   } else {
     restore(std::move(stop), std::move(handler));
@@ -231,17 +232,17 @@ void IsolatedExecutor::restore(std::stop_source stop, StatusHandler handler) {
       handler(broken_);
       return;
     }
-    sessions_.templates_->fork(
-        key_, stop,
-        WorkerChannel::ChannelHandler([this, stop, handler = std::move(handler)](
-                                          Result<std::shared_ptr<WorkerChannel>> worker) mutable {
-          if (!worker) {
-            handler(could_not_load(worker.error()));
-            return;
-          }
-          worker_ = *std::move(worker);
-          restore_from(0, std::move(stop), std::move(handler));
-        }));
+    sessions_.templates_->fork(key_, stop,
+                               SandboxChannel::ChannelHandler(
+                                   [this, stop, handler = std::move(handler)](
+                                       Result<std::shared_ptr<SandboxChannel>> sandbox) mutable {
+                                     if (!sandbox) {
+                                       handler(could_not_load(sandbox.error()));
+                                       return;
+                                     }
+                                     sandbox_ = *std::move(sandbox);
+                                     restore_from(0, std::move(stop), std::move(handler));
+                                   }));
   });
 }
 
@@ -272,20 +273,20 @@ void IsolatedExecutor::restore_from(std::size_t next, std::stop_source stop,
   if (is_step) {
     message = change.step.get();
   }
-  worker_->request(
-      is_step ? RequestKind::kStep : RequestKind::kParameters, *message, stop,
-      ReplyHandler([this, next, stop, handler = std::move(handler)](WorkerReply reply) mutable {
+  sandbox_->request(
+      is_step ? SandboxOperation::kStep : SandboxOperation::kParameters, *message, stop,
+      ReplyHandler([this, next, stop, handler = std::move(handler)](SandboxReply reply) mutable {
         on_replayed(next, std::move(reply), std::move(stop), std::move(handler));
       }));
 }
 
-void IsolatedExecutor::on_replayed(std::size_t index, WorkerReply reply, std::stop_source stop,
+void IsolatedExecutor::on_replayed(std::size_t index, SandboxReply reply, std::stop_source stop,
                                    StatusHandler handler) {
   if (reply.status.ok()) {
     restore_from(index + 1, std::move(stop), std::move(handler));
     return;
   }
-  worker_.reset();
+  sandbox_.reset();
   if (stop.stop_requested()) {
     handler(
         cancelled("Cancelled while the session was being restored"));  // the next one tries again

@@ -17,9 +17,9 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
                                    WorkerPool& workers, IsolationOptions options, Logger& logger)
     : options_(std::move(options)),
       workers_(workers),
-      host_(WorkerHost::make(std::move(executor), std::move(zygote), logger)),
+      host_(SandboxHost::make(std::move(executor), std::move(zygote), logger)),
       templates_(
-          std::make_shared<Templates>(host_, workers, options_.times, options_.max_templates)),
+          std::make_shared<Templates>(host_, workers, options_.timeouts, options_.max_templates)),
       run_limit_(std::make_shared<RunLimit>(host_->executor(), run_limit(options_, workers),
                                             options_.run_patience)) {}
 
@@ -34,31 +34,31 @@ void IsolatedSessions::start(const StartSessionRequest& request,
   }
   templates_->fork(
       key, stop,
-      WorkerChannel::ChannelHandler([this, &request, &reply, stop, key,
-                                     handler = std::move(handler)](
-                                        Result<std::shared_ptr<WorkerChannel>> forked) mutable {
+      SandboxChannel::ChannelHandler([this, &request, &reply, stop, key,
+                                      handler = std::move(handler)](
+                                         Result<std::shared_ptr<SandboxChannel>> forked) mutable {
         if (!forked) {
           handler(forked.error());
           return;
         }
-        const std::shared_ptr<WorkerChannel> worker = *std::move(forked);
-        auto started = std::make_unique<IsolatedExecutor>(*this, std::move(key), worker);
+        const std::shared_ptr<SandboxChannel> sandbox = *std::move(forked);
+        auto started = std::make_unique<IsolatedExecutor>(*this, std::move(key), sandbox);
         if (request.observation_space().empty()) {
           handler(std::move(started));
           return;
         }
-        worker->request(RequestKind::kObserve, request, stop,
-                        WorkerChannel::ReplyHandler([&reply, started = std::move(started),
-                                                     handler = std::move(handler)](
-                                                        WorkerReply observed) mutable {
-                          if (!observed.status.ok()) {
-                            handler(observed.status);
-                          } else if (!reply.ParseFromString(observed.message)) {
-                            handler(internal_error("A worker process sent what can't be parsed"));
-                          } else {
-                            handler(std::move(started));
-                          }
-                        }));
+        sandbox->request(SandboxOperation::kObserve, request, stop,
+                         SandboxChannel::ReplyHandler([&reply, started = std::move(started),
+                                                       handler = std::move(handler)](
+                                                          SandboxReply observed) mutable {
+                           if (!observed.status.ok()) {
+                             handler(observed.status);
+                           } else if (!reply.ParseFromString(observed.message)) {
+                             handler(internal_error("A sandbox process sent what can't be parsed"));
+                           } else {
+                             handler(std::move(started));
+                           }
+                         }));
       }));
 }
 

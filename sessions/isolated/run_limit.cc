@@ -24,11 +24,11 @@ void RunLimit::acquire(const std::stop_source& stop, Handler handler) {
   watch_the_time_locked();
   lock.unlock();
   // May call back at once.
-  auto leaver = std::make_unique<std::stop_callback<Leaver>>(stop.get_token(),
-                                                             Leaver{weak_from_this(), number});
+  auto on_stop = std::make_unique<std::stop_callback<OnStop>>(stop.get_token(),
+                                                              OnStop{weak_from_this(), number});
   lock.lock();
   if (const auto waiter = waiting_.find(number); waiter != waiting_.end()) {
-    waiter->second.leaver.swap(leaver);
+    waiter->second.on_stop.swap(on_stop);
   }
   lock.unlock();
 }
@@ -63,14 +63,14 @@ RunLimit::Granted RunLimit::grant_locked() {
 
 void RunLimit::run(Granted granted) {
   for (auto& [number, waiter] : granted) {
-    waiter.leaver.reset();
+    waiter.on_stop.reset();
     waiter.handler(Permit(Grant{shared_from_this(), number}));
   }
 }
 
-// ---------------------------------------------------------------------------- those who go away
+// ---------------------------------------------------------------------------- cancelled while waiting
 
-void RunLimit::Leaver::operator()() const {
+void RunLimit::OnStop::operator()() const {
   if (const std::shared_ptr<RunLimit> self = limit.lock()) {
     self->leave(waiter);
   }
@@ -79,15 +79,15 @@ void RunLimit::Leaver::operator()() const {
 void RunLimit::leave(std::uint64_t waiter) {
   const std::lock_guard lock(mutex_);
   if (auto leaving = waiting_.extract(waiter)) {
-    // Not here: it may be the leaver that calls.
+    // Not here: it may be the stop callback that runs this.
     boost::asio::post(executor_, [leaving = std::move(leaving.mapped())]() mutable {
-      leaving.leaver.reset();
+      leaving.on_stop.reset();
       leaving.handler(cancelled_before_its_turn());
     });
   }
 }
 
-// ------------------------------------------------------------------------ those who take too long
+// ------------------------------------------------------------------------ running beyond the patience
 
 Clock::time_point RunLimit::impatient_at_locked() const {
   return running_.front().since + patience_ * (1 + overdue_.size() / limit_);

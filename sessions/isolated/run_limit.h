@@ -1,4 +1,4 @@
-// How many worker processes are at work at one time.
+// How many sandbox processes are at work at one time.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -20,7 +20,7 @@
 
 namespace compiler_gym::isolated {
 
-/// Lets a few requests run in worker processes, and the rest wait, first come, first served. Many
+/// Lets a few requests run in sandbox processes, and the rest wait, first come, first served. Many
 /// more processes at work than there are processors get nothing done sooner: they drive each other
 /// out of the caches, and the event loop, which all requests need, waits for its turn among them.
 ///
@@ -28,7 +28,7 @@ namespace compiler_gym::isolated {
 ///           others wait. The more there are of those, the longer the patience, else requests that
 ///           all take long would soon all run.
 /// Threads:  every member may be called from any thread.
-/// Lifetime: shared by its permits. Nothing may be waiting when the last one who owns it lets go.
+/// Lifetime: shared by its permits. Nothing may be waiting when its last owner releases it.
 class RunLimit : public std::enable_shared_from_this<RunLimit> {
  public:
   struct Grant {
@@ -48,18 +48,18 @@ class RunLimit : public std::enable_shared_from_this<RunLimit> {
   /// that made room; with CANCELLED if `stop` is triggered before there is.
   void acquire(const std::stop_source& stop, Handler handler);
 
-  /// Lets go of the executor, for good. Nothing may be waiting or running.
+  /// Releases the executor, for good. Nothing may be waiting or running.
   void close();
 
  private:
-  struct Leaver {
+  struct OnStop {
     std::weak_ptr<RunLimit> limit;
     std::uint64_t waiter;
     void operator()() const;
   };
   struct Waiter {
     Handler handler;
-    std::unique_ptr<std::stop_callback<Leaver>> leaver{};
+    std::unique_ptr<std::stop_callback<OnStop>> on_stop{};
   };
   struct Running {
     std::uint64_t number;
@@ -79,7 +79,8 @@ class RunLimit : public std::enable_shared_from_this<RunLimit> {
   const std::size_t limit_;
   const Clock::duration patience_;
 
-  std::mutex mutex_;  // guards what follows; never held while a handler or a Leaver is run or ended
+  std::mutex
+      mutex_;  // guards what follows; never held while a handler or a stop callback is run or destroyed
   std::uint64_t last_number_ = 0;
   std::vector<Running> running_;             // that count, those that began first in front
   std::vector<std::uint64_t> overdue_;       // that run as well, but do not count any more

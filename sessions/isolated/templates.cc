@@ -15,8 +15,8 @@ namespace {
 
 // What a client hears if a benchmark can't be loaded. A program that crashes the compiler does so
 // every time, and clients try again after any other status than INVALID_ARGUMENT.
-grpc::Status loading_error(const Benchmark& benchmark, const WorkerReply& reply) {
-  if (!reply.worker_lost) {
+grpc::Status loading_error(const Benchmark& benchmark, const SandboxReply& reply) {
+  if (!reply.sandbox_lost) {
     return reply.status;
   }
   const std::string text = fmt::format("Benchmark \"{}\" can't be loaded: {}", benchmark.uri(),
@@ -29,11 +29,11 @@ grpc::Status loading_error(const Benchmark& benchmark, const WorkerReply& reply)
 
 }  // namespace
 
-Templates::Templates(std::shared_ptr<WorkerHost> host, WorkerPool& workers, WorkerTimes times,
-                     std::size_t max_templates)
+Templates::Templates(std::shared_ptr<SandboxHost> host, WorkerPool& workers,
+                     SandboxTimeouts timeouts, std::size_t max_templates)
     : host_(std::move(host)),
       workers_(workers),
-      times_(times),
+      timeouts_(timeouts),
       max_templates_(max_templates),
       strand_(host_->executor()) {}
 
@@ -45,7 +45,7 @@ void Templates::on_strand(Function function) {
 }
 
 void Templates::fork(TemplateKey key, std::stop_source stop,
-                     WorkerChannel::ChannelHandler handler) {
+                     SandboxChannel::ChannelHandler handler) {
   Waiter waiter{.stop = std::move(stop), .handler = std::move(handler)};
   on_strand([key = std::move(key), waiter = std::move(waiter)](Templates& self) mutable {
     self.fork_on_strand(std::move(key), std::move(waiter));
@@ -69,8 +69,8 @@ void Templates::fork_on_strand(TemplateKey key, Waiter waiter) {
   const std::stop_token token = waiter.stop.get_token();
   of->waiting.push_back(std::move(waiter));
   // May call back at once, which only posts.
-  of->waiting.back().leaver = std::make_unique<std::stop_callback<Leaver>>(
-      token, Leaver{weak_from_this(), of, last_waiter_});
+  of->waiting.back().on_stop = std::make_unique<std::stop_callback<OnStop>>(
+      token, OnStop{weak_from_this(), of, last_waiter_});
   serve_next_on_strand(of);
 }
 
@@ -102,24 +102,25 @@ void Templates::evict_on_strand() {
 void Templates::load_on_strand(const TemplatePtr& loading) {
   loading->busy = true;
   loading->stop_loading = std::stop_source();
-  host_->spawn(WorkerHost::SpawnHandler(
-      [self = shared_from_this(), loading](Result<WorkerHost::Spawned> spawned) {
+  host_->spawn(SandboxHost::SpawnHandler(
+      [self = shared_from_this(), loading](Result<SandboxHost::Spawned> spawned) {
         self->on_spawned(loading, std::move(spawned));
       }));
 }
 
-void Templates::on_spawned(const TemplatePtr& loading, Result<WorkerHost::Spawned> spawned) {
-  Result<std::shared_ptr<WorkerChannel>> worker =
-      spawned ? WorkerChannel::make(host_, *std::move(spawned), workers_, times_)
-              : Result<std::shared_ptr<WorkerChannel>>(spawned.error());
-  if (!worker) {
-    on_strand([loading, worker = std::move(worker)](Templates& self) {
-      self.on_loaded_on_strand(loading, worker);
+void Templates::on_spawned(const TemplatePtr& loading, Result<SandboxHost::Spawned> spawned) {
+  Result<std::shared_ptr<SandboxChannel>> sandbox =
+      spawned ? SandboxChannel::make(host_, *std::move(spawned), workers_, timeouts_)
+              : Result<std::shared_ptr<SandboxChannel>>(spawned.error());
+  if (!sandbox) {
+    on_strand([loading, sandbox = std::move(sandbox)](Templates& self) {
+      self.on_loaded_on_strand(loading, sandbox);
     });
     return;
   }
-  auto on_reply = [self = shared_from_this(), loading, worker = *worker](const WorkerReply& reply) {
-    Result<std::shared_ptr<WorkerChannel>> loaded = worker;
+  auto on_reply = [self = shared_from_this(), loading,
+                   sandbox = *sandbox](const SandboxReply& reply) {
+    Result<std::shared_ptr<SandboxChannel>> loaded = sandbox;
     if (!reply.status.ok()) {
       loaded = loading_error(*loading->key.benchmark, reply);
     }
@@ -128,32 +129,32 @@ void Templates::on_spawned(const TemplatePtr& loading, Result<WorkerHost::Spawne
     });
   };
   // A large program takes a while to write out.
-  boost::asio::post(workers_.executor(), [loading, worker = *std::move(worker),
+  boost::asio::post(workers_.executor(), [loading, sandbox = *std::move(sandbox),
                                           on_reply = std::move(on_reply)]() mutable {
     StartSessionRequest request;
     *request.mutable_benchmark() = *loading->key.benchmark;
     request.set_action_space(loading->key.action_space);
-    worker->request(RequestKind::kInit, request, loading->stop_loading,
-                    WorkerChannel::ReplyHandler(std::move(on_reply)));
+    sandbox->request(SandboxOperation::kInit, request, loading->stop_loading,
+                     SandboxChannel::ReplyHandler(std::move(on_reply)));
   });
 }
 
 void Templates::on_loaded_on_strand(const TemplatePtr& loaded,
-                                    Result<std::shared_ptr<WorkerChannel>> worker) {
+                                    Result<std::shared_ptr<SandboxChannel>> sandbox) {
   loaded->busy = false;
-  if (worker) {
-    loaded->worker = *std::move(worker);
+  if (sandbox) {
+    loaded->sandbox = *std::move(sandbox);
     serve_next_on_strand(loaded);
     evict_on_strand();
     return;
   }
-  if (worker.error().error_code() == grpc::StatusCode::CANCELLED && !loaded->waiting.empty()) {
+  if (sandbox.error().error_code() == grpc::StatusCode::CANCELLED && !loaded->waiting.empty()) {
     load_on_strand(loaded);  // for who came when the last one had just left
     return;
   }
   templates_.remove(loaded);
   for (Waiter& waiter : std::exchange(loaded->waiting, {})) {
-    complete(std::move(waiter), worker.error());
+    complete(std::move(waiter), sandbox.error());
   }
 }
 
@@ -163,55 +164,56 @@ void Templates::serve_next_on_strand(const TemplatePtr& of) {
   if (of->busy || of->waiting.empty()) {
     return;
   }
-  if (of->worker == nullptr) {
+  if (of->sandbox == nullptr) {
     load_on_strand(of);
     return;
   }
   of->busy = true;
   Waiter waiter = std::move(of->waiting.front());
   of->waiting.pop_front();
-  waiter.leaver.reset();
+  waiter.on_stop.reset();
   const std::stop_source stop = waiter.stop;
-  of->worker->fork(
+  of->sandbox->fork(
       stop,
-      WorkerChannel::ChannelHandler([self = shared_from_this(), of, waiter = std::move(waiter)](
-                                        Result<std::shared_ptr<WorkerChannel>> worker) mutable {
+      SandboxChannel::ChannelHandler([self = shared_from_this(), of, waiter = std::move(waiter)](
+                                         Result<std::shared_ptr<SandboxChannel>> sandbox) mutable {
         self->on_strand([of, waiter = std::move(waiter),
-                         worker = std::move(worker)](Templates& templates) mutable {
-          templates.on_forked_on_strand(of, std::move(waiter), std::move(worker));
+                         sandbox = std::move(sandbox)](Templates& templates) mutable {
+          templates.on_forked_on_strand(of, std::move(waiter), std::move(sandbox));
         });
       }));
 }
 
 void Templates::on_forked_on_strand(const TemplatePtr& of, Waiter waiter,
-                                    Result<std::shared_ptr<WorkerChannel>> worker) {
+                                    Result<std::shared_ptr<SandboxChannel>> sandbox) {
   of->busy = false;
   // The template itself has died, or hangs: of nothing that this session did.
-  const bool lost = !worker && (worker.error().error_code() == grpc::StatusCode::DATA_LOSS ||
-                                worker.error().error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  const bool lost =
+      !sandbox && (sandbox.error().error_code() == grpc::StatusCode::DATA_LOSS ||
+                   sandbox.error().error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
   if (lost) {
-    of->worker.reset();
+    of->sandbox.reset();
   }
   if (lost && !waiter.retried) {
     waiter.retried = true;
     of->waiting.push_front(std::move(waiter));
   } else {
-    complete(std::move(waiter), std::move(worker));
+    complete(std::move(waiter), std::move(sandbox));
   }
   serve_next_on_strand(of);
   evict_on_strand();
 }
 
 // Out of the strand: the handler is not ours.
-void Templates::complete(Waiter waiter, Result<std::shared_ptr<WorkerChannel>> worker) {
-  waiter.leaver.reset();
+void Templates::complete(Waiter waiter, Result<std::shared_ptr<SandboxChannel>> sandbox) {
+  waiter.on_stop.reset();
   boost::asio::post(host_->executor(),
-                    [handler = std::move(waiter.handler), worker = std::move(worker)]() mutable {
-                      handler(std::move(worker));
+                    [handler = std::move(waiter.handler), sandbox = std::move(sandbox)]() mutable {
+                      handler(std::move(sandbox));
                     });
 }
 
-void Templates::Leaver::operator()() const {
+void Templates::OnStop::operator()() const {
   const std::shared_ptr<Templates> self = templates.lock();
   if (self != nullptr) {
     self->on_strand([weak = from, number = waiter](Templates& locked) {
@@ -230,7 +232,7 @@ void Templates::leave_on_strand(const TemplatePtr& from, std::uint64_t waiter) {
   Waiter leaving = std::move(*found);
   from->waiting.erase(found);
   complete(std::move(leaving), cancelled_before_its_turn());
-  if (from->worker == nullptr && from->waiting.empty()) {
+  if (from->sandbox == nullptr && from->waiting.empty()) {
     from->stop_loading.request_stop();
   }
 }

@@ -1,4 +1,4 @@
-// No more requests run in worker processes than there is room for; the others wait their turn.
+// No more requests run in sandbox processes than there is room for; the others wait their turn.
 #include "sessions/isolated/run_limit.h"
 
 #include <map>
@@ -144,7 +144,7 @@ TEST_F(RunLimitTest, TheMoreHangTheLongerTheOthersWait) {
   EXPECT_THAT(began_, ElementsAre(1, 2, 3, 4)) << "one of those that hung has ended";
 }
 
-// ------------------------------------------------------------------------------- with worker processes
+// ------------------------------------------------------------------------------- with sandbox processes
 
 struct OwnsClock {
   FakeClock clock;
@@ -190,7 +190,7 @@ TEST_F(LimitedSessionsTest, AStepThatHangsHoldsUpNoOtherForLong) {
   EXPECT_EQ(failure(waiting->get()), "OK");
   EXPECT_FALSE(hung->answered());
   EXPECT_EQ(remaining_after_end(hanging), 1);
-  clock.advance(isolated::WorkerTimes().cancel_grace);
+  clock.advance(isolated::SandboxTimeouts().cancel_grace);
 }
 
 TEST_F(LimitedSessionsTest, ASessionThatIsEndedWhileItWaitsEnds) {

@@ -1,4 +1,4 @@
-// The service's end of a worker process: one request at a time, which can be cancelled or killed.
+// The service's end of a sandbox process: one request at a time, which can be cancelled or killed.
 #pragma once
 
 #include <sys/types.h>
@@ -18,66 +18,65 @@
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "sessions/isolated/frame.h"
-#include "sessions/isolated/worker_host.h"
+#include "sessions/isolated/sandbox_host.h"
 
 namespace compiler_gym::isolated {
 
-struct WorkerTimes {
+struct SandboxTimeouts {
   /// For one request: what clients of CompilerGym wait for one. 0: as long as it takes.
   std::chrono::milliseconds request_timeout{300'000};
-  /// From the wish that a request end to the kill of a worker that does not heed it.
+  /// From the wish that a request end to the kill of a sandbox that does not heed it.
   std::chrono::milliseconds cancel_grace{500};
 };
 
 /// What became of a request.
-struct WorkerReply {
+struct SandboxReply {
   grpc::Status status;
   std::string message;  ///< the reply's bytes, if the status is OK
   /// How many actions, or parameters, of the request took effect.
   std::uint32_t applied = 0;
-  /// The worker is no more: it crashed, or it was killed for not ending in time. The status says
+  /// The sandbox is no more: it crashed, or it was killed for not ending in time. The status says
   /// which.
-  bool worker_lost = false;
+  bool sandbox_lost = false;
   int how_lost = 0;  ///< then, as waitpid() says it
-  /// The worker was dead before it could read the request.
+  /// The sandbox was dead before it could read the request.
   bool never_began = false;
 };
 
 /// Threads:  requests may be made from any thread, one at a time; the handler runs on the executor
 ///           of the host, or on the worker pool if the reply is large.
-/// Lifetime: shared by the request under way. Destroying it kills and buries the worker.
-/// Cancel:   by the stop source or at the timeout. The worker is asked first, and killed if it does
+/// Lifetime: shared by the request under way. Destroying it kills and reaps the sandbox.
+/// Cancel:   by the stop source or at the timeout. The sandbox is asked first, and killed if it does
 ///           not answer within the grace period.
-class WorkerChannel : public std::enable_shared_from_this<WorkerChannel> {
+class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
  public:
-  using ReplyHandler = UniqueHandler<void(WorkerReply)>;
-  using ChannelHandler = UniqueHandler<void(Result<std::shared_ptr<WorkerChannel>>)>;
+  using ReplyHandler = UniqueHandler<void(SandboxReply)>;
+  using ChannelHandler = UniqueHandler<void(Result<std::shared_ptr<SandboxChannel>>)>;
 
-  /// Connects to a worker. RESOURCE_EXHAUSTED if the board is full.
-  [[nodiscard]] static Result<std::shared_ptr<WorkerChannel>> make(std::shared_ptr<WorkerHost> host,
-                                                                   WorkerHost::Spawned worker,
-                                                                   WorkerPool& workers,
-                                                                   const WorkerTimes& times);
+  /// Connects to a sandbox. RESOURCE_EXHAUSTED if the board is full.
+  [[nodiscard]] static Result<std::shared_ptr<SandboxChannel>> make(
+      std::shared_ptr<SandboxHost> host, SandboxHost::Spawned sandbox, WorkerPool& workers,
+      const SandboxTimeouts& timeouts);
 
-  WorkerChannel(const WorkerChannel&) = delete;
-  WorkerChannel& operator=(const WorkerChannel&) = delete;
-  ~WorkerChannel();
+  SandboxChannel(const SandboxChannel&) = delete;
+  SandboxChannel& operator=(const SandboxChannel&) = delete;
+  ~SandboxChannel();
 
-  void request(RequestKind kind, const google::protobuf::MessageLite& message,
+  void request(SandboxOperation kind, const google::protobuf::MessageLite& message,
                std::stop_source stop, ReplyHandler handler);
 
-  /// A new worker with a copy of this one's session. Its status is DATA_LOSS if this worker is no
+  /// A new sandbox with a copy of this one's session. Its status is DATA_LOSS if this sandbox is no
   /// more.
   void fork(std::stop_source stop, ChannelHandler handler);
 
-  /// Kills the worker; completes when it is gone. Nothing may be under way.
+  /// Kills the sandbox; completes when it is gone. Nothing may be under way.
   void end(UniqueHandler<void()> handler);
 
  private:
   enum class Cause { kNone, kCancelled, kTimeout };
 
-  struct Stopper {
-    std::weak_ptr<WorkerChannel> channel;
+  struct OnStop {
+    std::weak_ptr<SandboxChannel> channel;
     std::uint64_t number;
     void operator()() const;
   };
@@ -87,12 +86,12 @@ class WorkerChannel : public std::enable_shared_from_this<WorkerChannel> {
     std::uint64_t number = 0;
     ReplyHandler handler;
     Cause cause = Cause::kNone;
-    bool burying = false;
+    bool reaping = false;
     Clock::time_point next_check;  ///< the timeout, then the end of the grace period
   };
 
-  WorkerChannel(std::shared_ptr<WorkerHost> host, WorkerHost::Spawned worker, WorkerPool& workers,
-                const WorkerTimes& times, std::uint32_t slot);
+  SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::Spawned sandbox,
+                 WorkerPool& workers, const SandboxTimeouts& timeouts, std::uint32_t slot);
 
   std::uint64_t begin(ReplyHandler handler, const std::stop_source& stop);
   void write(std::string bytes, std::size_t written);
@@ -106,16 +105,16 @@ class WorkerChannel : public std::enable_shared_from_this<WorkerChannel> {
   void on_lost(int how);
   [[nodiscard]] std::string timeout_text() const;
 
-  const std::shared_ptr<WorkerHost> host_;
+  const std::shared_ptr<SandboxHost> host_;
   WorkerPool& workers_;
-  const WorkerTimes times_;
+  const SandboxTimeouts timeouts_;
   std::optional<std::uint32_t> slot_;  // until end()
-  pid_t pid_;                          // 0: not known yet, or buried
+  pid_t pid_;                          // 0: not known yet, or reaped
   boost::asio::posix::stream_descriptor socket_;
 
   // Of the request under way; touched by whoever performs its present part.
   FrameReader reader_;
-  std::optional<std::stop_callback<Stopper>> stopper_;
+  std::optional<std::stop_callback<OnStop>> on_stop_;
 
   std::mutex mutex_;  // guards what follows
   std::uint64_t last_number_ = 0;
