@@ -5,6 +5,7 @@
 #include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/post.hpp>
+#include <type_traits>
 #include <utility>
 
 namespace compiler_gym {
@@ -18,8 +19,9 @@ namespace compiler_gym {
 template <typename Blocking = boost::asio::execution::blocking_t::always_t>
 class BasicContinuationExecutor {
  public:
-  explicit BasicContinuationExecutor(const boost::asio::any_io_executor& base) noexcept
-      : base_(&base) {}
+  // By pointer: any_io_executor can be made from one of these, which overload resolution would ask.
+  explicit BasicContinuationExecutor(const boost::asio::any_io_executor* base) noexcept
+      : base_(base) {}
 
   template <typename Function>
   void execute(Function&& function) const {
@@ -41,7 +43,7 @@ class BasicContinuationExecutor {
     return boost::asio::query(*base_, boost::asio::execution::context);
   }
   [[nodiscard]] auto require(boost::asio::execution::blocking_t::never_t /*property*/) const {
-    return BasicContinuationExecutor<boost::asio::execution::blocking_t::never_t>(*base_);
+    return BasicContinuationExecutor<boost::asio::execution::blocking_t::never_t>(base_);
   }
 
   friend bool operator==(const BasicContinuationExecutor& a,

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "sessions/internal/inline_executor.h"
 #include "sessions/internal/service_parameters.h"
 #include "sessions/session_rules.h"
 #include "sessions/task_queue.h"
@@ -47,19 +48,20 @@ class EndTask final : public RequestTask<Run> {
 
 SessionService::SessionService(SessionFactory factory, ContextHost& context_host,
                                WorkerPool& workers, SessionServiceOptions options,
-                               std::unique_ptr<isolated::IsolatedSessions> isolated)
+                               std::unique_ptr<SessionExecutorFactory> isolated)
     : context_host_(context_host),
       workers_(workers),
       options_(options),
-      inline_sessions_(std::move(factory), context_host, workers, spaces_, options.request_timeout,
-                       options.on_callers_thread),
+      inline_sessions_(std::make_unique<internal::InlineSessions>(
+          std::move(factory), context_host, workers, spaces_, options.request_timeout,
+          options.on_callers_thread)),
       isolated_sessions_(std::move(isolated)),
       sessions_(options.max_sessions) {}
 
 SessionService::~SessionService() = default;
 
 grpc::Status SessionService::load_spaces() {
-  const Result<std::unique_ptr<CompilationSession>> plugin = inline_sessions_.make_plugin();
+  const Result<std::unique_ptr<CompilationSession>> plugin = inline_sessions_->make_plugin();
   if (!plugin) {
     return plugin.error();
   }
@@ -111,7 +113,7 @@ void SessionService::start_executor(ExecutorKind kind, const StartSessionRequest
     isolated_sessions_->start(request, std::move(benchmark), reply, std::move(stop),
                               std::move(handler));
   } else {
-    handler(inline_sessions_.start(request, std::move(benchmark), reply, stop.get_token()));
+    handler(inline_sessions_->start(request, std::move(benchmark), reply, stop.get_token()));
   }
 }
 

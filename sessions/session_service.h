@@ -16,12 +16,15 @@
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "sessions/compilation_session.h"
-#include "sessions/internal/inline_executor.h"
-#include "sessions/isolated/isolated_sessions.h"
 #include "sessions/service_spaces.h"
+#include "sessions/session_executor_factory.h"
 #include "sessions/session_table.h"
 
 namespace compiler_gym {
+
+namespace internal {
+class InlineSessions;
+}
 
 struct SessionServiceOptions {
   /// Sessions open or starting; RESOURCE_EXHAUSTED beyond.
@@ -53,7 +56,7 @@ class SessionService {
   /// Without `isolated`, every session runs inline.
   SessionService(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
                  SessionServiceOptions options,
-                 std::unique_ptr<isolated::IsolatedSessions> isolated = nullptr);
+                 std::unique_ptr<SessionExecutorFactory> isolated = nullptr);
   SessionService(const SessionService&) = delete;
   SessionService& operator=(const SessionService&) = delete;
   ~SessionService();
@@ -196,8 +199,8 @@ class SessionService {
   WorkerPool& workers_;
   const SessionServiceOptions options_;
   ServiceSpaces spaces_;
-  const internal::InlineSessions inline_sessions_;
-  const std::unique_ptr<isolated::IsolatedSessions> isolated_sessions_;
+  const std::unique_ptr<const internal::InlineSessions> inline_sessions_;
+  const std::unique_ptr<SessionExecutorFactory> isolated_sessions_;
   Gate alive_;  // the executors of sessions
   SessionTable sessions_;
 };

@@ -21,6 +21,8 @@
 #include "bench/hosted/pooled_session.h"
 #include "bench/isolation/echo_process.h"
 #include "core/support/logger.h"
+#include "sessions/isolated/isolated_sessions.h"
+#include "sessions/isolated/zygote.h"
 #include "sessions/session_service.h"
 #include "tools/support/require.h"
 #include "tools/support/run_tool.h"

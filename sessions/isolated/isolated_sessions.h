@@ -16,7 +16,7 @@
 #include "sessions/isolated/run_limit.h"
 #include "sessions/isolated/sandbox_host.h"
 #include "sessions/isolated/templates.h"
-#include "sessions/session_executor.h"
+#include "sessions/session_executor_factory.h"
 
 namespace compiler_gym::isolated {
 
@@ -39,21 +39,16 @@ struct IsolationOptions {
 };
 
 /// Starts sessions in sandbox processes.
-/// Threads:  every member may be called from any thread.
-/// Lifetime: must outlive the sessions it starts. close() before it is destroyed.
-class IsolatedSessions {
+class IsolatedSessions final : public SessionExecutorFactory {
  public:
   IsolatedSessions(boost::asio::any_io_executor executor, Zygote zygote, WorkerPool& workers,
                    IsolationOptions options, Logger& logger);
 
-  /// Starts a session and computes the observations asked for, whose indices have been checked.
-  /// `request` and `reply` must live until it completes.
   void start(const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
              StartSessionReply& reply, std::stop_source stop,
-             SessionExecutor::StartedHandler handler);
+             SessionExecutor::StartedHandler handler) override;
 
-  /// Ends all sandbox processes, and waits for that. Blocks. Every session has ended before.
-  void close();
+  void close() override;
 
  private:
   friend class IsolatedExecutor;

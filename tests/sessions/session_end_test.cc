@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "sessions/internal/inline_executor.h"
 #include "sessions/session.h"
 #include "sessions/task_queue.h"
 #include "tests/sessions/service_fixture.h"
