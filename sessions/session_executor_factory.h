@@ -22,9 +22,9 @@ class SessionExecutorFactory {
 
   /// Starts a session and computes the observations asked for, whose indices have been checked.
   /// `request` and `reply` must live until it completes.
-  virtual void start(const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
-                     StartSessionReply& reply, std::stop_source stop,
-                     SessionExecutor::StartedHandler handler) = 0;
+  [[nodiscard]] virtual SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
+      const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+      StartSessionReply& reply, std::stop_source stop) = 0;
 
   /// Ends what it has started for itself, processes say, and waits for that. Blocks. Every session
   /// has ended before.

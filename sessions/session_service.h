@@ -2,7 +2,9 @@
 // one process.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -10,6 +12,8 @@
 #include <string>
 
 #include "context/context_host.h"
+#include "core/calling_thread_executor.h"
+#include "core/continuation_executor.h"
 #include "core/gate.h"
 #include "core/support/clock.h"
 #include "core/support/status.h"
@@ -48,7 +52,7 @@ struct SessionServiceOptions {
 ///           it is destroyed, if a session was ever started. Requests, replies and stop sources
 ///           must live until the operation completes.
 /// Executor: a handler without one of its own runs where the operation ended, mostly on a worker
-///           thread; that can be inside the initiating call.
+///           thread; that can be inside the initiating call. What it throws is logged.
 /// Cancel:   by the stop source, between actions and between observations, or before the request's
 ///           turn: CANCELLED.
 class SessionService {
@@ -79,7 +83,7 @@ class SessionService {
                            std::stop_source stop, Token&& token) {
     return initiate(std::forward<Token>(token),
                     [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-                      start_session(request, reply, stop, std::move(handler));
+                      spawn(start_session(request, reply, stop), std::move(handler));
                     });
   }
 
@@ -116,7 +120,7 @@ class SessionService {
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_end_session(const EndSessionRequest& request, EndSessionReply& reply, Token&& token) {
     return initiate(std::forward<Token>(token), [this, &request, &reply](StatusHandler handler) {
-      end_session(request, reply, std::move(handler));
+      spawn(end_session(request, reply), std::move(handler));
     });
   }
 
@@ -139,7 +143,7 @@ class SessionService {
   template <boost::asio::completion_token_for<void()> Token>
   auto async_end_all(Token&& token) {
     return boost::asio::async_initiate<Token, void()>(
-        [this](auto handler) { end_all(UniqueHandler<void()>(std::move(handler))); }, token);
+        [this](auto handler) { end_all(UniqueHandler<void()>(std::move(handler), here_)); }, token);
   }
 
   /// Ends sessions not used for `ttl`. Returns how many.
@@ -150,10 +154,12 @@ class SessionService {
  private:
   using StatusHandler = UniqueHandler<void(grpc::Status)>;
 
+  using Operation = boost::asio::awaitable<grpc::Status>;
+
   template <typename Token, typename Start>
-  static auto initiate(Token&& token, Start start) {
+  auto initiate(Token&& token, Start start) {
     return boost::asio::async_initiate<Token, void(grpc::Status)>(
-        [](auto handler, Start run) { run(StatusHandler(std::move(handler))); }, token,
+        [this](auto handler, Start run) { run(StatusHandler(std::move(handler), here_)); }, token,
         std::move(start));
   }
 
@@ -164,8 +170,8 @@ class SessionService {
     Gate::Pass alive;
   };
 
-  void start_session(StartSessionRequest& request, StartSessionReply& reply, std::stop_source stop,
-                     StatusHandler handler);
+  Operation start_session(StartSessionRequest& request, StartSessionReply& reply,
+                          std::stop_source stop);
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler);
   void fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
@@ -173,23 +179,30 @@ class SessionService {
   void send_session_parameter(const SendSessionParameterRequest& request,
                               SendSessionParameterReply& reply, std::stop_source stop,
                               StatusHandler handler);
-  void end_session(const EndSessionRequest& request, EndSessionReply& reply, StatusHandler handler);
+  Operation end_session(const EndSessionRequest& request, EndSessionReply& reply);
   void end_session_in_turn(const EndSessionRequest& request, EndSessionReply& reply,
                            StatusHandler handler);
   void end_all(UniqueHandler<void()> handler);
 
-  template <typename Run>
+  // What a task does in its session's turn.
+  Operation fork(Session& parent, ForkSessionReply& reply, std::stop_source stop);
+  Operation set_parameters(Session& session, const SendSessionParameterRequest& request,
+                           SendSessionParameterReply& reply, std::stop_source stop);
+  boost::asio::awaitable<Result<std::string>> set_service_parameter(
+      Session& session, const SessionParameter& parameter, std::stop_source stop);
+  Operation set_executor(Session& session, const std::string& value, std::stop_source stop);
+  Operation restart_on(ExecutorKind kind, Session& session, std::stop_source stop);
+  Operation end_in_turn(Session& session, EndSessionReply& reply);
+
+  template <template <typename> typename Task, typename Run>
   void submit(Session::Id id, std::stop_source stop, StatusHandler handler, Run run);
-  void set_parameters(Session& session, const SendSessionParameterRequest& request,
-                      SendSessionParameterReply& reply, std::stop_source stop,
-                      StatusHandler handler);
-  void set_executor(Session& session, const std::string& value, std::stop_source stop,
-                    StatusHandler handler);
-  void restart_on(ExecutorKind kind, Session& session, std::stop_source stop,
-                  StatusHandler handler);
-  void start_executor(ExecutorKind kind, const StartSessionRequest& request,
-                      std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
-                      std::stop_source stop, SessionExecutor::StartedHandler handler);
+  void spawn(Operation operation, StatusHandler handler);
+  void spawn(Operation operation, SessionTurn& turn);
+  boost::asio::awaitable<void> end_sessions();
+
+  boost::asio::awaitable<Result<std::unique_ptr<SessionExecutor>>> start_executor(
+      ExecutorKind kind, const StartSessionRequest& request,
+      std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply, std::stop_source stop);
   Result<StartingSession> prepare_start(SessionOrigin origin);
   Result<Session::Id> open(StartingSession& starting,
                            Result<std::unique_ptr<SessionExecutor>> executor,
@@ -198,6 +211,9 @@ class SessionService {
   ContextHost& context_host_;
   WorkerPool& workers_;
   const SessionServiceOptions options_;
+  const CallingThreadExecutor here_;
+  const boost::asio::any_io_executor worker_executor_;
+  const ContinuationExecutor coroutines_;
   ServiceSpaces spaces_;
   const std::unique_ptr<const internal::InlineSessions> inline_sessions_;
   const std::unique_ptr<SessionExecutorFactory> isolated_sessions_;

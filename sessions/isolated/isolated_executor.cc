@@ -4,14 +4,17 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "sessions/session_rules.h"
 
 namespace compiler_gym::isolated {
-namespace {
 
-using ReplyHandler = SandboxChannel::ReplyHandler;
+using boost::asio::use_awaitable;
+using Kind = SessionRecovery::Action::Kind;
+
+namespace {
 
 grpc::Status parse(const SandboxReply& from, google::protobuf::MessageLite& reply) {
   if (!from.status.ok()) {
@@ -52,255 +55,171 @@ void say_where(SandboxReply& reply, const std::string& where) {
 
 IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
                                    std::shared_ptr<SandboxChannel> sandbox)
-    : sessions_(sessions), key_(std::move(key)), sandbox_(std::move(sandbox)) {}
+    : IsolatedExecutor(sessions, std::move(key), std::move(sandbox),
+                       SessionRecovery(sessions.options_.recover)) {}
+
+IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
+                                   std::shared_ptr<SandboxChannel> sandbox,
+                                   SessionRecovery recovery)
+    : sessions_(sessions),
+      key_(std::move(key)),
+      sandbox_(std::move(sandbox)),
+      recovery_(std::move(recovery)) {}
 
 // ----------------------------------------------------------------------------------- operations
 
-void IsolatedExecutor::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
-                            StatusHandler handler) {
-  perform(
-      SandboxOperation::kStep, request, std::move(stop),
-      ReplyHandler([this, &request, &reply,
-                    handler = std::move(handler)](SandboxReply performed) mutable {
-        say_where(performed, place(request, performed.applied));
-        const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
-        if (applied > 0) {
-          auto step = std::make_unique<StepRequest>();
-          step->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
-          record({.step = std::move(step), .accepted = performed.status.ok()});
-        }
-        handler(parse(performed, reply));
-      }));
+SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(const StepRequest& request,
+                                                                StepReply& reply,
+                                                                std::stop_source stop) {
+  SandboxReply performed = co_await perform(SandboxOperation::kStep, request, std::move(stop));
+  say_where(performed, place(request, performed.applied));
+  const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
+  if (applied > 0) {
+    auto step = std::make_unique<StepRequest>();
+    step->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
+    recovery_.record({.step = std::move(step), .accepted = performed.status.ok()});
+  }
+  co_return parse(performed, reply);
 }
 
-void IsolatedExecutor::set_parameters(const SendSessionParameterRequest& request,
-                                      SendSessionParameterReply& reply, std::stop_source stop,
-                                      StatusHandler handler) {
-  auto offered = std::make_shared<SendSessionParameterRequest>();
-  offered->mutable_parameter()->Add(request.parameter().begin() + reply.reply_size(),
-                                    request.parameter().end());
-  perform(SandboxOperation::kParameters, *offered, std::move(stop),
-          ReplyHandler([this, &request, offered, &reply,
-                        handler = std::move(handler)](SandboxReply performed) mutable {
-            say_where(performed, fmt::format("Session {}", request.session_id()));
-            const int applied =
-                std::min(static_cast<int>(performed.applied), offered->parameter_size());
-            if (applied > 0) {
-              auto parameters = std::make_unique<SendSessionParameterRequest>();
-              parameters->mutable_parameter()->Add(offered->parameter().begin(),
-                                                   offered->parameter().begin() + applied);
-              record({.parameters = std::move(parameters), .accepted = performed.status.ok()});
-            }
-            SendSessionParameterReply answers;
-            const grpc::Status status = parse(performed, answers);
-            reply.MergeFrom(answers);
-            handler(status);
-          }));
+SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
+    const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+    std::stop_source stop) {
+  SendSessionParameterRequest offered;
+  offered.mutable_parameter()->Add(request.parameter().begin() + reply.reply_size(),
+                                   request.parameter().end());
+  SandboxReply performed =
+      co_await perform(SandboxOperation::kParameters, offered, std::move(stop));
+  say_where(performed, fmt::format("Session {}", request.session_id()));
+  const int applied = std::min(static_cast<int>(performed.applied), offered.parameter_size());
+  if (applied > 0) {
+    auto parameters = std::make_unique<SendSessionParameterRequest>();
+    parameters->mutable_parameter()->Add(offered.parameter().begin(),
+                                         offered.parameter().begin() + applied);
+    recovery_.record({.parameters = std::move(parameters), .accepted = performed.status.ok()});
+  }
+  SendSessionParameterReply answers;
+  const grpc::Status status = parse(performed, answers);
+  reply.MergeFrom(answers);
+  co_return status;
 }
 
-void IsolatedExecutor::fork(const ForkSessionRequest& /*request*/, std::stop_source stop,
-                            StartedHandler handler) {
-  fork_sandbox(std::move(stop), std::move(handler), false);
+SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExecutor::fork(
+    std::stop_source stop) {
+  Action next = recovery_.begin(stop.stop_requested());
+  for (;;) {
+    next = co_await restore(std::move(next), stop);
+    if (next.kind == Kind::kRefuse) {
+      co_return next.status;
+    }
+    const Result<std::shared_ptr<SandboxChannel>> forked =
+        co_await sandbox_->async_fork(stop, use_awaitable);
+    if (forked) {
+      std::unique_ptr<SessionExecutor> fork =
+          std::make_unique<IsolatedExecutor>(sessions_, key_, *forked, recovery_.forked());
+      co_return fork;
+    }
+    next = recovery_.on_forked(forked.error(), stop.stop_requested());
+    drop_lost_sandbox();
+    if (next.kind == Kind::kDone) {
+      co_return forked.error();
+    }
+  }
 }
 
-void IsolatedExecutor::fork_sandbox(std::stop_source stop, StartedHandler handler, bool again) {
-  with_sandbox(stop, StatusHandler([this, stop, handler = std::move(handler),
-                                    again](const grpc::Status& ready) mutable {
-                 if (!ready.ok()) {
-                   handler(ready);
-                   return;
-                 }
-                 sandbox_->fork(
-                     stop,
-                     SandboxChannel::ChannelHandler(
-                         [this, stop, handler = std::move(handler),
-                          again](Result<std::shared_ptr<SandboxChannel>> sandbox) mutable {
-                           if (sandbox) {
-                             auto fork = std::make_unique<IsolatedExecutor>(sessions_, key_,
-                                                                            *std::move(sandbox));
-                             fork->history_ = history_;
-                             handler(std::move(fork));
-                           } else if (sandbox.error().error_code() == grpc::StatusCode::DATA_LOSS &&
-                                      !again) {
-                             sandbox_.reset();  // died since the last request
-                             fork_sandbox(std::move(stop), std::move(handler), true);
-                           } else {
-                             handler(sandbox.error());
-                           }
-                         }));
-               }));
-}
-
-void IsolatedExecutor::end(UniqueHandler<void()> handler) {
+SessionExecutor::Operation<void> IsolatedExecutor::end() {
   if (const std::shared_ptr<SandboxChannel> sandbox = std::exchange(sandbox_, nullptr)) {
-    sandbox->end(std::move(handler));
-  } else {
-    boost::asio::post(sessions_.host_->executor(), std::move(handler));
+    co_await sandbox->async_end(use_awaitable);
   }
 }
 
 // -------------------------------------------------------------------------------- one operation
 
-void IsolatedExecutor::perform(SandboxOperation kind, const google::protobuf::MessageLite& message,
-                               std::stop_source stop, ReplyHandler handler) {
-  sessions_.run_limit_->acquire(
-      stop, RunLimit::Handler([this, kind, &message, stop, handler = std::move(handler)](
-                                  Result<RunLimit::Permit> permit) mutable {
-        if (!permit) {
-          handler({.status = permit.error(), .message = {}});
-          return;
-        }
-        // Whose turn is next runs before this one is answered.
-        perform_permitted(kind, message, std::move(stop),
-                          ReplyHandler([permit = *std::move(permit),
-                                        handler = std::move(handler)](SandboxReply reply) mutable {
-                            permit.reset();
-                            handler(std::move(reply));
-                          }));
-      }));
-}
-
-void IsolatedExecutor::perform_permitted(SandboxOperation kind,
-                                         const google::protobuf::MessageLite& message,
-                                         std::stop_source stop, ReplyHandler handler, bool again) {
-  with_sandbox(
-      stop, StatusHandler([this, kind, &message, stop, handler = std::move(handler),
-                           again](grpc::Status ready) mutable {
-        if (!ready.ok()) {
-          handler({.status = std::move(ready), .message = {}});
-          return;
-        }
-        sandbox_->request(
-            kind, message, stop,
-            ReplyHandler([this, kind, &message, stop, handler = std::move(handler),
-                          again](SandboxReply reply) mutable {
-              if (reply.never_began && !again && sessions_.options_.recover) {
-                sandbox_.reset();  // died since the last request, of nothing that this one did
-                perform_permitted(kind, message, std::move(stop), std::move(handler), true);
-                return;
-              }
-              on_performed(reply);
-              handler(std::move(reply));
-            }));
-      }));
-}
-
-void IsolatedExecutor::on_performed(SandboxReply& reply) {
-  const bool broken = reply.status.error_code() == grpc::StatusCode::DATA_LOSS;
-  if (!reply.sandbox_lost && !(broken && sessions_.options_.recover)) {
-    return;
+SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(
+    SandboxOperation operation, const google::protobuf::MessageLite& message,
+    std::stop_source stop) {
+  Action next = recovery_.begin(stop.stop_requested());
+  if (next.kind == Kind::kRefuse) {
+    co_return SandboxReply{.status = std::move(next.status)};
   }
-  sandbox_.reset();
-  if (!sessions_.options_.recover) {
-    broken_ = data_loss("The session is lost: " + reply.status.error_message());
+  // Given back before the answer, when this frame goes: whose turn is next runs first.
+  const Result<RunLimit::Permit> permit =
+      co_await sessions_.run_limit_->async_acquire(stop, use_awaitable);
+  if (!permit) {
+    co_return SandboxReply{.status = permit.error()};
+  }
+  for (;;) {
+    if (next.kind != Kind::kAsk) {
+      next = co_await restore(std::move(next), stop);
+    }
+    if (next.kind == Kind::kRefuse) {
+      co_return SandboxReply{.status = std::move(next.status)};
+    }
+    SandboxReply reply = co_await sandbox_->async_request(operation, message, stop, use_awaitable);
+    next = recovery_.on_answered(reply, stop.stop_requested());
+    drop_lost_sandbox();
+    if (next.kind == Kind::kDone) {
+      co_return reply;
+    }
   }
 }
 
-void IsolatedExecutor::record(Change change) {
-  if (sessions_.options_.recover) {
-    history_.push_back(std::make_shared<const Change>(std::move(change)));
+void IsolatedExecutor::drop_lost_sandbox() {
+  if (!recovery_.has_sandbox()) {
+    sandbox_.reset();
   }
 }
 
 // ------------------------------------------------------------------------------------- recovery
 
-// Calls the handler inside the call if there is a sandbox, which is the rule.
-void IsolatedExecutor::with_sandbox(std::stop_source stop, StatusHandler handler) {
-  grpc::Status refusal = broken_;
-  if (refusal.ok() && stop.stop_requested()) {
-    refusal = cancelled_before_its_turn();
-  }
-  if (!refusal.ok()) {
-    boost::asio::post(sessions_.host_->executor(),
-                      [refusal = std::move(refusal), handler = std::move(handler)]() mutable {
-                        handler(std::move(refusal));
-                      });
-  } else if (sandbox_ != nullptr) {
-    handler(grpc::Status::OK);
-  } else {
-    restore(std::move(stop), std::move(handler));
-  }
-}
-
-void IsolatedExecutor::restore(std::stop_source stop, StatusHandler handler) {
-  // To look at a file may take a while.
-  boost::asio::post(sessions_.workers_.executor(), [this, stop = std::move(stop),
-                                                    handler = std::move(handler)]() mutable {
-    if (sessions_.options_.program_stamp &&
-        sessions_.options_.program_stamp(*key_.benchmark) != key_.program_stamp) {
-      broken_ = data_loss("The session is lost: the program of its benchmark has changed");
-      handler(broken_);
-      return;
+// Until the session can be asked, or never will be.
+SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::restore(
+    Action next, std::stop_source stop) {
+  for (;;) {
+    switch (next.kind) {
+      case Kind::kLoad:
+        next = co_await load(stop);
+        break;
+      case Kind::kReplay:
+        next = co_await replay(std::move(next.change), stop);
+        break;
+      case Kind::kAsk:
+      case Kind::kRefuse:
+      case Kind::kDone:
+        co_return next;
     }
-    sessions_.templates_->fork(key_, stop,
-                               SandboxChannel::ChannelHandler(
-                                   [this, stop, handler = std::move(handler)](
-                                       Result<std::shared_ptr<SandboxChannel>> sandbox) mutable {
-                                     if (!sandbox) {
-                                       handler(could_not_load(sandbox.error()));
-                                       return;
-                                     }
-                                     sandbox_ = *std::move(sandbox);
-                                     restore_from(0, std::move(stop), std::move(handler));
-                                   }));
-  });
-}
-
-// What is for want of something is tried again by the next request; the rest is for good.
-grpc::Status IsolatedExecutor::could_not_load(const grpc::Status& why) {
-  switch (why.error_code()) {
-    case grpc::StatusCode::CANCELLED:
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-    case grpc::StatusCode::RESOURCE_EXHAUSTED:
-    case grpc::StatusCode::UNAVAILABLE:
-      return why;
-    default:
-      broken_ = data_loss("The session is lost: its benchmark can't be loaded any more: " +
-                          why.error_message());
-      return broken_;
   }
 }
 
-void IsolatedExecutor::restore_from(std::size_t next, std::stop_source stop,
-                                    StatusHandler handler) {
-  if (next == history_.size()) {
-    handler(grpc::Status::OK);
-    return;
+SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::load(std::stop_source stop) {
+  // To look at a file may take a while.
+  co_await boost::asio::post(sessions_.workers_.executor(), use_awaitable);
+  if (sessions_.options_.program_stamp &&
+      sessions_.options_.program_stamp(*key_.benchmark) != key_.program_stamp) {
+    co_return recovery_.on_program_changed();
   }
-  const Change& change = *history_[next];
-  const bool is_step = change.step != nullptr;
-  const google::protobuf::MessageLite* message = change.parameters.get();
+  Result<std::shared_ptr<SandboxChannel>> sandbox =
+      co_await sessions_.templates_->async_fork(key_, std::move(stop), use_awaitable);
+  if (!sandbox) {
+    co_return recovery_.on_loaded(sandbox.error());
+  }
+  sandbox_ = *std::move(sandbox);
+  co_return recovery_.on_loaded(grpc::Status::OK);
+}
+
+SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::replay(
+    std::shared_ptr<const SessionChange> change, std::stop_source stop) {
+  const bool is_step = change->step != nullptr;
+  const google::protobuf::MessageLite* message = change->parameters.get();
   if (is_step) {
-    message = change.step.get();
+    message = change->step.get();
   }
-  sandbox_->request(
+  const SandboxReply reply = co_await sandbox_->async_request(
       is_step ? SandboxOperation::kStep : SandboxOperation::kParameters, *message, stop,
-      ReplyHandler([this, next, stop, handler = std::move(handler)](SandboxReply reply) mutable {
-        on_replayed(next, std::move(reply), std::move(stop), std::move(handler));
-      }));
-}
-
-void IsolatedExecutor::on_replayed(std::size_t index, SandboxReply reply, std::stop_source stop,
-                                   StatusHandler handler) {
-  if (reply.status.ok()) {
-    restore_from(index + 1, std::move(stop), std::move(handler));
-    return;
-  }
-  sandbox_.reset();
-  if (stop.stop_requested()) {
-    handler(
-        cancelled("Cancelled while the session was being restored"));  // the next one tries again
-    return;
-  }
-  if (!history_[index]->accepted) {
-    history_.erase(history_.begin() + static_cast<std::ptrdiff_t>(index));
-    restore(std::move(stop), std::move(handler));
-    return;
-  }
-  broken_ =
-      data_loss("The session is lost: it can't be restored, as what succeeded before fails now: " +
-                reply.status.error_message());
-  handler(broken_);
+      use_awaitable);
+  Action next = recovery_.on_replayed(reply.status, stop.stop_requested());
+  drop_lost_sandbox();
+  co_return next;
 }
 
 }  // namespace compiler_gym::isolated

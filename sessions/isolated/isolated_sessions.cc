@@ -1,10 +1,14 @@
 #include "sessions/isolated/isolated_sessions.h"
 
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "sessions/isolated/isolated_executor.h"
 
 namespace compiler_gym::isolated {
+
+using boost::asio::use_awaitable;
+
 namespace {
 
 std::size_t run_limit(const IsolationOptions& options, const WorkerPool& workers) {
@@ -23,43 +27,33 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
       run_limit_(std::make_shared<RunLimit>(host_->executor(), run_limit(options_, workers),
                                             options_.run_patience)) {}
 
-void IsolatedSessions::start(const StartSessionRequest& request,
-                             std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
-                             std::stop_source stop, SessionExecutor::StartedHandler handler) {
+SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedSessions::start(
+    const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+    StartSessionReply& reply, std::stop_source stop) {
   TemplateKey key{.benchmark = std::move(benchmark),
                   .action_space = request.action_space(),
                   .program_stamp = {}};
   if (options_.program_stamp) {
     key.program_stamp = options_.program_stamp(*key.benchmark);
   }
-  templates_->fork(
-      key, stop,
-      SandboxChannel::ChannelHandler([this, &request, &reply, stop, key,
-                                      handler = std::move(handler)](
-                                         Result<std::shared_ptr<SandboxChannel>> forked) mutable {
-        if (!forked) {
-          handler(forked.error());
-          return;
-        }
-        const std::shared_ptr<SandboxChannel> sandbox = *std::move(forked);
-        auto started = std::make_unique<IsolatedExecutor>(*this, std::move(key), sandbox);
-        if (request.observation_space().empty()) {
-          handler(std::move(started));
-          return;
-        }
-        sandbox->request(SandboxOperation::kObserve, request, stop,
-                         SandboxChannel::ReplyHandler([&reply, started = std::move(started),
-                                                       handler = std::move(handler)](
-                                                          SandboxReply observed) mutable {
-                           if (!observed.status.ok()) {
-                             handler(observed.status);
-                           } else if (!reply.ParseFromString(observed.message)) {
-                             handler(internal_error("A sandbox process sent what can't be parsed"));
-                           } else {
-                             handler(std::move(started));
-                           }
-                         }));
-      }));
+  const Result<std::shared_ptr<SandboxChannel>> sandbox =
+      co_await templates_->async_fork(key, stop, use_awaitable);
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  std::unique_ptr<SessionExecutor> started =
+      std::make_unique<IsolatedExecutor>(*this, std::move(key), *sandbox);
+  if (!request.observation_space().empty()) {
+    const SandboxReply observed = co_await (*sandbox)->async_request(SandboxOperation::kObserve,
+                                                                     request, stop, use_awaitable);
+    if (!observed.status.ok()) {
+      co_return observed.status;
+    }
+    if (!reply.ParseFromString(observed.message)) {
+      co_return internal_error("A sandbox process sent what can't be parsed");
+    }
+  }
+  co_return started;
 }
 
 void IsolatedSessions::close() {

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "core/support/logger.h"
-#include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/isolated/run_limit.h"
@@ -44,9 +43,9 @@ class IsolatedSessions final : public SessionExecutorFactory {
   IsolatedSessions(boost::asio::any_io_executor executor, Zygote zygote, WorkerPool& workers,
                    IsolationOptions options, Logger& logger);
 
-  void start(const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
-             StartSessionReply& reply, std::stop_source stop,
-             SessionExecutor::StartedHandler handler) override;
+  [[nodiscard]] SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
+      const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+      StartSessionReply& reply, std::stop_source stop) override;
 
   void close() override;
 

@@ -50,7 +50,8 @@ Result<std::shared_ptr<SandboxChannel>> SandboxChannel::make(std::shared_ptr<San
   const std::optional<std::uint32_t> slot = host->board().take();
   if (!slot) {
     const std::size_t limit = host->board().size();
-    host->reap(sandbox.pid, true, SandboxHost::ReapHandler([](int) {}));
+    host->reap(sandbox.pid, true,
+               SandboxHost::ReapHandler([](int) {}, host->here("a sandbox's end")));
     return resource_exhausted(
         fmt::format("{} sandbox processes are there already, the limit is {}", limit, limit));
   }
@@ -70,7 +71,7 @@ SandboxChannel::SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::S
       timer_(host_->executor()) {}
 
 SandboxChannel::~SandboxChannel() {
-  end(UniqueHandler<void()>([] {}));
+  end(UniqueHandler<void()>([] {}, host_->here("a sandbox's end")));
 }
 
 void SandboxChannel::end(UniqueHandler<void()> handler) {
@@ -83,7 +84,8 @@ void SandboxChannel::end(UniqueHandler<void()> handler) {
     handler();
   };
   if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
-    host_->reap(pid, true, SandboxHost::ReapHandler(std::move(ended)));
+    host_->reap(pid, true,
+                SandboxHost::ReapHandler(std::move(ended), host_->here("a sandbox's end")));
   } else {
     boost::asio::post(host_->executor(), [ended = std::move(ended)]() mutable { ended(0); });
   }
@@ -91,12 +93,13 @@ void SandboxChannel::end(UniqueHandler<void()> handler) {
 
 // -------------------------------------------------------------------------------------- a request
 
-void SandboxChannel::request(SandboxOperation kind, const google::protobuf::MessageLite& message,
-                             std::stop_source stop, ReplyHandler handler) {
+void SandboxChannel::request(SandboxOperation operation,
+                             const google::protobuf::MessageLite& message, std::stop_source stop,
+                             ReplyHandler handler) {
   const std::uint64_t number = begin(std::move(handler), stop);
-  write(
-      framed({.number = number, .code = static_cast<std::uint32_t>(kind), .slot = *slot_}, message),
-      0);
+  write(framed({.number = number, .code = static_cast<std::uint32_t>(operation), .slot = *slot_},
+               message),
+        0);
 }
 
 void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
@@ -113,16 +116,16 @@ void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
   }
   // The new sandbox's first reply is to a request that this one's passes on.
   const std::shared_ptr<SandboxChannel> child = *std::move(made);
-  child->begin(ReplyHandler([child, handler = std::move(handler)](SandboxReply reply) mutable {
-                 if (!reply.status.ok()) {
-                   handler(std::move(reply.status));
-                   return;
-                 }
-                 const std::string& pid = reply.message;
-                 std::from_chars(pid.data(), pid.data() + pid.size(), child->pid_);
-                 handler(child);
-               }),
-               stop);
+  auto on_forked = [child, handler = std::move(handler)](SandboxReply reply) mutable {
+    if (!reply.status.ok()) {
+      handler(std::move(reply.status));
+      return;
+    }
+    const std::string& pid = reply.message;
+    std::from_chars(pid.data(), pid.data() + pid.size(), child->pid_);
+    handler(child);
+  };
+  child->begin(ReplyHandler(std::move(on_forked), host_->here("a sandbox's fork")), stop);
   const std::string bytes =
       framed({.code = static_cast<std::uint32_t>(SandboxOperation::kFork)}, "");
   const auto sent = send_bytes(socket_.native_handle(), bytes, sockets->theirs.get(), MSG_DONTWAIT);
@@ -303,7 +306,8 @@ void SandboxChannel::lose() {
   shutdown(socket_.native_handle(), SHUT_RDWR);  // ends a wait on it
   auto on_reaped = [self = shared_from_this()](int how) { self->on_lost(how); };
   if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
-    host_->reap(pid, false, SandboxHost::ReapHandler(std::move(on_reaped)));
+    host_->reap(pid, false,
+                SandboxHost::ReapHandler(std::move(on_reaped), host_->here("a lost sandbox")));
   } else {
     boost::asio::post(host_->executor(), [on_reaped] { on_reaped(kEndUnknown); });
   }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "core/lazy_timer.h"
 #include "core/support/clock.h"
@@ -19,6 +21,7 @@
 #include "core/worker_pool.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/sandbox_host.h"
+#include "sessions/isolated/sandbox_reply.h"
 
 namespace compiler_gym::isolated {
 
@@ -27,20 +30,6 @@ struct SandboxTimeouts {
   std::chrono::milliseconds request_timeout{300'000};
   /// From the wish that a request end to the kill of a sandbox that does not heed it.
   std::chrono::milliseconds cancel_grace{500};
-};
-
-/// What became of a request.
-struct SandboxReply {
-  grpc::Status status;
-  std::string message;  ///< the reply's bytes, if the status is OK
-  /// How many actions, or parameters, of the request took effect.
-  std::uint32_t applied = 0;
-  /// The sandbox is no more: it crashed, or it was killed for not ending in time. The status says
-  /// which.
-  bool sandbox_lost = false;
-  int how_lost = 0;  ///< then, as waitpid() says it
-  /// The sandbox was dead before it could read the request.
-  bool never_began = false;
 };
 
 /// Threads:  requests may be made from any thread, one at a time; the handler runs on the executor
@@ -62,15 +51,43 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
   SandboxChannel& operator=(const SandboxChannel&) = delete;
   ~SandboxChannel();
 
-  void request(SandboxOperation kind, const google::protobuf::MessageLite& message,
+  void request(SandboxOperation operation, const google::protobuf::MessageLite& message,
                std::stop_source stop, ReplyHandler handler);
+
+  /// request(), with a completion token. Signature: void(SandboxReply).
+  template <boost::asio::completion_token_for<void(SandboxReply)> Token>
+  auto async_request(SandboxOperation operation, const google::protobuf::MessageLite& message,
+                     std::stop_source stop, Token&& token) {
+    return boost::asio::async_initiate<Token, void(SandboxReply)>(
+        [this, operation, &message](auto handler, std::stop_source its_stop) {
+          request(operation, message, std::move(its_stop), ReplyHandler(std::move(handler)));
+        },
+        token, std::move(stop));
+  }
 
   /// A new sandbox with a copy of this one's session. Its status is DATA_LOSS if this sandbox is no
   /// more.
   void fork(std::stop_source stop, ChannelHandler handler);
 
+  /// fork(), with a completion token. Signature: void(Result<std::shared_ptr<SandboxChannel>>).
+  template <typename Token>
+  auto async_fork(std::stop_source stop, Token&& token) {
+    return boost::asio::async_initiate<Token, void(Result<std::shared_ptr<SandboxChannel>>)>(
+        [this](auto handler, std::stop_source its_stop) {
+          fork(std::move(its_stop), ChannelHandler(std::move(handler)));
+        },
+        token, std::move(stop));
+  }
+
   /// Kills the sandbox; completes when it is gone. Nothing may be under way.
   void end(UniqueHandler<void()> handler);
+
+  /// end(), with a completion token. Signature: void().
+  template <boost::asio::completion_token_for<void()> Token>
+  auto async_end(Token&& token) {
+    return boost::asio::async_initiate<Token, void()>(
+        [this](auto handler) { end(UniqueHandler<void()>(std::move(handler))); }, token);
+  }
 
  private:
   enum class Cause { kNone, kCancelled, kTimeout };

@@ -4,13 +4,16 @@
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
+#include "core/calling_thread_executor.h"
 #include "core/posix/file_descriptor.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
@@ -36,8 +39,12 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
   [[nodiscard]] static std::shared_ptr<SandboxHost> make(boost::asio::any_io_executor executor,
                                                          Zygote zygote, Logger& logger);
 
-  /// A new sandbox, that has no session yet.
-  void spawn(SpawnHandler handler);
+  /// A new sandbox, that has no session yet. Signature: void(Result<Spawned>).
+  template <boost::asio::completion_token_for<void(Result<Spawned>)> Token>
+  auto async_spawn(Token&& token) {
+    return boost::asio::async_initiate<Token, void(Result<Spawned>)>(
+        [this](auto handler) { spawn(SpawnHandler(std::move(handler))); }, token);
+  }
 
   /// Kills a sandbox with all it has started, unless it is dead already, and tells when it is gone.
   /// Once for each sandbox. `idle`: it runs no request.
@@ -47,6 +54,9 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
   void close();
 
   [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
+  /// For a handler that is to run where its operation ended; `place`: whose it is, for the log.
+  [[nodiscard]] CallingThreadExecutor here(const char* place) const { return {logger_, place}; }
+  [[nodiscard]] Logger& logger() const { return logger_; }
   [[nodiscard]] SandboxBoard& board() const { return zygote_.board(); }
 
  private:
@@ -57,6 +67,7 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
 
   SandboxHost(boost::asio::any_io_executor executor, Zygote zygote, Logger& logger);
 
+  void spawn(SpawnHandler handler);
   void request(ZygoteRequest request, Waiting waiting);
   void write_locked();
   void wait_for_answers();

@@ -34,14 +34,15 @@ class RunLimitTest : public ::testing::Test {
   }
 
   void ask(int request, const std::stop_source& stop = {}) {
-    limit_->acquire(stop, RunLimit::Handler([this, request](Result<RunLimit::Permit> permit) {
-                      if (permit) {
-                        began_.push_back(request);
-                        running_.emplace(request, *std::move(permit));
-                      } else {
-                        refused_ = to_string(permit.error());
-                      }
-                    }));
+    auto handler = [this, request](Result<RunLimit::Permit> permit) {
+      if (permit) {
+        began_.push_back(request);
+        running_.emplace(request, *std::move(permit));
+      } else {
+        refused_ = to_string(permit.error());
+      }
+    };
+    limit_->acquire(stop, RunLimit::Handler(std::move(handler), here_));
   }
   /// The next one begins inside this call, when the permit goes.
   void finish(int request) { const auto finished = running_.extract(request); }
@@ -51,6 +52,8 @@ class RunLimitTest : public ::testing::Test {
   }
 
   FakeClock clock_;
+  RecordingLogger logger_;
+  const CallingThreadExecutor here_{logger_, "the test's handler"};
   boost::asio::io_context io_context_;
   std::shared_ptr<RunLimit> limit_;
   std::vector<int> began_;
