@@ -135,7 +135,7 @@ void apply_memory_budget(std::uint64_t bytes, ServiceCommand& command) {
   command.server.max_grpc_memory = bounds.max_grpc_memory;
   command.server.max_unread_bytes = bounds.max_unread_bytes;
   command.server.isolation.max_templates = bounds.max_templates;
-  command.worker_limits.memory_in_bytes = bounds.sandbox_memory;
+  command.sandbox_limits.memory_in_bytes = bounds.sandbox_memory;
 }
 
 Result<std::variant<ServiceCommand, PrintAndExit>> parse_command_line(

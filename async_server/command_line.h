@@ -17,11 +17,11 @@ namespace compiler_gym {
 /// What a service was asked to do.
 struct ServiceCommand {
   ServerOptions server;
-  /// What the byte bounds of `server` and `worker_limits` derive from, unless they were given.
+  /// What the byte bounds of `server` and `sandbox_limits` derive from, unless they were given.
   std::uint64_t memory_budget = 0;
   /// None: what the plug-in is for.
   std::optional<ExecutorKind> executor;
-  isolated::WorkerLimits worker_limits;
+  isolated::SandboxLimits sandbox_limits;
   /// As given; empty: make one under the temporary directory, and remove it at the end.
   boost::filesystem::path working_directory;
   /// The service ends with this process.

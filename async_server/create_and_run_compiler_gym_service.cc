@@ -127,8 +127,8 @@ Result<std::optional<isolated::Zygote>> fork_zygote(const ServiceCommand& comman
       .make_context = make_context,
       .make_session = plugin.make_session,
       .working_directory = server.working_directory,
-      .limits = command.worker_limits,
-      .max_workers = server.sessions.max_sessions + 2 * server.isolation.max_templates,
+      .limits = command.sandbox_limits,
+      .max_sandboxes = server.sessions.max_sessions + 2 * server.isolation.max_templates,
   });
   if (!zygote) {
     return zygote.error();
@@ -147,7 +147,7 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
                   .max_bytes_in_flight = server.max_bytes_in_flight,
                   .max_grpc_memory = server.max_grpc_memory,
                   .max_unread_bytes = server.max_unread_bytes,
-                  .sandbox_memory = command.worker_limits.memory_in_bytes,
+                  .sandbox_memory = command.sandbox_limits.memory_in_bytes,
               }));
 }
 

@@ -97,7 +97,7 @@ MemoryBounds derive_memory_bounds(std::uint64_t bytes) {
   bounds.max_grpc_memory = std::min<std::uint64_t>(on_its_way / 5 * 2, most.max_grpc_memory);
   bounds.max_unread_bytes = std::min<std::uint64_t>(on_its_way / 5, most.max_unread_bytes);
   bounds.sandbox_memory =
-      std::clamp(bytes / 3, kGibibyte, isolated::WorkerLimits().memory_in_bytes);
+      std::clamp(bytes / 3, kGibibyte, isolated::SandboxLimits().memory_in_bytes);
   return bounds;
 }
 

@@ -25,6 +25,8 @@
 #include "core/support/clock.h"
 #include "core/support/logger.h"
 #include "core/unique_handler.h"
+#include "sessions/isolated/isolated_sessions.h"
+#include "sessions/isolated/zygote.h"
 #include "sessions/session_service.h"
 
 namespace compiler_gym {

@@ -22,7 +22,7 @@ struct ServicePlugin {
   ContextFactory make_context;
   SessionFactory make_session;
   /// If possible, the context is made and initialised once more, by init(), in the process that
-  /// workers are forked from. It is never shut down there.
+  /// sandbox processes are forked from. It is never shut down there.
   Isolation isolation = Isolation::kImpossible;
   /// See IsolationOptions.
   std::function<std::string(const Benchmark&)> program_stamp{};

@@ -6,7 +6,7 @@
 
 namespace compiler_gym {
 
-// Until a ContextHost takes it over, and in worker processes, where none does, a context works
+// Until a ContextHost takes it over, and in sandbox processes, where none does, a context works
 // without any thread but its callers'.
 CompilerGymServiceContext::CompilerGymServiceContext(boost::filesystem::path workingDirectory)
     : workingDirectory_(std::move(workingDirectory)),

@@ -39,7 +39,7 @@ enum class Isolation {
 ///           says so. What is handed to sessions should be immutable and shared:
 ///           `std::shared_ptr<const T>`.
 /// Isolation: a class whose sessions change nothing in it may say so by a member `static constexpr
-///           Isolation kIsolation`; its sessions can then run in worker processes, each with a copy
+///           Isolation kIsolation`; its sessions can then run in sandbox processes, each with a copy
 ///           of a context that was initialised, by init(), for all of them.
 /// Errors:   an exception from any override becomes the status INTERNAL `Unhandled exception:
 ///           <what()>`.
@@ -66,7 +66,7 @@ class CompilerGymServiceContext {
   }
 
   /// For files that only the calling process needs, made by whoever needs it first. That of a
-  /// worker process is removed when the worker ends, in whatever manner, the service's own when the
+  /// sandbox process is removed when the sandbox ends, in whatever manner, the service's own when the
   /// service does. Below `disk/`, as clients may put the working directory where nothing can be
   /// executed.
   [[nodiscard]] boost::filesystem::path scratchDirectory() const {
@@ -84,7 +84,7 @@ class CompilerGymServiceContext {
   ///
   /// The second form blocks the caller's worker thread; never use it on the io_context.
   ///
-  /// Without a ContextHost, as in a worker process, the function runs inside the call.
+  /// Without a ContextHost, as in a sandbox process, the function runs inside the call.
   template <typename Function, typename Token = boost::asio::use_awaitable_t<>>
   auto run(Function function, Token&& token = Token()) {
     return run_on(strand_, std::move(function), std::forward<Token>(token));

@@ -70,6 +70,7 @@ class ContextHost {
   [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
   /// Where what blocks and is no session's step is run.
   [[nodiscard]] WorkerPool& workers() const noexcept { return workers_; }
+  [[nodiscard]] Logger& logger() const noexcept { return logger_; }
   [[nodiscard]] ContextState state() const noexcept { return state_.load(); }
   [[nodiscard]] CompilerGymServiceContext& context() noexcept { return *context_; }
   [[nodiscard]] BenchmarkCache& benchmarks() noexcept { return benchmarks_; }

@@ -41,8 +41,8 @@ class Gate {
   [[nodiscard]] std::size_t count() const;
 
   /// Closes the gate, and completes when nothing is inside. Signature: void(). Any number of
-  /// callers. A handler without an executor of its own runs on the thread that gave the last pass
-  /// back, or inside this call if none is out.
+  /// callers. The handler has an executor of its own, to which it is dispatched by the thread that
+  /// gave the last pass back, or inside this call if none is out.
   template <boost::asio::completion_token_for<void()> Token>
   auto async_close(Token&& token) {
     return boost::asio::async_initiate<Token, void()>(

@@ -1,7 +1,7 @@
 // A completion handler of any type, kept until its operation completes.
 #pragma once
 
-#include <boost/asio/system_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <cassert>
 #include <type_traits>
 #include <utility>
@@ -11,13 +11,30 @@
 namespace compiler_gym {
 
 /// A move-only completion handler, type-erased so that an operation can be stored in a plain class.
-/// Calling it, once, dispatches the handler to its associated executor; a handler without one runs
-/// where the call is made. Memory comes from the handler's associated allocator and is given back
+/// Calling it, once, dispatches the handler to its associated executor, or to the one given for a
+/// handler that has none: Asio's own default, system_executor, ends the process when a handler throws.
+/// Memory comes from the handler's associated allocator and is given back
 /// before the handler runs. Until then the handler's executor is kept from running out of work.
 /// Source: asio::any_completion_handler, which erases the executor as well and so allocates once
 ///         more per completion.
 template <typename Signature>
 class UniqueHandler;
+
+namespace internal {
+
+/// What a handler's associated executor is if it has none of its own.
+struct NoExecutor {};
+
+template <typename Handler>
+inline constexpr bool kHasExecutor =
+    !std::is_same_v<boost::asio::associated_executor_t<Handler, NoExecutor>, NoExecutor>;
+
+template <typename Handler>
+auto own_executor(const Handler& handler) {
+  return boost::asio::associated_executor<Handler, NoExecutor>::get(handler, NoExecutor());
+}
+
+}  // namespace internal
 
 template <typename... Args>
 class UniqueHandler<void(Args...)> {
@@ -27,7 +44,11 @@ class UniqueHandler<void(Args...)> {
   template <typename Handler>
     requires(!std::is_same_v<std::decay_t<Handler>, UniqueHandler>)
   explicit UniqueHandler(Handler&& handler)
-      : UniqueHandler(std::forward<Handler>(handler), boost::asio::system_executor()) {}
+      : UniqueHandler(std::forward<Handler>(handler), internal::own_executor(handler)) {
+    static_assert(internal::kHasExecutor<std::decay_t<Handler>>,
+                  "a handler needs an executor to run on: bind one to it, or give UniqueHandler a "
+                  "fallback, a CallingThreadExecutor if it is to run where the operation ended");
+  }
 
   /// `fallback` is where a handler without an executor of its own runs.
   template <typename Handler, typename Fallback>

@@ -91,7 +91,7 @@ class CompilationSession {
                                                             std::optional<std::string>& reply);
 
   /// Called in a new process that is a copy of the one this session was in, where the session is to
-  /// go on as a fork: what the two would otherwise share, a directory say, is to be let go of here,
+  /// go on as a fork: what the two would otherwise share, a directory say, is to be released here,
   /// and left to the other one. By default does nothing.
   virtual void onProcessForked();
 

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -13,20 +15,12 @@ namespace compiler_gym {
 using internal::SessionTask;
 using internal::TaskQueue;
 
-namespace {
-
-void drop(std::vector<std::unique_ptr<SessionTask>> tasks, const grpc::Status& why) {
-  for (auto& task : tasks) {
-    task->drop(why);
-    task->complete();
-  }
-}
-
-}  // namespace
-
 Session::Session(Id id, std::unique_ptr<SessionExecutor> executor, SessionOrigin origin,
-                 Gate::Pass alive, std::size_t max_queued_tasks)
+                 Gate::Pass alive, std::size_t max_queued_tasks, ContinuationExecutor coroutines,
+                 Logger& logger)
     : id_(id),
+      coroutines_(coroutines),
+      logger_(logger),
       alive_(std::move(alive)),
       executor_(std::move(executor)),
       origin_(std::move(origin)),
@@ -36,7 +30,7 @@ Session::Session(Id id, std::unique_ptr<SessionExecutor> executor, SessionOrigin
 Session::~Session() = default;
 
 void Session::submit(std::unique_ptr<SessionTask> task) {
-  std::vector<std::unique_ptr<SessionTask>> dropped;
+  Tasks dropped;
   TaskQueue::Admission admission;
   {
     const std::lock_guard lock(mutex_);
@@ -48,6 +42,7 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
   if (!dropped.empty()) {
     drop(std::move(dropped), cancelled_before_its_turn());
   }
+  grpc::Status refusal;
   switch (admission) {
     case TaskQueue::Admission::kRun:
       run(std::move(task));
@@ -55,22 +50,22 @@ void Session::submit(std::unique_ptr<SessionTask> task) {
     case TaskQueue::Admission::kWait:
       return;
     case TaskQueue::Admission::kFull:
-      task->drop(resource_exhausted(
+      refusal = resource_exhausted(
           fmt::format("Session {}: {} requests are waiting already, the limit is {}", id_,
-                      tasks_.max_waiting(), tasks_.max_waiting())));
+                      tasks_.max_waiting(), tasks_.max_waiting()));
       break;
     case TaskQueue::Admission::kClosed:
-      task->drop(shutting_down());
+      refusal = shutting_down();
       break;
     case TaskQueue::Admission::kEnded:
-      task->drop(session_not_found(id_));
+      refusal = session_not_found(id_);
       break;
   }
-  task->complete();
+  complete(*task, std::move(refusal));
 }
 
 void Session::close() {
-  std::vector<std::unique_ptr<SessionTask>> dropped;
+  Tasks dropped;
   {
     const std::lock_guard lock(mutex_);
     dropped = tasks_.close();
@@ -79,7 +74,7 @@ void Session::close() {
 }
 
 void Session::end(UniqueHandler<void()> on_ended) {
-  std::vector<std::unique_ptr<SessionTask>> dropped;
+  Tasks dropped;
   std::stop_source running_stop{std::nostopstate};
   bool end_now = false;
   {
@@ -100,7 +95,7 @@ void Session::end(UniqueHandler<void()> on_ended) {
 }
 
 void Session::end_in_turn() {
-  std::vector<std::unique_ptr<SessionTask>> dropped;
+  Tasks dropped;
   {
     const std::lock_guard lock(mutex_);
     dropped = tasks_.end();
@@ -116,19 +111,26 @@ bool Session::end_if_idle_since(Clock::time_point cutoff) {
     }
     static_cast<void>(tasks_.end());  // idle, so nothing waits
   }
-  end_executor(UniqueHandler<void()>([] {}));
+  end_executor(UniqueHandler<void()>([] {}, here_));
   return true;
 }
 
 void Session::run(std::unique_ptr<SessionTask> task) {
+  // Once the turn is handed over, neither the task nor the session need be there any more.
+  Logger& logger = logger_;
+  const Id id = id_;
   SessionTask& running = *task;
-  running.run(*this,
-              UniqueHandler<void()>([self = shared_from_this(), task = std::move(task)]() mutable {
-                self->finish(std::move(task));
-              }));
+  SessionTurn turn(shared_from_this(), std::move(task));
+  try {
+    running.run(*this, turn);
+  } catch (...) {
+    grpc::Status failure = status_from_current_exception();
+    logger.error("session {}, a request: {}", id, failure.error_message());
+    turn.finish(std::move(failure));
+  }
 }
 
-void Session::finish(std::unique_ptr<SessionTask> task) {
+void Session::finish(std::unique_ptr<SessionTask> task, grpc::Status outcome) {
   std::unique_ptr<SessionTask> next;
   bool ended = false;
   {
@@ -143,19 +145,66 @@ void Session::finish(std::unique_ptr<SessionTask> task) {
   if (next != nullptr) {
     run(std::move(next));
   } else if (ended) {
-    end_executor(UniqueHandler<void()>([task = std::move(task)] { task->complete(); }));
+    auto complete_task = [self = shared_from_this(), task = std::move(task),
+                          outcome = std::move(outcome)]() mutable {
+      self->complete(*task, std::move(outcome));
+    };
+    end_executor(UniqueHandler<void()>(std::move(complete_task), here_));
     return;
   }
-  task->complete();
+  complete(*task, std::move(outcome));
+}
+
+// A client's handler may be run inside: what it throws is its own request's affair.
+void Session::complete(SessionTask& task, grpc::Status outcome) const noexcept {
+  try {
+    task.complete(std::move(outcome));
+  } catch (...) {
+    logger_.error("session {}, a request's handler: {}", id_,
+                  status_from_current_exception().error_message());
+  }
+}
+
+void Session::drop(Tasks tasks, const grpc::Status& why) const {
+  for (const auto& task : tasks) {
+    complete(*task, why);
+  }
 }
 
 void Session::end_executor(UniqueHandler<void()> on_ended) {
-  executor_->end(
-      UniqueHandler<void()>([self = shared_from_this(), on_ended = std::move(on_ended)]() mutable {
-        self->executor_.reset();
-        self->alive_.reset();
-        on_ended();
-      }));
+  boost::asio::co_spawn(coroutines_, release_executor(shared_from_this()),
+                        [on_ended = std::move(on_ended)](
+                            const std::exception_ptr& /*error*/) mutable { on_ended(); });
+}
+
+boost::asio::awaitable<void> Session::release_executor(std::shared_ptr<Session> /*self*/) {
+  try {
+    co_await executor_->end();
+  } catch (...) {
+    logger_.error("session {}, its end: {}", id_, status_from_current_exception().error_message());
+  }
+  executor_.reset();
+  alive_.reset();
+}
+
+// ------------------------------------------------------------------------------------------- turns
+
+SessionTurn::SessionTurn(std::shared_ptr<Session> session, std::unique_ptr<SessionTask> task)
+    : session_(std::move(session)), task_(std::move(task)) {}
+
+SessionTurn::SessionTurn(SessionTurn&& other) noexcept = default;
+
+SessionTurn::~SessionTurn() {
+  if (task_ != nullptr) {
+    finish(internal_error("The request was dropped without an answer"));
+  }
+}
+
+void SessionTurn::finish(grpc::Status outcome) noexcept {
+  if (task_ != nullptr) {
+    const std::shared_ptr<Session> session = std::move(session_);
+    session->finish(std::move(task_), std::move(outcome));
+  }
 }
 
 }  // namespace compiler_gym

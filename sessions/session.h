@@ -1,14 +1,20 @@
 // One open session: who runs it, and the order in which requests reach it.
 #pragma once
 
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
+#include "core/calling_thread_executor.h"
+#include "core/continuation_executor.h"
 #include "core/gate.h"
 #include "core/support/clock.h"
+#include "core/support/logger.h"
 #include "core/unique_handler.h"
 #include "sessions/session_executor.h"
 #include "sessions/task_queue.h"
@@ -33,9 +39,9 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   using Id = std::int64_t;
 
-  /// `alive` is given back once the executor has ended.
+  /// `alive` is given back once the executor has ended, by a coroutine of `coroutines`.
   Session(Id id, std::unique_ptr<SessionExecutor> executor, SessionOrigin origin, Gate::Pass alive,
-          std::size_t max_queued_tasks);
+          std::size_t max_queued_tasks, ContinuationExecutor coroutines, Logger& logger);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -64,6 +70,13 @@ class Session : public std::enable_shared_from_this<Session> {
   /// first call has an effect; a further one calls its `on_ended` at once.
   void end(UniqueHandler<void()> on_ended);
 
+  /// end(), with a completion token. Signature: void().
+  template <boost::asio::completion_token_for<void()> Token>
+  auto async_end(Token&& token) {
+    return boost::asio::async_initiate<Token, void()>(
+        [this](auto handler) { end(UniqueHandler<void()>(std::move(handler), here_)); }, token);
+  }
+
   /// As end(), by the running task, with which the session goes. To the tasks that wait it is as if
   /// they had come later (NOT_FOUND).
   void end_in_turn();
@@ -73,11 +86,20 @@ class Session : public std::enable_shared_from_this<Session> {
   bool end_if_idle_since(Clock::time_point cutoff);
 
  private:
+  friend class SessionTurn;
+  using Tasks = std::vector<std::unique_ptr<internal::SessionTask>>;
+
   void run(std::unique_ptr<internal::SessionTask> task);
-  void finish(std::unique_ptr<internal::SessionTask> task);
+  void finish(std::unique_ptr<internal::SessionTask> task, grpc::Status outcome);
+  void complete(internal::SessionTask& task, grpc::Status outcome) const noexcept;
+  void drop(Tasks tasks, const grpc::Status& why) const;
   void end_executor(UniqueHandler<void()> on_ended);
+  boost::asio::awaitable<void> release_executor(std::shared_ptr<Session> self);
 
   const Id id_;
+  const ContinuationExecutor coroutines_;
+  Logger& logger_;
+  const CallingThreadExecutor here_{logger_, "session, its end"};
   // Touched by the running task, then by the end of the session.
   Gate::Pass alive_;
   std::unique_ptr<SessionExecutor> executor_;

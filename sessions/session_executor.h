@@ -3,55 +3,63 @@
 
 #include <grpcpp/support/status.h>
 
+#include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <stop_token>
 
 #include "core/support/status.h"
-#include "core/unique_handler.h"
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/session_turn.h"
 
 namespace compiler_gym {
 
-/// In the service's own process, or in a worker process of the session's own.
+/// In the service's own process, or in a sandbox process of the session's own.
 enum class ExecutorKind { kInline, kIsolated };
 
 /// A started session, in this process or in another. Each operation is what the RPC of its name
 /// does to the session alone: ids, order and the service's own parameters are others' business.
 ///
 /// Order:    one operation at a time; end() last.
-/// Threads:  operations may come from any thread, and return without waiting. Handlers run on a
-///           thread of the service's, never inside the call; but for what
+/// Threads:  operations may be awaited on any thread, and don't block it; but for what
 ///           CompilationSession::isCheap() and SessionServiceOptions::on_callers_thread let run there.
+/// Executor: that of a ContinuationExecutor: a coroutine goes on where the operation ended.
 /// Lifetime: requests, replies and the executor itself must live until the operation completes. One
-///           that is destroyed without end() lets go of the session all the same, but nobody hears
+///           that is destroyed without end() releases the session all the same, but nobody hears
 ///           when it is gone.
 /// Cancel:   by the stop source, between actions and between observations; where the session can be
 ///           killed, also in the middle of one.
 class SessionExecutor {
  public:
-  using StatusHandler = UniqueHandler<void(grpc::Status)>;
-  using StartedHandler = UniqueHandler<void(Result<std::unique_ptr<SessionExecutor>>)>;
+  template <typename T>
+  using Operation = boost::asio::awaitable<T>;
 
   SessionExecutor() = default;
   SessionExecutor(const SessionExecutor&) = delete;
   SessionExecutor& operator=(const SessionExecutor&) = delete;
   virtual ~SessionExecutor() = default;
 
-  virtual void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
-                    StatusHandler handler) = 0;
+  [[nodiscard]] virtual Operation<grpc::Status> step(const StepRequest& request, StepReply& reply,
+                                                     std::stop_source stop) = 0;
+
+  /// step() by a plain call, where a coroutine would cost as much as the step. Returns whether it took
+  /// the turn, which it then finishes, in this call or later.
+  [[nodiscard]] virtual bool try_step(const StepRequest& /*request*/, StepReply& /*reply*/,
+                                      const std::stop_source& /*stop*/, SessionTurn& /*turn*/) {
+    return false;
+  }
 
   /// Offers the session the parameters that have no reply yet, in order, up to the first that it
   /// does not know, which is no error.
-  virtual void set_parameters(const SendSessionParameterRequest& request,
-                              SendSessionParameterReply& reply, std::stop_source stop,
-                              StatusHandler handler) = 0;
+  [[nodiscard]] virtual Operation<grpc::Status> set_parameters(
+      const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+      std::stop_source stop) = 0;
 
   /// Hands over a session with this one's state.
-  virtual void fork(const ForkSessionRequest& request, std::stop_source stop,
-                    StartedHandler handler) = 0;
+  [[nodiscard]] virtual Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
+      std::stop_source stop) = 0;
 
   /// Completes when the plug-in's object is gone.
-  virtual void end(UniqueHandler<void()> handler) = 0;
+  [[nodiscard]] virtual Operation<void> end() = 0;
 };
 
 }  // namespace compiler_gym

@@ -2,7 +2,9 @@
 // one process.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -10,18 +12,23 @@
 #include <string>
 
 #include "context/context_host.h"
+#include "core/calling_thread_executor.h"
+#include "core/continuation_executor.h"
 #include "core/gate.h"
 #include "core/support/clock.h"
 #include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "sessions/compilation_session.h"
-#include "sessions/internal/inline_executor.h"
-#include "sessions/isolated/isolated_sessions.h"
 #include "sessions/service_spaces.h"
+#include "sessions/session_executor_factory.h"
 #include "sessions/session_table.h"
 
 namespace compiler_gym {
+
+namespace internal {
+class InlineSessions;
+}
 
 struct SessionServiceOptions {
   /// Sessions open or starting; RESOURCE_EXHAUSTED beyond.
@@ -45,7 +52,7 @@ struct SessionServiceOptions {
 ///           it is destroyed, if a session was ever started. Requests, replies and stop sources
 ///           must live until the operation completes.
 /// Executor: a handler without one of its own runs where the operation ended, mostly on a worker
-///           thread; that can be inside the initiating call.
+///           thread; that can be inside the initiating call. What it throws is logged.
 /// Cancel:   by the stop source, between actions and between observations, or before the request's
 ///           turn: CANCELLED.
 class SessionService {
@@ -53,7 +60,7 @@ class SessionService {
   /// Without `isolated`, every session runs inline.
   SessionService(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
                  SessionServiceOptions options,
-                 std::unique_ptr<isolated::IsolatedSessions> isolated = nullptr);
+                 std::unique_ptr<SessionExecutorFactory> isolated = nullptr);
   SessionService(const SessionService&) = delete;
   SessionService& operator=(const SessionService&) = delete;
   ~SessionService();
@@ -76,7 +83,7 @@ class SessionService {
                            std::stop_source stop, Token&& token) {
     return initiate(std::forward<Token>(token),
                     [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-                      start_session(request, reply, stop, std::move(handler));
+                      spawn(start_session(request, reply, stop), std::move(handler));
                     });
   }
 
@@ -113,7 +120,7 @@ class SessionService {
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_end_session(const EndSessionRequest& request, EndSessionReply& reply, Token&& token) {
     return initiate(std::forward<Token>(token), [this, &request, &reply](StatusHandler handler) {
-      end_session(request, reply, std::move(handler));
+      spawn(end_session(request, reply), std::move(handler));
     });
   }
 
@@ -132,11 +139,11 @@ class SessionService {
   void drop_waiting();
 
   /// Ends every session, lets no more start, and completes when the last one is destroyed and no
-  /// worker process is left. Signature: void().
+  /// sandbox process is left. Signature: void().
   template <boost::asio::completion_token_for<void()> Token>
   auto async_end_all(Token&& token) {
     return boost::asio::async_initiate<Token, void()>(
-        [this](auto handler) { end_all(UniqueHandler<void()>(std::move(handler))); }, token);
+        [this](auto handler) { end_all(UniqueHandler<void()>(std::move(handler), here_)); }, token);
   }
 
   /// Ends sessions not used for `ttl`. Returns how many.
@@ -147,22 +154,24 @@ class SessionService {
  private:
   using StatusHandler = UniqueHandler<void(grpc::Status)>;
 
+  using Operation = boost::asio::awaitable<grpc::Status>;
+
   template <typename Token, typename Start>
-  static auto initiate(Token&& token, Start start) {
+  auto initiate(Token&& token, Start start) {
     return boost::asio::async_initiate<Token, void(grpc::Status)>(
-        [](auto handler, Start run) { run(StatusHandler(std::move(handler))); }, token,
+        [this](auto handler, Start run) { run(StatusHandler(std::move(handler), here_)); }, token,
         std::move(start));
   }
 
   /// What a session needs besides its executor to be opened.
-  struct Opening {
+  struct StartingSession {
     SessionOrigin origin;
-    SessionTable::Place place;
+    SessionTable::Reservation reservation;
     Gate::Pass alive;
   };
 
-  void start_session(StartSessionRequest& request, StartSessionReply& reply, std::stop_source stop,
-                     StatusHandler handler);
+  Operation start_session(StartSessionRequest& request, StartSessionReply& reply,
+                          std::stop_source stop);
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler);
   void fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
@@ -170,33 +179,44 @@ class SessionService {
   void send_session_parameter(const SendSessionParameterRequest& request,
                               SendSessionParameterReply& reply, std::stop_source stop,
                               StatusHandler handler);
-  void end_session(const EndSessionRequest& request, EndSessionReply& reply, StatusHandler handler);
+  Operation end_session(const EndSessionRequest& request, EndSessionReply& reply);
   void end_session_in_turn(const EndSessionRequest& request, EndSessionReply& reply,
                            StatusHandler handler);
   void end_all(UniqueHandler<void()> handler);
 
-  template <typename Run>
+  // What a task does in its session's turn.
+  Operation fork(Session& parent, ForkSessionReply& reply, std::stop_source stop);
+  Operation set_parameters(Session& session, const SendSessionParameterRequest& request,
+                           SendSessionParameterReply& reply, std::stop_source stop);
+  boost::asio::awaitable<Result<std::string>> set_service_parameter(
+      Session& session, const SessionParameter& parameter, std::stop_source stop);
+  Operation set_executor(Session& session, const std::string& value, std::stop_source stop);
+  Operation restart_on(ExecutorKind kind, Session& session, std::stop_source stop);
+  Operation end_in_turn(Session& session, EndSessionReply& reply);
+
+  template <template <typename> typename Task, typename Run>
   void submit(Session::Id id, std::stop_source stop, StatusHandler handler, Run run);
-  void set_parameters(Session& session, const SendSessionParameterRequest& request,
-                      SendSessionParameterReply& reply, std::stop_source stop,
-                      StatusHandler handler);
-  void set_executor(Session& session, const std::string& value, std::stop_source stop,
-                    StatusHandler handler);
-  void restart_on(ExecutorKind kind, Session& session, std::stop_source stop,
-                  StatusHandler handler);
-  void start_executor(ExecutorKind kind, const StartSessionRequest& request,
-                      std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
-                      std::stop_source stop, SessionExecutor::StartedHandler handler);
-  Result<Opening> prepare_opening(SessionOrigin origin);
-  Result<Session::Id> open(Opening& opening, Result<std::unique_ptr<SessionExecutor>> executor,
+  void spawn(Operation operation, StatusHandler handler);
+  void spawn(Operation operation, SessionTurn& turn);
+  boost::asio::awaitable<void> end_sessions();
+
+  boost::asio::awaitable<Result<std::unique_ptr<SessionExecutor>>> start_executor(
+      ExecutorKind kind, const StartSessionRequest& request,
+      std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply, std::stop_source stop);
+  Result<StartingSession> prepare_start(SessionOrigin origin);
+  Result<Session::Id> open(StartingSession& starting,
+                           Result<std::unique_ptr<SessionExecutor>> executor,
                            const std::stop_source& stop);
 
   ContextHost& context_host_;
   WorkerPool& workers_;
   const SessionServiceOptions options_;
+  const CallingThreadExecutor here_;
+  const boost::asio::any_io_executor worker_executor_;
+  const ContinuationExecutor coroutines_;
   ServiceSpaces spaces_;
-  const internal::InlineSessions inline_sessions_;
-  const std::unique_ptr<isolated::IsolatedSessions> isolated_sessions_;
+  const std::unique_ptr<const internal::InlineSessions> inline_sessions_;
+  const std::unique_ptr<SessionExecutorFactory> isolated_sessions_;
   Gate alive_;  // the executors of sessions
   SessionTable sessions_;
 };

@@ -6,22 +6,22 @@
 
 namespace compiler_gym {
 
-void SessionTable::take_back() {
+void SessionTable::cancel_reservation() {
   const std::lock_guard lock(mutex_);
-  --places_;
+  --reserved_;
 }
 
-Result<SessionTable::Place> SessionTable::reserve() {
+Result<SessionTable::Reservation> SessionTable::reserve() {
   const std::lock_guard lock(mutex_);
   if (closed_) {
     return closed_status();
   }
-  if (sessions_.size() + places_ >= max_sessions_) {
+  if (sessions_.size() + reserved_ >= max_sessions_) {
     return resource_exhausted(fmt::format("{} sessions are open or starting, the limit is {}",
-                                          sessions_.size() + places_, max_sessions_));
+                                          sessions_.size() + reserved_, max_sessions_));
   }
-  ++places_;
-  return Place(Reservation{this});
+  ++reserved_;
+  return Reservation(Reserved{this});
 }
 
 Result<std::shared_ptr<Session>> SessionTable::find(Session::Id id) const {

@@ -17,36 +17,36 @@ namespace compiler_gym {
 /// Ids count up from 0 over the life of the service and are never reused; an id is taken only by a
 /// session that started.
 /// Threads:  every member may be called from any thread.
-/// Lifetime: must outlive its places.
+/// Lifetime: must outlive its reservations.
 class SessionTable {
  public:
   explicit SessionTable(std::size_t max_sessions) : max_sessions_(max_sessions) {}
 
-  struct Reservation {
+  struct Reserved {
     SessionTable* table = nullptr;
     explicit operator bool() const { return table != nullptr; }
-    void give_back() noexcept { table->take_back(); }
+    void give_back() noexcept { table->cancel_reservation(); }
   };
   /// Room for one session, held while it starts, so that the bound holds for sessions being started
   /// too.
-  using Place = UniqueResource<Reservation>;
+  using Reservation = UniqueResource<Reserved>;
 
   /// RESOURCE_EXHAUSTED if the table is full, UNAVAILABLE once it is closed.
-  [[nodiscard]] Result<Place> reserve();
+  [[nodiscard]] Result<Reservation> reserve();
 
-  /// Adds what `make(id)` returns, in the reserved place. UNAVAILABLE if the table was closed
+  /// Adds what `make(id)` returns, under the reservation. UNAVAILABLE if the table was closed
   /// meanwhile.
   template <typename Make>
-  Result<std::shared_ptr<Session>> insert(Place place, Make&& make) {
+  Result<std::shared_ptr<Session>> insert(Reservation reservation, Make&& make) {
     const std::lock_guard lock(mutex_);
     if (closed_) {
-      return closed_status();  // the place takes itself back when it is destroyed, after the lock
+      return closed_status();  // the reservation is given back when it is destroyed, after the lock
     }
     std::shared_ptr<Session> session = make(next_id_);
     sessions_.emplace(next_id_, session);
     ++next_id_;
-    --places_;
-    static_cast<void>(place.release());
+    --reserved_;
+    static_cast<void>(reservation.release());
     return session;
   }
 
@@ -66,7 +66,7 @@ class SessionTable {
   [[nodiscard]] std::size_t size() const;
 
  private:
-  void take_back();
+  void cancel_reservation();
 
   using Sessions = std::unordered_map<Session::Id, std::shared_ptr<Session>>;
   static std::vector<std::shared_ptr<Session>> values(const Sessions& sessions);
@@ -75,7 +75,7 @@ class SessionTable {
   mutable std::mutex mutex_;
   const std::size_t max_sessions_;
   bool closed_ = false;
-  std::size_t places_ = 0;  // reserved, not yet filled
+  std::size_t reserved_ = 0;  // reserved, not yet filled
   Session::Id next_id_ = 0;
   Sessions sessions_;
 };

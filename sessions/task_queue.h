@@ -9,17 +9,15 @@
 #include <stop_token>
 #include <vector>
 
-#include "core/unique_handler.h"
+#include "sessions/session_turn.h"
 
 namespace compiler_gym {
 
-class Session;
-
 namespace internal {
 
-/// One request waiting for, or having, its turn in a session. Exactly one of run() and drop() is
-/// called, then complete(). The two are apart so that the session is free again before the client
-/// hears of it.
+/// One request waiting for, or having, its turn in a session. Its outcome comes of run(), or instead of
+/// it, and is handed to complete(). The two are apart so that the session is free again before the
+/// client hears of it.
 class SessionTask {
  public:
   explicit SessionTask(std::stop_source stop) : stop_(std::move(stop)) {}
@@ -27,14 +25,13 @@ class SessionTask {
   SessionTask& operator=(const SessionTask&) = delete;
   virtual ~SessionTask() = default;
 
-  /// Does the work while no other task of the session runs. Returns without waiting for it, and
-  /// calls `on_done` from a thread of the service's; inside this call only if that was not itself
-  /// made in an `on_done`, so that tasks which wait for each other don't pile up on a stack.
-  virtual void run(Session& session, UniqueHandler<void()> on_done) = 0;
-  /// Takes `status` as the outcome instead of running.
-  virtual void drop(grpc::Status status) = 0;
-  /// Hands the outcome to whoever asked. May destroy anything but this task.
-  virtual void complete() = 0;
+  /// Does the work while no other task of the session runs. Returns without waiting for it, and has
+  /// the turn finished by a thread of the service's; inside this call only if that was not itself
+  /// made by the end of a turn, so that tasks which wait for each other don't pile up on a stack.
+  /// What it throws, while it has the turn, is the outcome.
+  virtual void run(Session& session, SessionTurn& turn) = 0;
+  /// Hands the outcome to whoever asked, once. May destroy anything but this task.
+  virtual void complete(grpc::Status outcome) = 0;
 
   /// Admitted also where the bound on waiting tasks is reached: such a task makes room.
   [[nodiscard]] virtual bool ends_session() const { return false; }

@@ -186,7 +186,7 @@ grpc::Status store_step_timeout(const FlagValues& values, ServiceCommand& comman
   int given = 0;
   grpc::Status status = values.read(given, 0, kMaxSeconds);
   if (status.ok()) {
-    command.server.isolation.times.request_timeout = seconds(given);
+    command.server.isolation.timeouts.request_timeout = seconds(given);
     command.server.sessions.request_timeout = seconds(given);
   }
   return status;
@@ -204,7 +204,7 @@ grpc::Status store_sandbox_memory(const FlagValues& values, ServiceCommand& comm
         fmt::format("'{}' is too little: a process needs {} at least, 0 is no limit", values.text(),
                     format_bytes(kMin)));
   }
-  command.worker_limits.memory_in_bytes = given;
+  command.sandbox_limits.memory_in_bytes = given;
   return grpc::Status::OK;
 }
 
@@ -317,12 +317,12 @@ std::vector<Flag> make_flags() {
             0, [](auto& c) -> auto& { return c.server.context.max_benchmark_cache_bytes; }),
       {"sandbox_memory", "BYTES",
        fmt::format("from --memory_budget, {} at most",
-                   format_bytes(untouched.worker_limits.memory_in_bytes)),
+                   format_bytes(untouched.sandbox_limits.memory_in_bytes)),
        "bytes of address space for the process of an isolated session; 0 is no limit", kAdvanced,
        false, false, store_sandbox_memory},
       duration("sandbox_cpu", kAdvanced,
                "processor time for the process of an isolated session; 0 is no limit",
-               [](auto& c) -> auto& { return c.worker_limits.cpu_time; }),
+               [](auto& c) -> auto& { return c.sandbox_limits.cpu_time; }),
       {"recover", "HOW", "replay",
        "replay: an isolated session whose process died goes on in a new one, from its last good "
        "state; none: it is lost",

@@ -7,7 +7,7 @@
 
 namespace compiler_gym {
 
-/// A process that sends back whatever it is sent, over the socket that workers have, and does
+/// A process that sends back whatever it is sent, over the socket that sandbox processes have, and does
 /// nothing else. Made before the calling process has threads; ends with its object.
 /// Threads: one at a time.
 class EchoProcess {

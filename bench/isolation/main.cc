@@ -1,4 +1,4 @@
-// Measures what it costs to run a session in a worker process: the example compiler, whose actions
+// Measures what it costs to run a session in a sandbox process: the example compiler, whose actions
 // do nothing, without gRPC, one request at a time. Both ways of running take turns, a few hundred
 // requests each, so that what else the machine does hits both.
 #include <fmt/core.h>
@@ -21,6 +21,8 @@
 #include "bench/hosted/pooled_session.h"
 #include "bench/isolation/echo_process.h"
 #include "core/support/logger.h"
+#include "sessions/isolated/isolated_sessions.h"
+#include "sessions/isolated/zygote.h"
 #include "sessions/session_service.h"
 #include "tools/support/require.h"
 #include "tools/support/run_tool.h"

@@ -1,8 +1,14 @@
 #include "sessions/internal/inline_executor.h"
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
+#include "core/run_on.h"
+#include "core/unique_handler.h"
 #include "sessions/session_rules.h"
 
 namespace compiler_gym::internal {
@@ -37,6 +43,22 @@ void InlineSessions::run(WorkerPool& workers, Task task, bool cheap) const {
   task();
 }
 
+// run() as an operation. It completes inside the task: what follows counts as that.
+template <typename Function>
+auto InlineSessions::async_run(WorkerPool& workers, Function function) const {
+  using Outcome = decltype(outcome_of(std::move(function)));
+  using Signature = typename RunOnSignature<Outcome>::type;
+  auto initiate = [this, &workers](auto handler, Function work) {
+    run(workers, [handler = UniqueHandler<Signature>(std::move(handler)),
+                  work = std::move(work)]() mutable {
+      Outcome outcome = outcome_of(std::move(work));  // what it captured goes before what follows
+      std::apply(std::move(handler), std::move(outcome));
+    });
+  };
+  return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, Signature>(
+      std::move(initiate), boost::asio::use_awaitable, std::move(function));
+}
+
 Result<std::unique_ptr<CompilationSession>> InlineSessions::make_plugin() const {
   try {
     return factory_(context_host_.context());
@@ -69,30 +91,41 @@ InlineExecutor::InlineExecutor(const InlineSessions& sessions,
       time_limit_(std::make_shared<TimeLimit>(sessions.context_host_.executor(),
                                               sessions.request_timeout_)) {}
 
-// After each task the session goes to the back of the pool's queue, so that one with much to do does
-// not starve the others.
-template <typename Handler, typename Run>
-void InlineExecutor::post(std::stop_source stop, Handler handler, Run run, bool cheap) {
-  sessions_.run(
-      sessions_.workers_,
-      [this, stop = std::move(stop), handler = std::move(handler), run]() mutable {
-        if (stop.stop_requested()) {
-          handler(cancelled_before_its_turn());
-        } else {
-          handler(time_limit_->apply(stop.get_token(), run));
-        }
-      },
-      cheap);
+template <typename Run>
+auto InlineExecutor::perform(const std::stop_source& stop, Run run) {
+  using Outcome = std::invoke_result_t<Run&, std::stop_token>;
+  return stop.stop_requested() ? Outcome(cancelled_before_its_turn())
+                               : time_limit_->apply(stop.get_token(), run);
 }
 
-void InlineExecutor::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
-                          StatusHandler handler) {
-  post(
-      std::move(stop), std::move(handler),
-      [this, &request, &reply](const std::stop_token& token) {
-        return run_step(*plugin_, sessions_.spaces_, request, reply, token);
-      },
-      is_cheap(request));
+// After each task the session goes to the back of the pool's queue, so that one with much to do does
+// not starve the others.
+template <typename Run>
+auto InlineExecutor::async_perform(std::stop_source stop, Run run) {
+  return sessions_.async_run(sessions_.workers_,
+                             [this, stop = std::move(stop), run] { return perform(stop, run); });
+}
+
+SessionExecutor::Operation<grpc::Status> InlineExecutor::step(const StepRequest& request,
+                                                              StepReply& reply,
+                                                              std::stop_source stop) {
+  return async_perform(std::move(stop), [this, &request, &reply](const std::stop_token& token) {
+    return run_step(*plugin_, sessions_.spaces_, request, reply, token);
+  });
+}
+
+// As step(), with the turn in place of the coroutine.
+bool InlineExecutor::try_step(const StepRequest& request, StepReply& reply,
+                              const std::stop_source& stop, SessionTurn& turn) {
+  const bool cheap = is_cheap(request);
+  const auto run = [this, &request, &reply](const std::stop_token& token) {
+    return run_step(*plugin_, sessions_.spaces_, request, reply, token);
+  };
+  sessions_.run(
+      sessions_.workers_,
+      [this, stop, run, turn = std::move(turn)]() mutable { turn.finish(perform(stop, run)); },
+      cheap);
+  return true;
 }
 
 // What throws here is left to the step to find out.
@@ -104,18 +137,18 @@ bool InlineExecutor::is_cheap(const StepRequest& request) const {
   }
 }
 
-void InlineExecutor::set_parameters(const SendSessionParameterRequest& request,
-                                    SendSessionParameterReply& reply, std::stop_source stop,
-                                    StatusHandler handler) {
-  post(std::move(stop), std::move(handler), [this, &request, &reply](const std::stop_token& token) {
+SessionExecutor::Operation<grpc::Status> InlineExecutor::set_parameters(
+    const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+    std::stop_source stop) {
+  return async_perform(std::move(stop), [this, &request, &reply](const std::stop_token& token) {
     return run_parameters(*plugin_, request, reply, token);
   });
 }
 
-void InlineExecutor::fork(const ForkSessionRequest& /*request*/, std::stop_source stop,
-                          StartedHandler handler) {
-  post(std::move(stop), std::move(handler),
-       [this](const std::stop_token& token) { return make_fork(token); });
+SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> InlineExecutor::fork(
+    std::stop_source stop) {
+  return async_perform(std::move(stop),
+                       [this](const std::stop_token& token) { return make_fork(token); });
 }
 
 Result<std::unique_ptr<SessionExecutor>> InlineExecutor::make_fork(const std::stop_token& stop) {
@@ -130,12 +163,9 @@ Result<std::unique_ptr<SessionExecutor>> InlineExecutor::make_fork(const std::st
 }
 
 // To destroy a large session takes longer than most steps, which are not to wait for it.
-void InlineExecutor::end(UniqueHandler<void()> handler) {
-  sessions_.run(sessions_.context_host_.workers(),
-                [plugin = std::move(plugin_), handler = std::move(handler)]() mutable {
-                  plugin.reset();
-                  handler();
-                });
+SessionExecutor::Operation<void> InlineExecutor::end() {
+  return sessions_.async_run(sessions_.context_host_.workers(),
+                             [plugin = std::move(plugin_)]() mutable { plugin.reset(); });
 }
 
 }  // namespace compiler_gym::internal

@@ -39,6 +39,8 @@ class InlineSessions {
 
   template <typename Task>
   void run(WorkerPool& workers, Task task, bool cheap = false) const;
+  template <typename Function>
+  auto async_run(WorkerPool& workers, Function function) const;
 
   const SessionFactory factory_;
   ContextHost& context_host_;
@@ -54,17 +56,22 @@ class InlineExecutor final : public SessionExecutor {
  public:
   InlineExecutor(const InlineSessions& sessions, std::unique_ptr<CompilationSession> plugin);
 
-  void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
-            StatusHandler handler) override;
-  void set_parameters(const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
-                      std::stop_source stop, StatusHandler handler) override;
-  void fork(const ForkSessionRequest& request, std::stop_source stop,
-            StartedHandler handler) override;
-  void end(UniqueHandler<void()> handler) override;
+  [[nodiscard]] Operation<grpc::Status> step(const StepRequest& request, StepReply& reply,
+                                             std::stop_source stop) override;
+  [[nodiscard]] bool try_step(const StepRequest& request, StepReply& reply,
+                              const std::stop_source& stop, SessionTurn& turn) override;
+  [[nodiscard]] Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& request,
+                                                       SendSessionParameterReply& reply,
+                                                       std::stop_source stop) override;
+  [[nodiscard]] Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
+      std::stop_source stop) override;
+  [[nodiscard]] Operation<void> end() override;
 
  private:
-  template <typename Handler, typename Run>
-  void post(std::stop_source stop, Handler handler, Run run, bool cheap = false);
+  template <typename Run>
+  auto perform(const std::stop_source& stop, Run run);
+  template <typename Run>
+  auto async_perform(std::stop_source stop, Run run);
   [[nodiscard]] bool is_cheap(const StepRequest& request) const;
   Result<std::unique_ptr<SessionExecutor>> make_fork(const std::stop_token& stop);
 

@@ -24,7 +24,7 @@ Result<SocketPair> make_socket_pair() {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return resource_exhausted(
-        fmt::format("A worker process can't be connected: {}", std::strerror(errno)));
+        fmt::format("A sandbox process can't be connected: {}", std::strerror(errno)));
   }
   return SocketPair{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }

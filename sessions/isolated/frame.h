@@ -1,4 +1,4 @@
-// What travels between the service and a worker process: the wire's own messages, framed.
+// What travels between the service and a sandbox process: the wire's own messages, framed.
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -13,13 +13,13 @@
 
 namespace compiler_gym::isolated {
 
-/// What a worker is asked for, and the message that comes along.
-enum class RequestKind : std::uint32_t {
+/// What a sandbox is asked for, and the message that comes along.
+enum class SandboxOperation : std::uint32_t {
   kInit,        ///< StartSessionRequest: initialise the session; no reply message
   kObserve,     ///< StartSessionRequest: compute its observations; StartSessionReply
   kStep,        ///< StepRequest; StepReply
   kParameters,  ///< SendSessionParameterRequest; SendSessionParameterReply, see run_parameters()
-  kFork,  ///< no message, but a socket: the new worker, a copy of this one, replies there with
+  kFork,  ///< no message, but a socket: the new sandbox, a copy of this one, replies there with
           ///< its process id in decimal; this one does not reply
 };
 
@@ -28,7 +28,7 @@ struct FrameHeader {
   std::uint64_t body_size = 0;
   std::uint64_t number = 0;  ///< of the request; a reply has its request's
   std::uint32_t code = 0;    ///< a request's kind, a reply's status code
-  std::uint32_t slot = 0;    ///< of a request: the worker's line on the board
+  std::uint32_t slot = 0;    ///< of a request: the sandbox's line on the board
 };
 
 /// Protobuf counts a message's bytes in an int.
@@ -65,7 +65,7 @@ struct SocketPair {
 /// Two connected sockets, closed on exec. RESOURCE_EXHAUSTED if no descriptors are left.
 ///
 /// SOCK_SEQPACKET, though frames would do with a stream: on a stream socket, who waits to read is
-/// woken as well when the other end has read what he wrote, so that a worker would be run twice for
+/// woken as well when the other end has read what he wrote, so that a sandbox would be run twice for
 /// each request, the second time for nothing and in the way of its answer.
 [[nodiscard]] Result<SocketPair> make_socket_pair();
 

@@ -4,22 +4,25 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "sessions/session_rules.h"
 
 namespace compiler_gym::isolated {
+
+using boost::asio::use_awaitable;
+using Kind = SessionRecovery::Action::Kind;
+
 namespace {
 
-using ReplyHandler = WorkerChannel::ReplyHandler;
-
-grpc::Status parse(const WorkerReply& from, google::protobuf::MessageLite& reply) {
+grpc::Status parse(const SandboxReply& from, google::protobuf::MessageLite& reply) {
   if (!from.status.ok()) {
     return from.status;
   }
   return reply.ParseFromString(from.message)
              ? grpc::Status::OK
-             : internal_error("A worker process sent what can't be parsed");
+             : internal_error("A sandbox process sent what can't be parsed");
 }
 
 std::string abbreviated(const Event& action) {
@@ -41,8 +44,8 @@ std::string place(const StepRequest& request, std::uint32_t applied) {
   return fmt::format("Session {}, after its {} actions", request.session_id(), done);
 }
 
-void say_where(WorkerReply& reply, const std::string& where) {
-  if (reply.worker_lost) {
+void say_where(SandboxReply& reply, const std::string& where) {
+  if (reply.sandbox_lost) {
     reply.status =
         grpc::Status(reply.status.error_code(), where + ": " + reply.status.error_message());
   }
@@ -51,255 +54,172 @@ void say_where(WorkerReply& reply, const std::string& where) {
 }  // namespace
 
 IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
-                                   std::shared_ptr<WorkerChannel> worker)
-    : sessions_(sessions), key_(std::move(key)), worker_(std::move(worker)) {}
+                                   std::shared_ptr<SandboxChannel> sandbox)
+    : IsolatedExecutor(sessions, std::move(key), std::move(sandbox),
+                       SessionRecovery(sessions.options_.recover)) {}
+
+IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
+                                   std::shared_ptr<SandboxChannel> sandbox,
+                                   SessionRecovery recovery)
+    : sessions_(sessions),
+      key_(std::move(key)),
+      sandbox_(std::move(sandbox)),
+      recovery_(std::move(recovery)) {}
 
 // ----------------------------------------------------------------------------------- operations
 
-void IsolatedExecutor::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
-                            StatusHandler handler) {
-  perform(
-      RequestKind::kStep, request, std::move(stop),
-      ReplyHandler([this, &request, &reply,
-                    handler = std::move(handler)](WorkerReply performed) mutable {
-        say_where(performed, place(request, performed.applied));
-        const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
-        if (applied > 0) {
-          auto step = std::make_unique<StepRequest>();
-          step->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
-          record({.step = std::move(step), .accepted = performed.status.ok()});
-        }
-        handler(parse(performed, reply));
-      }));
+SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(const StepRequest& request,
+                                                                StepReply& reply,
+                                                                std::stop_source stop) {
+  SandboxReply performed = co_await perform(SandboxOperation::kStep, request, std::move(stop));
+  say_where(performed, place(request, performed.applied));
+  const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
+  if (applied > 0) {
+    auto step = std::make_unique<StepRequest>();
+    step->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
+    recovery_.record({.step = std::move(step), .accepted = performed.status.ok()});
+  }
+  co_return parse(performed, reply);
 }
 
-void IsolatedExecutor::set_parameters(const SendSessionParameterRequest& request,
-                                      SendSessionParameterReply& reply, std::stop_source stop,
-                                      StatusHandler handler) {
-  auto offered = std::make_shared<SendSessionParameterRequest>();
-  offered->mutable_parameter()->Add(request.parameter().begin() + reply.reply_size(),
-                                    request.parameter().end());
-  perform(RequestKind::kParameters, *offered, std::move(stop),
-          ReplyHandler([this, &request, offered, &reply,
-                        handler = std::move(handler)](WorkerReply performed) mutable {
-            say_where(performed, fmt::format("Session {}", request.session_id()));
-            const int applied =
-                std::min(static_cast<int>(performed.applied), offered->parameter_size());
-            if (applied > 0) {
-              auto parameters = std::make_unique<SendSessionParameterRequest>();
-              parameters->mutable_parameter()->Add(offered->parameter().begin(),
-                                                   offered->parameter().begin() + applied);
-              record({.parameters = std::move(parameters), .accepted = performed.status.ok()});
-            }
-            SendSessionParameterReply answers;
-            const grpc::Status status = parse(performed, answers);
-            reply.MergeFrom(answers);
-            handler(status);
-          }));
+SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
+    const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+    std::stop_source stop) {
+  SendSessionParameterRequest offered;
+  offered.mutable_parameter()->Add(request.parameter().begin() + reply.reply_size(),
+                                   request.parameter().end());
+  SandboxReply performed =
+      co_await perform(SandboxOperation::kParameters, offered, std::move(stop));
+  say_where(performed, fmt::format("Session {}", request.session_id()));
+  const int applied = std::min(static_cast<int>(performed.applied), offered.parameter_size());
+  if (applied > 0) {
+    auto parameters = std::make_unique<SendSessionParameterRequest>();
+    parameters->mutable_parameter()->Add(offered.parameter().begin(),
+                                         offered.parameter().begin() + applied);
+    recovery_.record({.parameters = std::move(parameters), .accepted = performed.status.ok()});
+  }
+  SendSessionParameterReply answers;
+  const grpc::Status status = parse(performed, answers);
+  reply.MergeFrom(answers);
+  co_return status;
 }
 
-void IsolatedExecutor::fork(const ForkSessionRequest& /*request*/, std::stop_source stop,
-                            StartedHandler handler) {
-  fork_worker(std::move(stop), std::move(handler), false);
+SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExecutor::fork(
+    std::stop_source stop) {
+  Action next = recovery_.begin(stop.stop_requested());
+  for (;;) {
+    next = co_await restore(std::move(next), stop);
+    if (next.kind == Kind::kRefuse) {
+      co_return next.status;
+    }
+    const Result<std::shared_ptr<SandboxChannel>> forked =
+        co_await sandbox_->async_fork(stop, use_awaitable);
+    if (forked) {
+      std::unique_ptr<SessionExecutor> fork =
+          std::make_unique<IsolatedExecutor>(sessions_, key_, *forked, recovery_.forked());
+      co_return fork;
+    }
+    next = recovery_.on_forked(forked.error(), stop.stop_requested());
+    drop_lost_sandbox();
+    if (next.kind == Kind::kDone) {
+      co_return forked.error();
+    }
+  }
 }
 
-void IsolatedExecutor::fork_worker(std::stop_source stop, StartedHandler handler, bool again) {
-  with_worker(stop, StatusHandler([this, stop, handler = std::move(handler),
-                                   again](const grpc::Status& ready) mutable {
-                if (!ready.ok()) {
-                  handler(ready);
-                  return;
-                }
-                worker_->fork(stop, WorkerChannel::ChannelHandler(
-                                        [this, stop, handler = std::move(handler), again](
-                                            Result<std::shared_ptr<WorkerChannel>> worker) mutable {
-                                          if (worker) {
-                                            auto fork = std::make_unique<IsolatedExecutor>(
-                                                sessions_, key_, *std::move(worker));
-                                            fork->history_ = history_;
-                                            handler(std::move(fork));
-                                          } else if (worker.error().error_code() ==
-                                                         grpc::StatusCode::DATA_LOSS &&
-                                                     !again) {
-                                            worker_.reset();  // died since the last request
-                                            fork_worker(std::move(stop), std::move(handler), true);
-                                          } else {
-                                            handler(worker.error());
-                                          }
-                                        }));
-              }));
-}
-
-void IsolatedExecutor::end(UniqueHandler<void()> handler) {
-  if (const std::shared_ptr<WorkerChannel> worker = std::exchange(worker_, nullptr)) {
-    worker->end(std::move(handler));
-  } else {
-    boost::asio::post(sessions_.host_->executor(), std::move(handler));
+SessionExecutor::Operation<void> IsolatedExecutor::end() {
+  if (const std::shared_ptr<SandboxChannel> sandbox = std::exchange(sandbox_, nullptr)) {
+    co_await sandbox->async_end(use_awaitable);
   }
 }
 
 // -------------------------------------------------------------------------------- one operation
 
-void IsolatedExecutor::perform(RequestKind kind, const google::protobuf::MessageLite& message,
-                               std::stop_source stop, ReplyHandler handler) {
-  sessions_.run_limit_->acquire(
-      stop, RunLimit::Handler([this, kind, &message, stop, handler = std::move(handler)](
-                                  Result<RunLimit::Permit> permit) mutable {
-        if (!permit) {
-          handler({.status = permit.error(), .message = {}});
-          return;
-        }
-        // Whose turn is next runs before this one is answered.
-        perform_permitted(kind, message, std::move(stop),
-                          ReplyHandler([permit = *std::move(permit),
-                                        handler = std::move(handler)](WorkerReply reply) mutable {
-                            permit.reset();
-                            handler(std::move(reply));
-                          }));
-      }));
-}
-
-void IsolatedExecutor::perform_permitted(RequestKind kind,
-                                         const google::protobuf::MessageLite& message,
-                                         std::stop_source stop, ReplyHandler handler, bool again) {
-  with_worker(
-      stop, StatusHandler([this, kind, &message, stop, handler = std::move(handler),
-                           again](grpc::Status ready) mutable {
-        if (!ready.ok()) {
-          handler({.status = std::move(ready), .message = {}});
-          return;
-        }
-        worker_->request(
-            kind, message, stop,
-            ReplyHandler([this, kind, &message, stop, handler = std::move(handler),
-                          again](WorkerReply reply) mutable {
-              if (reply.never_began && !again && sessions_.options_.recover) {
-                worker_.reset();  // died since the last request, of nothing that this one did
-                perform_permitted(kind, message, std::move(stop), std::move(handler), true);
-                return;
-              }
-              on_performed(reply);
-              handler(std::move(reply));
-            }));
-      }));
-}
-
-void IsolatedExecutor::on_performed(WorkerReply& reply) {
-  const bool broken = reply.status.error_code() == grpc::StatusCode::DATA_LOSS;
-  if (!reply.worker_lost && !(broken && sessions_.options_.recover)) {
-    return;
+SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(
+    SandboxOperation operation, const google::protobuf::MessageLite& message,
+    std::stop_source stop) {
+  Action next = recovery_.begin(stop.stop_requested());
+  if (next.kind == Kind::kRefuse) {
+    co_return SandboxReply{.status = std::move(next.status)};
   }
-  worker_.reset();
-  if (!sessions_.options_.recover) {
-    broken_ = data_loss("The session is lost: " + reply.status.error_message());
+  // Given back before the answer, when this frame goes: whose turn is next runs first.
+  const Result<RunLimit::Permit> permit =
+      co_await sessions_.run_limit_->async_acquire(stop, use_awaitable);
+  if (!permit) {
+    co_return SandboxReply{.status = permit.error()};
+  }
+  for (;;) {
+    if (next.kind != Kind::kAsk) {
+      next = co_await restore(std::move(next), stop);
+    }
+    if (next.kind == Kind::kRefuse) {
+      co_return SandboxReply{.status = std::move(next.status)};
+    }
+    SandboxReply reply = co_await sandbox_->async_request(operation, message, stop, use_awaitable);
+    next = recovery_.on_answered(reply, stop.stop_requested());
+    drop_lost_sandbox();
+    if (next.kind == Kind::kDone) {
+      co_return reply;
+    }
   }
 }
 
-void IsolatedExecutor::record(Change change) {
-  if (sessions_.options_.recover) {
-    history_.push_back(std::make_shared<const Change>(std::move(change)));
+void IsolatedExecutor::drop_lost_sandbox() {
+  if (!recovery_.has_sandbox()) {
+    sandbox_.reset();
   }
 }
 
 // ------------------------------------------------------------------------------------- recovery
 
-// Calls the handler inside the call if there is a worker, which is the rule.
-void IsolatedExecutor::with_worker(std::stop_source stop, StatusHandler handler) {
-  grpc::Status refusal = broken_;
-  if (refusal.ok() && stop.stop_requested()) {
-    refusal = cancelled_before_its_turn();
-  }
-  if (!refusal.ok()) {
-    boost::asio::post(sessions_.host_->executor(),
-                      [refusal = std::move(refusal), handler = std::move(handler)]() mutable {
-                        handler(std::move(refusal));
-                      });
-  } else if (worker_ != nullptr) {
-    handler(grpc::Status::OK);
-  } else {
-    restore(std::move(stop), std::move(handler));
-  }
-}
-
-void IsolatedExecutor::restore(std::stop_source stop, StatusHandler handler) {
-  // To look at a file may take a while.
-  boost::asio::post(sessions_.workers_.executor(), [this, stop = std::move(stop),
-                                                    handler = std::move(handler)]() mutable {
-    if (sessions_.options_.program_stamp &&
-        sessions_.options_.program_stamp(*key_.benchmark) != key_.program_stamp) {
-      broken_ = data_loss("The session is lost: the program of its benchmark has changed");
-      handler(broken_);
-      return;
+// Until the session can be asked, or never will be.
+SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::restore(
+    Action next, std::stop_source stop) {
+  for (;;) {
+    switch (next.kind) {
+      case Kind::kLoad:
+        next = co_await load(stop);
+        break;
+      case Kind::kReplay:
+        next = co_await replay(std::move(next.change), stop);
+        break;
+      case Kind::kAsk:
+      case Kind::kRefuse:
+      case Kind::kDone:
+        co_return next;
     }
-    sessions_.templates_->fork(
-        key_, stop,
-        WorkerChannel::ChannelHandler([this, stop, handler = std::move(handler)](
-                                          Result<std::shared_ptr<WorkerChannel>> worker) mutable {
-          if (!worker) {
-            handler(could_not_load(worker.error()));
-            return;
-          }
-          worker_ = *std::move(worker);
-          restore_from(0, std::move(stop), std::move(handler));
-        }));
-  });
-}
-
-// What is for want of something is tried again by the next request; the rest is for good.
-grpc::Status IsolatedExecutor::could_not_load(const grpc::Status& why) {
-  switch (why.error_code()) {
-    case grpc::StatusCode::CANCELLED:
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-    case grpc::StatusCode::RESOURCE_EXHAUSTED:
-    case grpc::StatusCode::UNAVAILABLE:
-      return why;
-    default:
-      broken_ = data_loss("The session is lost: its benchmark can't be loaded any more: " +
-                          why.error_message());
-      return broken_;
   }
 }
 
-void IsolatedExecutor::restore_from(std::size_t next, std::stop_source stop,
-                                    StatusHandler handler) {
-  if (next == history_.size()) {
-    handler(grpc::Status::OK);
-    return;
+SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::load(std::stop_source stop) {
+  // To look at a file may take a while.
+  co_await boost::asio::post(sessions_.workers_.executor(), use_awaitable);
+  if (sessions_.options_.program_stamp &&
+      sessions_.options_.program_stamp(*key_.benchmark) != key_.program_stamp) {
+    co_return recovery_.on_program_changed();
   }
-  const Change& change = *history_[next];
-  const bool is_step = change.step != nullptr;
-  const google::protobuf::MessageLite* message = change.parameters.get();
+  Result<std::shared_ptr<SandboxChannel>> sandbox =
+      co_await sessions_.templates_->async_fork(key_, std::move(stop), use_awaitable);
+  if (!sandbox) {
+    co_return recovery_.on_loaded(sandbox.error());
+  }
+  sandbox_ = *std::move(sandbox);
+  co_return recovery_.on_loaded(grpc::Status::OK);
+}
+
+SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::replay(
+    std::shared_ptr<const SessionChange> change, std::stop_source stop) {
+  const bool is_step = change->step != nullptr;
+  const google::protobuf::MessageLite* message = change->parameters.get();
   if (is_step) {
-    message = change.step.get();
+    message = change->step.get();
   }
-  worker_->request(
-      is_step ? RequestKind::kStep : RequestKind::kParameters, *message, stop,
-      ReplyHandler([this, next, stop, handler = std::move(handler)](WorkerReply reply) mutable {
-        on_replayed(next, std::move(reply), std::move(stop), std::move(handler));
-      }));
-}
-
-void IsolatedExecutor::on_replayed(std::size_t index, WorkerReply reply, std::stop_source stop,
-                                   StatusHandler handler) {
-  if (reply.status.ok()) {
-    restore_from(index + 1, std::move(stop), std::move(handler));
-    return;
-  }
-  worker_.reset();
-  if (stop.stop_requested()) {
-    handler(
-        cancelled("Cancelled while the session was being restored"));  // the next one tries again
-    return;
-  }
-  if (!history_[index]->accepted) {
-    history_.erase(history_.begin() + static_cast<std::ptrdiff_t>(index));
-    restore(std::move(stop), std::move(handler));
-    return;
-  }
-  broken_ =
-      data_loss("The session is lost: it can't be restored, as what succeeded before fails now: " +
-                reply.status.error_message());
-  handler(broken_);
+  const SandboxReply reply = co_await sandbox_->async_request(
+      is_step ? SandboxOperation::kStep : SandboxOperation::kParameters, *message, stop,
+      use_awaitable);
+  Action next = recovery_.on_replayed(reply.status, stop.stop_requested());
+  drop_lost_sandbox();
+  co_return next;
 }
 
 }  // namespace compiler_gym::isolated

@@ -1,72 +1,56 @@
-// One session in a worker process, and how it survives the process.
+// One session in a sandbox process, and how it survives the process.
 #pragma once
 
-#include <cstddef>
+#include <google/protobuf/message_lite.h>
+
 #include <memory>
 #include <stop_token>
-#include <string>
-#include <vector>
 
 #include "sessions/isolated/isolated_sessions.h"
+#include "sessions/isolated/sandbox_channel.h"
+#include "sessions/isolated/session_recovery.h"
 #include "sessions/isolated/templates.h"
-#include "sessions/isolated/worker_channel.h"
 #include "sessions/session_executor.h"
 
 namespace compiler_gym::isolated {
 
-/// Sends each operation to the worker, and writes down what changed the session there.
+/// Puts each operation to the sandbox, writes down what changed the session there, and brings it back
+/// in a new sandbox when SessionRecovery says so.
 ///
-/// Limit:    what runs in a worker, recovery included, waits for a permit of the RunLimit first;
-///           forks don't, as they take no longer than the system call.
-/// Recovery: when the worker is lost, whoever's request did it hears so, and the next request finds
-///           a new worker: forked from the benchmark's template, with all that succeeded done
-///           again. A worker that answers DATA_LOSS, the status of a compiler whose state is
-///           broken, is replaced likewise. What a step did before it failed is kept, as in a
-///           session that survives the failure; but if the compiler does not accept it as a step of
-///           its own, it goes too. If the session can't be restored, every request is DATA_LOSS.
+/// Limit: what runs in a sandbox, recovery included, waits for a permit of the RunLimit first; forks
+///        don't, as they take no longer than the system call.
 class IsolatedExecutor final : public SessionExecutor {
  public:
+  /// The session is a fresh one of that key, unless `recovery` knows better.
   IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
-                   std::shared_ptr<WorkerChannel> worker);
+                   std::shared_ptr<SandboxChannel> sandbox);
+  IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
+                   std::shared_ptr<SandboxChannel> sandbox, SessionRecovery recovery);
 
-  void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
-            StatusHandler handler) override;
-  void set_parameters(const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
-                      std::stop_source stop, StatusHandler handler) override;
-  void fork(const ForkSessionRequest& request, std::stop_source stop,
-            StartedHandler handler) override;
-  void end(UniqueHandler<void()> handler) override;
+  [[nodiscard]] Operation<grpc::Status> step(const StepRequest& request, StepReply& reply,
+                                             std::stop_source stop) override;
+  [[nodiscard]] Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& request,
+                                                       SendSessionParameterReply& reply,
+                                                       std::stop_source stop) override;
+  [[nodiscard]] Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
+      std::stop_source stop) override;
+  [[nodiscard]] Operation<void> end() override;
 
  private:
-  /// A request that changed the session, without what did not: one of the two.
-  struct Change {
-    std::unique_ptr<const StepRequest> step{};
-    std::unique_ptr<const SendSessionParameterRequest> parameters{};
-    bool accepted = false;  ///< the whole request succeeded
-  };
-  using History = std::vector<std::shared_ptr<const Change>>;
+  using Action = SessionRecovery::Action;
 
-  void perform(RequestKind kind, const google::protobuf::MessageLite& message,
-               std::stop_source stop, WorkerChannel::ReplyHandler handler);
-  void perform_permitted(RequestKind kind, const google::protobuf::MessageLite& message,
-                         std::stop_source stop, WorkerChannel::ReplyHandler handler,
-                         bool again = false);
-  void on_performed(WorkerReply& reply);
-  void record(Change change);
-
-  void with_worker(std::stop_source stop, StatusHandler handler);
-  void restore(std::stop_source stop, StatusHandler handler);
-  grpc::Status could_not_load(const grpc::Status& why);
-  void restore_from(std::size_t next, std::stop_source stop, StatusHandler handler);
-  void on_replayed(std::size_t index, WorkerReply reply, std::stop_source stop,
-                   StatusHandler handler);
-  void fork_worker(std::stop_source stop, StartedHandler handler, bool again);
+  Operation<SandboxReply> perform(SandboxOperation operation,
+                                  const google::protobuf::MessageLite& message,
+                                  std::stop_source stop);
+  Operation<Action> restore(Action next, std::stop_source stop);
+  Operation<Action> load(std::stop_source stop);
+  Operation<Action> replay(std::shared_ptr<const SessionChange> change, std::stop_source stop);
+  void drop_lost_sandbox();
 
   IsolatedSessions& sessions_;
   const TemplateKey key_;
-  std::shared_ptr<WorkerChannel> worker_;  // none: to be restored
-  History history_;
-  grpc::Status broken_;
+  std::shared_ptr<SandboxChannel> sandbox_;  // none: to be restored
+  SessionRecovery recovery_;
 };
 
 }  // namespace compiler_gym::isolated

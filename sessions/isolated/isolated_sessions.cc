@@ -1,10 +1,14 @@
 #include "sessions/isolated/isolated_sessions.h"
 
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "sessions/isolated/isolated_executor.h"
 
 namespace compiler_gym::isolated {
+
+using boost::asio::use_awaitable;
+
 namespace {
 
 std::size_t run_limit(const IsolationOptions& options, const WorkerPool& workers) {
@@ -17,49 +21,39 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
                                    WorkerPool& workers, IsolationOptions options, Logger& logger)
     : options_(std::move(options)),
       workers_(workers),
-      host_(WorkerHost::make(std::move(executor), std::move(zygote), logger)),
+      host_(SandboxHost::make(std::move(executor), std::move(zygote), logger)),
       templates_(
-          std::make_shared<Templates>(host_, workers, options_.times, options_.max_templates)),
+          std::make_shared<Templates>(host_, workers, options_.timeouts, options_.max_templates)),
       run_limit_(std::make_shared<RunLimit>(host_->executor(), run_limit(options_, workers),
                                             options_.run_patience)) {}
 
-void IsolatedSessions::start(const StartSessionRequest& request,
-                             std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
-                             std::stop_source stop, SessionExecutor::StartedHandler handler) {
+SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedSessions::start(
+    const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+    StartSessionReply& reply, std::stop_source stop) {
   TemplateKey key{.benchmark = std::move(benchmark),
                   .action_space = request.action_space(),
                   .program_stamp = {}};
   if (options_.program_stamp) {
     key.program_stamp = options_.program_stamp(*key.benchmark);
   }
-  templates_->fork(
-      key, stop,
-      WorkerChannel::ChannelHandler([this, &request, &reply, stop, key,
-                                     handler = std::move(handler)](
-                                        Result<std::shared_ptr<WorkerChannel>> forked) mutable {
-        if (!forked) {
-          handler(forked.error());
-          return;
-        }
-        const std::shared_ptr<WorkerChannel> worker = *std::move(forked);
-        auto started = std::make_unique<IsolatedExecutor>(*this, std::move(key), worker);
-        if (request.observation_space().empty()) {
-          handler(std::move(started));
-          return;
-        }
-        worker->request(RequestKind::kObserve, request, stop,
-                        WorkerChannel::ReplyHandler([&reply, started = std::move(started),
-                                                     handler = std::move(handler)](
-                                                        WorkerReply observed) mutable {
-                          if (!observed.status.ok()) {
-                            handler(observed.status);
-                          } else if (!reply.ParseFromString(observed.message)) {
-                            handler(internal_error("A worker process sent what can't be parsed"));
-                          } else {
-                            handler(std::move(started));
-                          }
-                        }));
-      }));
+  const Result<std::shared_ptr<SandboxChannel>> sandbox =
+      co_await templates_->async_fork(key, stop, use_awaitable);
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  std::unique_ptr<SessionExecutor> started =
+      std::make_unique<IsolatedExecutor>(*this, std::move(key), *sandbox);
+  if (!request.observation_space().empty()) {
+    const SandboxReply observed = co_await (*sandbox)->async_request(SandboxOperation::kObserve,
+                                                                     request, stop, use_awaitable);
+    if (!observed.status.ok()) {
+      co_return observed.status;
+    }
+    if (!reply.ParseFromString(observed.message)) {
+      co_return internal_error("A sandbox process sent what can't be parsed");
+    }
+  }
+  co_return started;
 }
 
 void IsolatedSessions::close() {

@@ -1,4 +1,4 @@
-// Sessions that live in worker processes.
+// Sessions that live in sandbox processes.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -10,25 +10,24 @@
 #include <string>
 
 #include "core/support/logger.h"
-#include "core/unique_handler.h"
 #include "core/worker_pool.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/isolated/run_limit.h"
+#include "sessions/isolated/sandbox_host.h"
 #include "sessions/isolated/templates.h"
-#include "sessions/isolated/worker_host.h"
-#include "sessions/session_executor.h"
+#include "sessions/session_executor_factory.h"
 
 namespace compiler_gym::isolated {
 
 struct IsolationOptions {
-  WorkerTimes times{};
+  SandboxTimeouts timeouts{};
   /// Benchmarks kept loaded for further sessions.
   std::size_t max_templates = 64;
-  /// Whether a session whose worker died goes on in a new one, from its last good state.
+  /// Whether a session whose sandbox died goes on in a new one, from its last good state.
   bool recover = true;
-  /// Requests that run in worker processes at one time, see RunLimit. 0: half as many again as the
+  /// Requests that run in sandbox processes at one time, see RunLimit. 0: half as many again as the
   /// worker pool has threads, and three more. With no more than there are processors, one of these
-  /// stands idle whenever the kernel wakes a worker on another that is busy: of two a quarter of the
+  /// stands idle whenever the kernel wakes a sandbox on another that is busy: of two a quarter of the
   /// time, with three a seventh and with six a twentieth.
   std::size_t max_running = 0;
   /// After which a request does not count among these any more, if others wait.
@@ -38,29 +37,24 @@ struct IsolationOptions {
   std::function<std::string(const Benchmark&)> program_stamp{};
 };
 
-/// Starts sessions in worker processes.
-/// Threads:  every member may be called from any thread.
-/// Lifetime: must outlive the sessions it starts. close() before it is destroyed.
-class IsolatedSessions {
+/// Starts sessions in sandbox processes.
+class IsolatedSessions final : public SessionExecutorFactory {
  public:
   IsolatedSessions(boost::asio::any_io_executor executor, Zygote zygote, WorkerPool& workers,
                    IsolationOptions options, Logger& logger);
 
-  /// Starts a session and computes the observations asked for, whose indices have been checked.
-  /// `request` and `reply` must live until it completes.
-  void start(const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
-             StartSessionReply& reply, std::stop_source stop,
-             SessionExecutor::StartedHandler handler);
+  [[nodiscard]] SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
+      const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+      StartSessionReply& reply, std::stop_source stop) override;
 
-  /// Ends all worker processes, and waits for that. Blocks. Every session has ended before.
-  void close();
+  void close() override;
 
  private:
   friend class IsolatedExecutor;
 
   const IsolationOptions options_;
   WorkerPool& workers_;
-  const std::shared_ptr<WorkerHost> host_;
+  const std::shared_ptr<SandboxHost> host_;
   const std::shared_ptr<Templates> templates_;
   const std::shared_ptr<RunLimit> run_limit_;
 };

@@ -1,6 +1,5 @@
 #include "sessions/isolated/run_limit.h"
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "sessions/session_rules.h"
@@ -9,26 +8,25 @@ namespace compiler_gym::isolated {
 
 RunLimit::RunLimit(boost::asio::any_io_executor executor, std::size_t limit,
                    std::chrono::milliseconds patience)
-    : executor_(std::move(executor)), limit_(limit), patience_(patience), timer_(executor_) {}
+    : executor_(std::move(executor)), queue_(limit, patience), timer_(executor_) {}
 
 void RunLimit::acquire(const std::stop_source& stop, Handler handler) {
   std::unique_lock lock(mutex_);
-  const std::uint64_t number = ++last_number_;
-  if (running_.size() < limit_) {
-    running_.push_back({number, Clock::now()});
+  const RunQueue::Entry entry = queue_.enter(Clock::now());
+  if (entry.may_run) {
     lock.unlock();
-    handler(Permit(Grant{shared_from_this(), number}));
+    handler(Permit(Grant{shared_from_this(), entry.number}));
     return;
   }
-  waiting_.emplace(number, Waiter{std::move(handler)});
+  waiting_.emplace(entry.number, Waiter{std::move(handler)});
   watch_the_time_locked();
   lock.unlock();
   // May call back at once.
-  auto leaver = std::make_unique<std::stop_callback<Leaver>>(stop.get_token(),
-                                                             Leaver{weak_from_this(), number});
+  auto on_stop = std::make_unique<std::stop_callback<OnStop>>(
+      stop.get_token(), OnStop{weak_from_this(), entry.number});
   lock.lock();
-  if (const auto waiter = waiting_.find(number); waiter != waiting_.end()) {
-    waiter->second.leaver.swap(leaver);
+  if (const auto waiter = waiting_.find(entry.number); waiter != waiting_.end()) {
+    waiter->second.on_stop.swap(on_stop);
   }
   lock.unlock();
 }
@@ -38,24 +36,19 @@ void RunLimit::close() {
   timer_.cancel();
 }
 
-void RunLimit::release(std::uint64_t number) {
+void RunLimit::release(RunQueue::Number number) {
   Granted granted;
   {
     const std::lock_guard lock(mutex_);
-    if (std::erase_if(running_, [&](const Running& one) { return one.number == number; }) == 0) {
-      std::erase(overdue_, number);
-    }
-    granted = grant_locked();
+    granted = take_locked(queue_.finish(number, Clock::now()));
   }
   run(std::move(granted));
 }
 
-RunLimit::Granted RunLimit::grant_locked() {
+RunLimit::Granted RunLimit::take_locked(const std::vector<RunQueue::Number>& numbers) {
   Granted granted;
-  while (running_.size() < limit_ && !waiting_.empty()) {
-    auto next = waiting_.extract(waiting_.begin());
-    running_.push_back({next.key(), Clock::now()});
-    granted.emplace_back(next.key(), std::move(next.mapped()));
+  for (const RunQueue::Number number : numbers) {
+    granted.emplace_back(number, std::move(waiting_.extract(number).mapped()));
   }
   watch_the_time_locked();
   return granted;
@@ -63,41 +56,31 @@ RunLimit::Granted RunLimit::grant_locked() {
 
 void RunLimit::run(Granted granted) {
   for (auto& [number, waiter] : granted) {
-    waiter.leaver.reset();
+    waiter.on_stop.reset();
     waiter.handler(Permit(Grant{shared_from_this(), number}));
   }
 }
 
-// ---------------------------------------------------------------------------- those who go away
-
-void RunLimit::Leaver::operator()() const {
+void RunLimit::OnStop::operator()() const {
   if (const std::shared_ptr<RunLimit> self = limit.lock()) {
     self->leave(waiter);
   }
 }
 
-void RunLimit::leave(std::uint64_t waiter) {
+void RunLimit::leave(RunQueue::Number waiter) {
   const std::lock_guard lock(mutex_);
-  if (auto leaving = waiting_.extract(waiter)) {
-    // Not here: it may be the leaver that calls.
-    boost::asio::post(executor_, [leaving = std::move(leaving.mapped())]() mutable {
-      leaving.leaver.reset();
-      leaving.handler(cancelled_before_its_turn());
-    });
+  if (queue_.leave(waiter)) {
+    // Not here: it may be the stop callback that runs this.
+    boost::asio::post(executor_,
+                      [leaving = std::move(waiting_.extract(waiter).mapped())]() mutable {
+                        leaving.on_stop.reset();
+                        leaving.handler(cancelled_before_its_turn());
+                      });
   }
-}
-
-// ------------------------------------------------------------------------ those who take too long
-
-Clock::time_point RunLimit::impatient_at_locked() const {
-  return running_.front().since + patience_ * (1 + overdue_.size() / limit_);
 }
 
 void RunLimit::watch_the_time_locked() {
-  if (waiting_.empty()) {
-    return;
-  }
-  timer_.set(impatient_at_locked(), [weak = weak_from_this()] {
+  timer_.set(queue_.check_at(), [weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
       self->on_time();
     }
@@ -109,11 +92,7 @@ void RunLimit::on_time() {
   {
     const std::lock_guard lock(mutex_);
     timer_.woken();
-    if (!waiting_.empty() && impatient_at_locked() <= Clock::now()) {
-      overdue_.push_back(running_.front().number);
-      running_.erase(running_.begin());
-    }
-    granted = grant_locked();
+    granted = take_locked(queue_.check(Clock::now()));
   }
   run(std::move(granted));
 }

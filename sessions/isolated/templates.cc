@@ -3,20 +3,27 @@
 #include <fmt/core.h>
 #include <sys/wait.h>
 
-#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <exception>
 #include <utility>
 
-#include "sessions/session_rules.h"
+#include "core/continuation_executor.h"
 
 namespace compiler_gym::isolated {
+
+using boost::asio::awaitable;
+using boost::asio::use_awaitable;
+
 namespace {
 
 // What a client hears if a benchmark can't be loaded. A program that crashes the compiler does so
 // every time, and clients try again after any other status than INVALID_ARGUMENT.
-grpc::Status loading_error(const Benchmark& benchmark, const WorkerReply& reply) {
-  if (!reply.worker_lost) {
+grpc::Status loading_error(const Benchmark& benchmark, const SandboxReply& reply) {
+  if (!reply.sandbox_lost) {
     return reply.status;
   }
   const std::string text = fmt::format("Benchmark \"{}\" can't be loaded: {}", benchmark.uri(),
@@ -27,15 +34,19 @@ grpc::Status loading_error(const Benchmark& benchmark, const WorkerReply& reply)
   return crashed ? invalid_argument(text) : grpc::Status(reply.status.error_code(), text);
 }
 
+grpc::Status status_of(const Result<std::shared_ptr<SandboxChannel>>& sandbox) {
+  return sandbox ? grpc::Status::OK : sandbox.error();
+}
+
 }  // namespace
 
-Templates::Templates(std::shared_ptr<WorkerHost> host, WorkerPool& workers, WorkerTimes times,
-                     std::size_t max_templates)
+Templates::Templates(std::shared_ptr<SandboxHost> host, WorkerPool& workers,
+                     SandboxTimeouts timeouts, std::size_t max_templates)
     : host_(std::move(host)),
       workers_(workers),
-      times_(times),
-      max_templates_(max_templates),
-      strand_(host_->executor()) {}
+      timeouts_(timeouts),
+      strand_(host_->executor()),
+      scheduler_(max_templates) {}
 
 template <typename Function>
 void Templates::on_strand(Function function) {
@@ -45,194 +56,132 @@ void Templates::on_strand(Function function) {
 }
 
 void Templates::fork(TemplateKey key, std::stop_source stop,
-                     WorkerChannel::ChannelHandler handler) {
+                     SandboxChannel::ChannelHandler handler) {
   Waiter waiter{.stop = std::move(stop), .handler = std::move(handler)};
   on_strand([key = std::move(key), waiter = std::move(waiter)](Templates& self) mutable {
-    self.fork_on_strand(std::move(key), std::move(waiter));
+    self.enter_on_strand(key, std::move(waiter));
   });
 }
 
 void Templates::close() {
-  on_strand([](Templates& self) {
-    self.closed_ = true;
-    self.templates_.clear();
-  });
+  on_strand([](Templates& self) { self.perform_on_strand(self.scheduler_.close()); });
 }
 
-void Templates::fork_on_strand(TemplateKey key, Waiter waiter) {
-  if (closed_) {
-    complete(std::move(waiter), shutting_down());
-    return;
-  }
-  const TemplatePtr of = find_or_add_on_strand(std::move(key));
-  waiter.number = ++last_waiter_;
+void Templates::enter_on_strand(const TemplateKey& key, Waiter waiter) {
+  const WaiterId id = ++last_waiter_;
   const std::stop_token token = waiter.stop.get_token();
-  of->waiting.push_back(std::move(waiter));
+  Waiter& kept = waiters_.emplace(id, std::move(waiter)).first->second;
   // May call back at once, which only posts.
-  of->waiting.back().leaver = std::make_unique<std::stop_callback<Leaver>>(
-      token, Leaver{weak_from_this(), of, last_waiter_});
-  serve_next_on_strand(of);
+  kept.on_stop = std::make_unique<std::stop_callback<OnStop>>(token, OnStop{weak_from_this(), id});
+  perform_on_strand(scheduler_.enter(id, key));
 }
 
-Templates::TemplatePtr Templates::find_or_add_on_strand(TemplateKey key) {
-  const auto found = std::ranges::find(
-      templates_, key, [](const auto& one) -> const TemplateKey& { return one->key; });
-  if (found != templates_.end()) {
-    templates_.splice(templates_.begin(), templates_, found);
-    return templates_.front();
+void Templates::OnStop::operator()() const {
+  if (const std::shared_ptr<Templates> self = templates.lock()) {
+    self->on_strand([id = waiter](Templates& locked) {
+      locked.perform_on_strand(locked.scheduler_.leave(id));
+    });
   }
-  templates_.push_front(std::make_shared<Template>(Template{.key = std::move(key)}));
-  evict_on_strand();
-  return templates_.front();
 }
 
-// Those in use stay, over the bound for a while.
-void Templates::evict_on_strand() {
-  auto one = templates_.end();
-  while (templates_.size() > max_templates_ && one != std::next(templates_.begin())) {
-    --one;
-    if (!(*one)->busy && (*one)->waiting.empty()) {
-      one = templates_.erase(one);
+void Templates::perform_on_strand(const TemplateScheduler::Actions& actions,
+                                  const Result<Sandbox>& forked) {
+  using Kind = TemplateScheduler::Action::Kind;
+  for (const TemplateScheduler::Action& action : actions) {
+    switch (action.kind) {
+      case Kind::kLoad:
+        spawn_on_strand(load(shared_from_this(), action.of));
+        break;
+      case Kind::kStopLoading:
+        templates_[action.of].stop_loading.request_stop();
+        break;
+      case Kind::kFork:
+        spawn_on_strand(fork_for(shared_from_this(), action.of, action.waiter));
+        break;
+      case Kind::kRelease:
+        templates_.erase(action.of);
+        break;
+      case Kind::kComplete:
+        complete_on_strand(action.waiter, action.status.ok() ? forked : action.status);
+        break;
     }
   }
 }
 
-// -------------------------------------------------------------------------------------- loading
-
-void Templates::load_on_strand(const TemplatePtr& loading) {
-  loading->busy = true;
-  loading->stop_loading = std::stop_source();
-  host_->spawn(WorkerHost::SpawnHandler(
-      [self = shared_from_this(), loading](Result<WorkerHost::Spawned> spawned) {
-        self->on_spawned(loading, std::move(spawned));
-      }));
+void Templates::spawn_on_strand(awaitable<void> operation) {
+  boost::asio::co_spawn(
+      strand_, std::move(operation),
+      [self = shared_from_this()](const std::exception_ptr& error) { self->log(error); });
 }
 
-void Templates::on_spawned(const TemplatePtr& loading, Result<WorkerHost::Spawned> spawned) {
-  Result<std::shared_ptr<WorkerChannel>> worker =
-      spawned ? WorkerChannel::make(host_, *std::move(spawned), workers_, times_)
-              : Result<std::shared_ptr<WorkerChannel>>(spawned.error());
-  if (!worker) {
-    on_strand([loading, worker = std::move(worker)](Templates& self) {
-      self.on_loaded_on_strand(loading, worker);
-    });
-    return;
-  }
-  auto on_reply = [self = shared_from_this(), loading, worker = *worker](const WorkerReply& reply) {
-    Result<std::shared_ptr<WorkerChannel>> loaded = worker;
-    if (!reply.status.ok()) {
-      loaded = loading_error(*loading->key.benchmark, reply);
+// Out of memory, or a bug.
+void Templates::log(const std::exception_ptr& error) const {
+  try {
+    if (error != nullptr) {
+      std::rethrow_exception(error);
     }
-    self->on_strand([loading, loaded = std::move(loaded)](Templates& templates) {
-      templates.on_loaded_on_strand(loading, loaded);
-    });
-  };
+  } catch (...) {
+    host_->logger().error("templates: {}", status_from_current_exception().error_message());
+  }
+}
+
+awaitable<void> Templates::load(std::shared_ptr<Templates> self, TemplateId of) {
+  // Made by an operation of its own, which is not bound to the strand.
+  const std::stop_source stop = (templates_[of] = Template()).stop_loading;
+  const boost::asio::any_io_executor anywhere = ContinuationExecutor(&host_->executor());
+  auto [error, loaded] = co_await boost::asio::co_spawn(
+      anywhere, load_sandbox(self, scheduler_.key(of), stop), boost::asio::as_tuple(use_awaitable));
+  if (error != nullptr) {
+    loaded = internal_error("A benchmark can't be loaded");
+  }
+  if (const auto found = templates_.find(of); found != templates_.end() && loaded) {
+    found->second.sandbox = *loaded;
+  }
+  perform_on_strand(scheduler_.on_loaded(of, status_of(loaded)));
+}
+
+awaitable<Result<Templates::Sandbox>> Templates::load_sandbox(std::shared_ptr<Templates> /*self*/,
+                                                              TemplateKey key,
+                                                              std::stop_source stop) {
+  Result<SandboxHost::Spawned> spawned = co_await host_->async_spawn(use_awaitable);
+  if (!spawned) {
+    co_return spawned.error();
+  }
+  Result<Sandbox> sandbox = SandboxChannel::make(host_, *std::move(spawned), workers_, timeouts_);
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
   // A large program takes a while to write out.
-  boost::asio::post(workers_.executor(), [loading, worker = *std::move(worker),
-                                          on_reply = std::move(on_reply)]() mutable {
-    StartSessionRequest request;
-    *request.mutable_benchmark() = *loading->key.benchmark;
-    request.set_action_space(loading->key.action_space);
-    worker->request(RequestKind::kInit, request, loading->stop_loading,
-                    WorkerChannel::ReplyHandler(std::move(on_reply)));
-  });
+  co_await boost::asio::post(workers_.executor(), use_awaitable);
+  StartSessionRequest request;
+  *request.mutable_benchmark() = *key.benchmark;
+  request.set_action_space(key.action_space);
+  const SandboxReply reply =
+      co_await (*sandbox)->async_request(SandboxOperation::kInit, request, stop, use_awaitable);
+  if (!reply.status.ok()) {
+    co_return loading_error(*key.benchmark, reply);
+  }
+  co_return sandbox;
 }
 
-void Templates::on_loaded_on_strand(const TemplatePtr& loaded,
-                                    Result<std::shared_ptr<WorkerChannel>> worker) {
-  loaded->busy = false;
-  if (worker) {
-    loaded->worker = *std::move(worker);
-    serve_next_on_strand(loaded);
-    evict_on_strand();
-    return;
-  }
-  if (worker.error().error_code() == grpc::StatusCode::CANCELLED && !loaded->waiting.empty()) {
-    load_on_strand(loaded);  // for who came when the last one had just left
-    return;
-  }
-  templates_.remove(loaded);
-  for (Waiter& waiter : std::exchange(loaded->waiting, {})) {
-    complete(std::move(waiter), worker.error());
-  }
-}
-
-// -------------------------------------------------------------------------------------- forking
-
-void Templates::serve_next_on_strand(const TemplatePtr& of) {
-  if (of->busy || of->waiting.empty()) {
-    return;
-  }
-  if (of->worker == nullptr) {
-    load_on_strand(of);
-    return;
-  }
-  of->busy = true;
-  Waiter waiter = std::move(of->waiting.front());
-  of->waiting.pop_front();
-  waiter.leaver.reset();
-  const std::stop_source stop = waiter.stop;
-  of->worker->fork(
-      stop,
-      WorkerChannel::ChannelHandler([self = shared_from_this(), of, waiter = std::move(waiter)](
-                                        Result<std::shared_ptr<WorkerChannel>> worker) mutable {
-        self->on_strand([of, waiter = std::move(waiter),
-                         worker = std::move(worker)](Templates& templates) mutable {
-          templates.on_forked_on_strand(of, std::move(waiter), std::move(worker));
-        });
-      }));
-}
-
-void Templates::on_forked_on_strand(const TemplatePtr& of, Waiter waiter,
-                                    Result<std::shared_ptr<WorkerChannel>> worker) {
-  of->busy = false;
-  // The template itself has died, or hangs: of nothing that this session did.
-  const bool lost = !worker && (worker.error().error_code() == grpc::StatusCode::DATA_LOSS ||
-                                worker.error().error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
-  if (lost) {
-    of->worker.reset();
-  }
-  if (lost && !waiter.retried) {
-    waiter.retried = true;
-    of->waiting.push_front(std::move(waiter));
-  } else {
-    complete(std::move(waiter), std::move(worker));
-  }
-  serve_next_on_strand(of);
-  evict_on_strand();
+awaitable<void> Templates::fork_for(std::shared_ptr<Templates> /*self*/, TemplateId of,
+                                    WaiterId waiter) {
+  // Its turn has come: from here on the fork is what its stop source ends.
+  Waiter& served = waiters_.at(waiter);
+  served.on_stop.reset();
+  const std::stop_source stop = served.stop;
+  const Sandbox sandbox = templates_.at(of).sandbox;
+  const Result<Sandbox> forked = co_await sandbox->async_fork(stop, use_awaitable);
+  perform_on_strand(scheduler_.on_forked(of, status_of(forked)), forked);
 }
 
 // Out of the strand: the handler is not ours.
-void Templates::complete(Waiter waiter, Result<std::shared_ptr<WorkerChannel>> worker) {
-  waiter.leaver.reset();
+void Templates::complete_on_strand(WaiterId waiter, Result<Sandbox> forked) {
+  const auto done = waiters_.extract(waiter);
+  done.mapped().on_stop.reset();
   boost::asio::post(host_->executor(),
-                    [handler = std::move(waiter.handler), worker = std::move(worker)]() mutable {
-                      handler(std::move(worker));
-                    });
-}
-
-void Templates::Leaver::operator()() const {
-  const std::shared_ptr<Templates> self = templates.lock();
-  if (self != nullptr) {
-    self->on_strand([weak = from, number = waiter](Templates& locked) {
-      if (const TemplatePtr left = weak.lock()) {
-        locked.leave_on_strand(left, number);
-      }
-    });
-  }
-}
-
-void Templates::leave_on_strand(const TemplatePtr& from, std::uint64_t waiter) {
-  const auto found = std::ranges::find(from->waiting, waiter, &Waiter::number);
-  if (found == from->waiting.end()) {
-    return;  // its turn came meanwhile
-  }
-  Waiter leaving = std::move(*found);
-  from->waiting.erase(found);
-  complete(std::move(leaving), cancelled_before_its_turn());
-  if (from->worker == nullptr && from->waiting.empty()) {
-    from->stop_loading.request_stop();
-  }
+                    [handler = std::move(done.mapped().handler),
+                     forked = std::move(forked)]() mutable { handler(std::move(forked)); });
 }
 
 }  // namespace compiler_gym::isolated

@@ -1,104 +1,99 @@
-// Workers that have a benchmark loaded, to be forked for each session on it.
+// Sandboxes that have a benchmark loaded, to be forked for each session on it.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/strand.hpp>
 #include <cstddef>
-#include <deque>
-#include <list>
+#include <exception>
 #include <memory>
-#include <optional>
 #include <stop_token>
-#include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "core/worker_pool.h"
 #include "proto/compiler_gym_service.pb.h"
-#include "sessions/isolated/worker_channel.h"
-#include "sessions/isolated/worker_host.h"
+#include "sessions/isolated/sandbox_channel.h"
+#include "sessions/isolated/sandbox_host.h"
+#include "sessions/isolated/template_scheduler.h"
 
 namespace compiler_gym::isolated {
 
-/// What the sessions forked from one template have in common.
-struct TemplateKey {
-  /// By identity: the service hands out one object per benchmark that it holds.
-  std::shared_ptr<const Benchmark> benchmark;
-  int action_space = 0;
-  /// Tells a program that lies outside of the benchmark, in a file, from what it was before.
-  std::string program_stamp;
-
-  bool operator==(const TemplateKey&) const = default;
-};
-
-/// A template is a worker that has initialised a session and then waits: to start a session on the
+/// A template is a sandbox that has initialised a session and then waits: to start a session on the
 /// same benchmark is to fork it. So a benchmark is parsed once, its memory shared by its sessions
-/// until they write to it, and never parsed in the service's own process.
-///
-/// Loading:  by one worker, while all who want the same wait for it; a failure is given to all of
-///           them and not kept. Who cancels leaves; when the last one has, the loading ends too.
-/// Bound:    the least recently used templates are let go of.
-/// Threads:  every member may be called from any thread. Handlers run on the host's executor.
+/// until they write to it, and never parsed in the service's own process. TemplateScheduler says when
+/// one is loaded, forked and evicted; this does it.
+/// Threads:  every member may be called from any thread.
 /// Lifetime: shared by what it is doing; close() ends that.
 class Templates : public std::enable_shared_from_this<Templates> {
  public:
-  Templates(std::shared_ptr<WorkerHost> host, WorkerPool& workers, WorkerTimes times,
+  Templates(std::shared_ptr<SandboxHost> host, WorkerPool& workers, SandboxTimeouts timeouts,
             std::size_t max_templates);
 
-  /// Hands over a new worker with a fresh session.
-  void fork(TemplateKey key, std::stop_source stop, WorkerChannel::ChannelHandler handler);
+  using Sandbox = std::shared_ptr<SandboxChannel>;
 
-  /// Lets go of all templates, for good. Nothing may be waiting.
+  /// Hands over a new sandbox with a fresh session. The handler is called on a thread of the host's
+  /// executor. Signature: void(Result<Sandbox>).
+  template <boost::asio::completion_token_for<void(Result<Sandbox>)> Token>
+  auto async_fork(TemplateKey key, std::stop_source stop, Token&& token) {
+    return boost::asio::async_initiate<Token, void(Result<Sandbox>)>(
+        [this](auto handler, TemplateKey its_key, std::stop_source its_stop) {
+          fork(std::move(its_key), std::move(its_stop),
+               SandboxChannel::ChannelHandler(std::move(handler)));
+        },
+        token, std::move(key), std::move(stop));
+  }
+
+  /// Ends all templates, for good. Nothing may be waiting.
   void close();
 
  private:
-  struct Template;
-  using TemplatePtr = std::shared_ptr<Template>;
+  using TemplateId = TemplateScheduler::TemplateId;
+  using WaiterId = TemplateScheduler::WaiterId;
 
-  struct Leaver {
+  struct OnStop {
     std::weak_ptr<Templates> templates;
-    std::weak_ptr<Template> from;
-    std::uint64_t waiter;
+    WaiterId waiter;
     void operator()() const;
   };
   struct Waiter {
-    std::uint64_t number = 0;
     std::stop_source stop;
-    WorkerChannel::ChannelHandler handler;
-    bool retried = false;  // because the template was found dead
-    std::unique_ptr<std::stop_callback<Leaver>> leaver{};
+    SandboxChannel::ChannelHandler handler;
+    std::unique_ptr<std::stop_callback<OnStop>> on_stop{};
   };
   struct Template {
-    TemplateKey key;
-    std::shared_ptr<WorkerChannel> worker{};  // once loaded
-    bool busy = false;                        // loading, or forking
+    Sandbox sandbox{};  // once loaded
     std::stop_source stop_loading{};
-    std::deque<Waiter> waiting{};
   };
 
-  void fork_on_strand(TemplateKey key, Waiter waiter);
-  TemplatePtr find_or_add_on_strand(TemplateKey key);
-  void evict_on_strand();
-  void load_on_strand(const TemplatePtr& loading);
-  void on_spawned(const TemplatePtr& loading, Result<WorkerHost::Spawned> spawned);
-  void on_loaded_on_strand(const TemplatePtr& loaded,
-                           Result<std::shared_ptr<WorkerChannel>> worker);
-  void serve_next_on_strand(const TemplatePtr& of);
-  void on_forked_on_strand(const TemplatePtr& of, Waiter waiter,
-                           Result<std::shared_ptr<WorkerChannel>> worker);
-  void leave_on_strand(const TemplatePtr& from, std::uint64_t waiter);
-  void complete(Waiter waiter, Result<std::shared_ptr<WorkerChannel>> worker);
+  void fork(TemplateKey key, std::stop_source stop, SandboxChannel::ChannelHandler handler);
+  void enter_on_strand(const TemplateKey& key, Waiter waiter);
+  void perform_on_strand(const TemplateScheduler::Actions& actions,
+                         const Result<Sandbox>& forked = Sandbox());
+  void complete_on_strand(WaiterId waiter, Result<Sandbox> forked);
+
+  // Each is kept by `self`; the first two run on the strand.
+  boost::asio::awaitable<void> load(std::shared_ptr<Templates> self, TemplateId of);
+  boost::asio::awaitable<void> fork_for(std::shared_ptr<Templates> self, TemplateId of,
+                                        WaiterId waiter);
+  boost::asio::awaitable<Result<Sandbox>> load_sandbox(std::shared_ptr<Templates> self,
+                                                       TemplateKey key, std::stop_source stop);
+  void spawn_on_strand(boost::asio::awaitable<void> operation);
+  void log(const std::exception_ptr& error) const;
 
   template <typename Function>
   void on_strand(Function function);
 
-  const std::shared_ptr<WorkerHost> host_;
+  const std::shared_ptr<SandboxHost> host_;
   WorkerPool& workers_;
-  const WorkerTimes times_;
-  const std::size_t max_templates_;
+  const SandboxTimeouts timeouts_;
   boost::asio::strand<boost::asio::any_io_executor> strand_;
   // Touched on the strand only.
-  std::list<TemplatePtr> templates_;  // most recently used first
-  std::uint64_t last_waiter_ = 0;
-  bool closed_ = false;
+  TemplateScheduler scheduler_;
+  std::unordered_map<TemplateId, Template> templates_;  // loaded, or being loaded
+  std::unordered_map<WaiterId, Waiter> waiters_;
+  WaiterId last_waiter_ = 0;
 };
 
 }  // namespace compiler_gym::isolated

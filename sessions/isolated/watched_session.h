@@ -1,4 +1,4 @@
-// A worker's session, with its progress on the board.
+// A sandbox's session, with its progress on the board.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sessions/compilation_session.h"
-#include "sessions/isolated/worker_board.h"
+#include "sessions/isolated/sandbox_board.h"
 
 namespace compiler_gym::isolated {
 
@@ -16,7 +16,7 @@ namespace compiler_gym::isolated {
 /// Lifetime: that of one request.
 class WatchedSession final : public CompilationSession {
  public:
-  WatchedSession(CompilerGymServiceContext& context, CompilationSession& session, WorkerSlot& slot,
+  WatchedSession(CompilerGymServiceContext& context, CompilationSession& session, SandboxSlot& slot,
                  std::uint64_t request, std::stop_source& stop)
       : CompilationSession(context),
         session_(session),
@@ -71,7 +71,7 @@ class WatchedSession final : public CompilationSession {
   }
 
   CompilationSession& session_;
-  WorkerSlot& slot_;
+  SandboxSlot& slot_;
   const std::uint64_t request_;
   std::stop_source& stop_;
 };

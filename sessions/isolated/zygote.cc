@@ -21,10 +21,10 @@ Result<Zygote> Zygote::fork(ZygoteOptions options) {
   if (!sockets) {
     return sockets.error();
   }
-  auto board = std::make_unique<WorkerBoard>(options.max_workers);
+  auto board = std::make_unique<SandboxBoard>(options.max_sandboxes);
   const pid_t pid = ::fork();
   if (pid < 0) {
-    return unavailable(std::string("The process that forks workers can't be made: ") +
+    return unavailable(std::string("The process that forks sandboxes can't be made: ") +
                        std::strerror(errno));
   }
   if (pid == 0) {
@@ -34,7 +34,7 @@ Result<Zygote> Zygote::fork(ZygoteOptions options) {
   return Zygote(std::move(sockets->ours), std::move(board), pid);
 }
 
-Zygote::Zygote(FileDescriptor control, std::unique_ptr<WorkerBoard> board, pid_t pid)
+Zygote::Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t pid)
     : control_(std::move(control)), board_(std::move(board)), pid_(pid) {}
 
 Zygote::Zygote(Zygote&& other) noexcept

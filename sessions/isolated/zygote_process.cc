@@ -1,7 +1,7 @@
-// Who is a child of the zygote: workers it forked; workers forked by workers, whose parents ended
-// at once; and what is left of the commands of workers that died. The first two lead POSIX sessions
-// of their own, and the last are members of a dead worker's: that is how they are told apart, and
-// how a dead worker's processes are found, which have process groups of their own.
+// Who is a child of the zygote: sandboxes it forked; sandboxes forked by sandboxes, whose parents ended
+// at once; and what is left of the commands of sandboxes that died. The first two lead POSIX sessions
+// of their own, and the last are members of a dead sandbox's: that is how they are told apart, and
+// how a dead sandbox's processes are found, which have process groups of their own.
 #include "sessions/isolated/zygote_process.h"
 
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 
 #include "core/posix/processes.h"
 #include "sessions/isolated/frame.h"
-#include "sessions/isolated/worker.h"
+#include "sessions/isolated/sandbox_process.h"
 
 namespace compiler_gym::isolated {
 namespace {
@@ -42,7 +42,7 @@ constexpr bool kSanitized = false;
 
 class ZygoteProcess {
  public:
-  ZygoteProcess(FileDescriptor control, const ZygoteOptions& options, const WorkerBoard& board)
+  ZygoteProcess(FileDescriptor control, const ZygoteOptions& options, const SandboxBoard& board)
       : control_(std::move(control)), options_(options), board_(board) {}
 
   [[noreturn]] void run();
@@ -52,18 +52,18 @@ class ZygoteProcess {
   void serve();
   void handle(const ZygoteRequest& request);
   void spawn(const ZygoteRequest& request);
-  grpc::Status fork_worker(ZygoteAnswer& answer, FileDescriptor& socket);
-  [[noreturn]] void become_worker(FileDescriptor socket);
-  void bury(const ZygoteRequest& request);
-  void reap();
+  grpc::Status fork_sandbox(ZygoteAnswer& answer, FileDescriptor& socket);
+  [[noreturn]] void become_sandbox(FileDescriptor socket);
+  void kill_and_reap(const ZygoteRequest& request);
+  void reap_children();
   void kill_all_descendants();
   void remove_scratch_of(pid_t process) const;
-  void buried(pid_t pid, int status);
+  void on_reaped(pid_t pid, int status);
   void send(const ZygoteAnswer& answer, int passed = -1);
 
   FileDescriptor control_;
   const ZygoteOptions& options_;
-  const WorkerBoard& board_;
+  const SandboxBoard& board_;
   FileDescriptor child_ended_;
   const pid_t pid_ = getpid();
   const pid_t service_ = getppid();
@@ -73,13 +73,13 @@ class ZygoteProcess {
   ServiceSpaces spaces_;
   std::optional<grpc::Status> prepared_;
 
-  std::unordered_map<pid_t, ZygoteRequest> dying_;  // who is being buried
-  std::unordered_map<pid_t, int> dead_;             // workers that nobody has asked for yet
+  std::unordered_map<pid_t, ZygoteRequest> dying_;  // that are being killed
+  std::unordered_map<pid_t, int> dead_;             // sandboxes that nobody has asked for yet
 };
 
 // ------------------------------------------------------------------------------------- processes
 
-// What a dead worker has started.
+// What a dead sandbox has started.
 void kill_members_of_session(pid_t leader) {
   for (const pid_t pid : all_processes()) {
     if (pid != leader && getsid(pid) == leader) {
@@ -91,7 +91,7 @@ void kill_members_of_session(pid_t leader) {
 void set_limit(int resource, rlim_t limit) {
   rlimit present{};
   getrlimit(static_cast<__rlimit_resource>(resource), &present);
-  // The soft limit alone: a worker's commands have limits of their own.
+  // The soft limit alone: a sandbox's commands have limits of their own.
   present.rlim_cur = std::min(limit, present.rlim_max);
   setrlimit(static_cast<__rlimit_resource>(resource), &present);
 }
@@ -135,7 +135,7 @@ void ZygoteProcess::serve() {
     if (events[1].revents != 0) {
       signalfd_siginfo ignored{};
       static_cast<void>(!read(child_ended_.get(), &ignored, sizeof(ignored)));
-      reap();
+      reap_children();
     }
     if (events[0].revents != 0) {
       ZygoteRequest request;
@@ -172,8 +172,8 @@ void ZygoteProcess::handle(const ZygoteRequest& request) {
     case ZygoteRequest::Kind::kSpawn:
       spawn(request);
       break;
-    case ZygoteRequest::Kind::kBury:
-      bury(request);
+    case ZygoteRequest::Kind::kReap:
+      kill_and_reap(request);
       break;
     case ZygoteRequest::Kind::kEnd:
       told_to_end_ = true;
@@ -187,40 +187,40 @@ void ZygoteProcess::send(const ZygoteAnswer& answer, int passed) {
                            passed, 0);
 }
 
-// ---------------------------------------------------------------------------------------- workers
+// ---------------------------------------------------------------------------------------- sandboxes
 
 void ZygoteProcess::spawn(const ZygoteRequest& request) {
   ZygoteAnswer answer{.tag = request.tag};
   FileDescriptor socket;
-  const grpc::Status status = prepared_->ok() ? fork_worker(answer, socket) : *prepared_;
+  const grpc::Status status = prepared_->ok() ? fork_sandbox(answer, socket) : *prepared_;
   answer.result = status.error_code();
   const std::string& error = status.error_message();
   std::copy_n(error.data(), std::min(error.size(), answer.error.size() - 1), answer.error.data());
   send(answer, socket.get());
 }
 
-grpc::Status ZygoteProcess::fork_worker(ZygoteAnswer& answer, FileDescriptor& socket) {
+grpc::Status ZygoteProcess::fork_sandbox(ZygoteAnswer& answer, FileDescriptor& socket) {
   Result<SocketPair> sockets = make_socket_pair();
   if (!sockets) {
     return sockets.error();
   }
   answer.pid = fork();
   if (answer.pid < 0) {
-    return resource_exhausted(std::string("A worker process can't be forked: ") +
+    return resource_exhausted(std::string("A sandbox process can't be forked: ") +
                               std::strerror(errno));
   }
   if (answer.pid == 0) {
     sockets->ours.reset();
-    become_worker(std::move(sockets->theirs));
+    become_sandbox(std::move(sockets->theirs));
   }
   dead_.erase(answer.pid);
   socket = std::move(sockets->ours);
   return grpc::Status::OK;
 }
 
-void ZygoteProcess::become_worker(FileDescriptor socket) {
+void ZygoteProcess::become_sandbox(FileDescriptor socket) {
   setsid();
-  prctl(PR_SET_NAME, "worker");
+  prctl(PR_SET_NAME, "sandbox");
   control_.reset();
   child_ended_.reset();
   sigset_t none;
@@ -233,16 +233,16 @@ void ZygoteProcess::become_worker(FileDescriptor socket) {
   if (options_.limits.cpu_time.count() > 0) {
     set_limit(RLIMIT_CPU, static_cast<rlim_t>(options_.limits.cpu_time.count()));
   }
-  // When the machine runs out of memory, a worker is to go rather than the service.
+  // When the machine runs out of memory, a sandbox is to go rather than the service.
   std::ofstream("/proc/self/oom_score_adj") << 500;
-  run_worker(std::move(socket), {.context = *context_,
-                                 .make_session = options_.make_session,
-                                 .spaces = spaces_,
-                                 .board = board_,
-                                 .zygote = pid_});
+  run_sandbox_process(std::move(socket), {.context = *context_,
+                                          .make_session = options_.make_session,
+                                          .spaces = spaces_,
+                                          .board = board_,
+                                          .zygote = pid_});
 }
 
-void ZygoteProcess::bury(const ZygoteRequest& request) {
+void ZygoteProcess::kill_and_reap(const ZygoteRequest& request) {
   siginfo_t ended{};
   if (waitid(P_PID, static_cast<id_t>(request.pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0) {
     // Alive or not, it is our child until it is reaped, and its number can't be another's.
@@ -259,15 +259,15 @@ void ZygoteProcess::bury(const ZygoteRequest& request) {
   send(answer);
 }
 
-void ZygoteProcess::reap() {
+void ZygoteProcess::reap_children() {
   siginfo_t ended{};
   while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0) {
     const pid_t pid = ended.si_pid;
-    const bool worker = getsid(pid) == pid;
+    const bool sandbox = getsid(pid) == pid;
     int status = 0;
     waitpid(pid, &status, 0);
-    if (worker) {
-      buried(pid, status);
+    if (sandbox) {
+      on_reaped(pid, status);
     }
     ended = {};
   }
@@ -299,7 +299,7 @@ void ZygoteProcess::remove_scratch_of(pid_t process) const {
       CompilerGymServiceContext::scratchDirectoryOf(process, options_.working_directory), ignored);
 }
 
-void ZygoteProcess::buried(pid_t pid, int status) {
+void ZygoteProcess::on_reaped(pid_t pid, int status) {
   const auto dying = dying_.find(pid);
   const bool was_idle =
       dying == dying_.end() ? WIFEXITED(status) && WEXITSTATUS(status) == 0 : dying->second.idle;
@@ -317,7 +317,7 @@ void ZygoteProcess::buried(pid_t pid, int status) {
 
 }  // namespace
 
-void run_zygote(FileDescriptor control, const ZygoteOptions& options, const WorkerBoard& board) {
+void run_zygote(FileDescriptor control, const ZygoteOptions& options, const SandboxBoard& board) {
   ZygoteProcess(std::move(control), options, board).run();
 }
 

@@ -9,7 +9,7 @@ namespace compiler_gym {
 class LlvmServiceContext;
 
 /// The value of a figure, a number, by its parameter; none if the key is none of these. The caches
-/// are those of the process: the service's for inline sessions, its worker's for an isolated one.
+/// are those of the process: the service's for inline sessions, its sandbox process's for an isolated one.
 ///
 ///   llvm.bitcode_cache.get_entries             benchmarks held
 ///   llvm.bitcode_cache.get_size_in_bytes       of their bitcode

@@ -55,7 +55,7 @@ grpc::Status LlvmServiceContext::init() {
   cost_model_ =
       std::make_unique<CostModel>(*target_machines_, clang_, [this] { return scratchDirectory(); });
   cpu_info_json_ = to_json(read_cpu_info());
-  // LLVM initialises much when it first compiles. Workers are forked from a process that has done
+  // LLVM initialises much when it first compiles. Sandboxes are forked from a process that has done
   // so, rather than each doing it again.
   const Result<std::int64_t> warm_up =
       object_text_size(function_that_does_nothing(), *target_machines_);

@@ -76,7 +76,7 @@ TEST(CommandLineTest, ReadsTheLimits) {
 TEST(CommandLineTest, TheTimeLimitIsThatOfInlineAndOfIsolatedSessions) {
   const ServerOptions server = parse_command({"--step_timeout=7"}).server;
   EXPECT_EQ(server.sessions.request_timeout, std::chrono::seconds(7));
-  EXPECT_EQ(server.isolation.times.request_timeout, std::chrono::seconds(7));
+  EXPECT_EQ(server.isolation.timeouts.request_timeout, std::chrono::seconds(7));
 }
 
 TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
@@ -101,7 +101,7 @@ MemoryBounds bounds_of(const ServiceCommand& command) {
           .max_bytes_in_flight = command.server.max_bytes_in_flight,
           .max_grpc_memory = command.server.max_grpc_memory,
           .max_unread_bytes = command.server.max_unread_bytes,
-          .sandbox_memory = command.worker_limits.memory_in_bytes};
+          .sandbox_memory = command.sandbox_limits.memory_in_bytes};
 }
 
 TEST(CommandLineTest, TheBoundsDeriveFromTheBudget) {
@@ -123,8 +123,8 @@ TEST(CommandLineTest, ABoundThatIsGivenDoesNotDerive) {
 }
 
 TEST(CommandLineTest, ReadsTheLimitsOfSandboxProcesses) {
-  const isolated::WorkerLimits limits =
-      parse_command({"--sandbox_memory=0", "--sandbox_cpu=9"}).worker_limits;
+  const isolated::SandboxLimits limits =
+      parse_command({"--sandbox_memory=0", "--sandbox_cpu=9"}).sandbox_limits;
   EXPECT_EQ(limits.memory_in_bytes, 0U) << "no limit";
   EXPECT_EQ(limits.cpu_time, std::chrono::seconds(9));
 }

@@ -10,12 +10,27 @@
 #include <optional>
 #include <utility>
 
+#include "core/calling_thread_executor.h"
+#include "tests/support/recording_logger.h"
+
 namespace compiler_gym {
 namespace {
 
 namespace asio = boost::asio;
 
-TEST(GateTest, CountsWhoIsInside) {
+class GateTest : public ::testing::Test {
+ protected:
+  /// Closes it with a handler that runs where the last pass is given back.
+  template <typename Handler>
+  void close(Gate& gate, Handler handler) {
+    gate.async_close(asio::bind_executor(here_, std::move(handler)));
+  }
+
+  testing::RecordingLogger logger_;
+  const CallingThreadExecutor here_{logger_, "the test's handler"};
+};
+
+TEST_F(GateTest, CountsWhoIsInside) {
   Gate gate;
   EXPECT_EQ(gate.count(), 0U);
   Gate::Pass first = gate.try_enter();
@@ -27,7 +42,7 @@ TEST(GateTest, CountsWhoIsInside) {
   EXPECT_EQ(gate.count(), 1U);
 }
 
-TEST(GateTest, AMovedPassIsGivenBackOnce) {
+TEST_F(GateTest, AMovedPassIsGivenBackOnce) {
   Gate gate;
   Gate::Pass first = gate.try_enter();
   Gate::Pass second(std::move(first));
@@ -39,26 +54,26 @@ TEST(GateTest, AMovedPassIsGivenBackOnce) {
   EXPECT_EQ(gate.count(), 0U);
 }
 
-TEST(GateTest, LetsNobodyInOnceClosed) {
+TEST_F(GateTest, LetsNobodyInOnceClosed) {
   Gate gate;
-  gate.async_close([] {});
+  close(gate, [] {});
   EXPECT_FALSE(gate.try_enter());
   EXPECT_EQ(gate.count(), 0U);
 }
 
-TEST(GateTest, ClosingAnEmptyOneCompletesAtOnce) {
+TEST_F(GateTest, ClosingAnEmptyOneCompletesAtOnce) {
   Gate gate;
   bool closed = false;
-  gate.async_close([&] { closed = true; });
+  close(gate, [&] { closed = true; });
   EXPECT_TRUE(closed);
 }
 
-TEST(GateTest, ClosingCompletesWithTheLastPassAndNotBefore) {
+TEST_F(GateTest, ClosingCompletesWithTheLastPassAndNotBefore) {
   Gate gate;
   Gate::Pass first = gate.try_enter();
   Gate::Pass second = gate.try_enter();
   bool closed = false;
-  gate.async_close([&] { closed = true; });
+  close(gate, [&] { closed = true; });
   first = {};
   EXPECT_FALSE(closed);
   EXPECT_FALSE(gate.try_enter()) << "closed to newcomers while some are inside";
@@ -66,31 +81,31 @@ TEST(GateTest, ClosingCompletesWithTheLastPassAndNotBefore) {
   EXPECT_TRUE(closed);
 }
 
-TEST(GateTest, EveryoneWhoClosesItIsTold) {
+TEST_F(GateTest, EveryoneWhoClosesItIsTold) {
   Gate gate;
   Gate::Pass pass = gate.try_enter();
   int told = 0;
-  gate.async_close([&] { ++told; });
-  gate.async_close([&] { ++told; });
+  close(gate, [&] { ++told; });
+  close(gate, [&] { ++told; });
   EXPECT_EQ(told, 0);
   pass = {};
   EXPECT_EQ(told, 2);
-  gate.async_close([&] { ++told; });  // later still: at once
+  close(gate, [&] { ++told; });  // later still: at once
   EXPECT_EQ(told, 3);
 }
 
-TEST(GateTest, AHandlerMayDestroyTheGate) {
+TEST_F(GateTest, AHandlerMayDestroyTheGate) {
   std::optional<Gate> gate(std::in_place);
   bool second_told = false;
   Gate::Pass pass = gate->try_enter();
-  gate->async_close([&] { gate.reset(); });
-  gate->async_close([&] { second_told = true; });
+  close(*gate, [&] { gate.reset(); });
+  close(*gate, [&] { second_told = true; });
   pass = {};
   EXPECT_FALSE(gate.has_value());
   EXPECT_TRUE(second_told);
 }
 
-TEST(GateTest, AHandlerRunsOnItsExecutor) {
+TEST_F(GateTest, AHandlerRunsOnItsExecutor) {
   asio::io_context io_context;
   Gate gate;
   Gate::Pass pass = gate.try_enter();
@@ -102,7 +117,7 @@ TEST(GateTest, AHandlerRunsOnItsExecutor) {
   EXPECT_TRUE(closed);
 }
 
-TEST(GateTest, IsAwaited) {
+TEST_F(GateTest, IsAwaited) {
   asio::io_context io_context;
   Gate gate;
   Gate::Pass pass = gate.try_enter();

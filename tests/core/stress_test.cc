@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/async_tag.h"
+#include "core/calling_thread_executor.h"
 #include "core/completion_queue_pump.h"
 #include "core/gate.h"
 #include "core/run_on.h"
@@ -112,7 +113,8 @@ TEST_F(StressTest, CoroutinesHopBetweenStrandQueueAndWorkers) {
     asio::co_spawn(asio::make_strand(io_context_), session(gate.try_enter()), asio::detached);
   }
   std::latch closed(1);
-  gate.async_close([&] { closed.count_down(); });
+  gate.async_close(asio::bind_executor(CallingThreadExecutor(logger_, "the test's handler"),
+                                       [&] { closed.count_down(); }));
   closed.wait();
   EXPECT_EQ(finished, 8);
 }
@@ -158,10 +160,11 @@ TEST_F(StressTest, AGateClosesOnceWhileOthersComeAndGo) {
     std::latch closed(1);
     on_threads([&](int thread) {
       if (thread == 0) {
-        gate->async_close([&] {
-          EXPECT_EQ(inside, 0);
-          closed.count_down();
-        });
+        gate->async_close(
+            asio::bind_executor(CallingThreadExecutor(logger_, "the test's handler"), [&] {
+              EXPECT_EQ(inside, 0);
+              closed.count_down();
+            }));
       }
       while (Gate::Pass pass = gate->try_enter()) {
         ++inside;

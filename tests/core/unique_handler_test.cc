@@ -10,8 +10,11 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
+#include "core/calling_thread_executor.h"
 #include "tests/core/counting_allocator.h"
+#include "tests/support/recording_logger.h"
 
 namespace compiler_gym {
 namespace {
@@ -20,52 +23,80 @@ namespace asio = boost::asio;
 using testing::AllocationCounts;
 using testing::CountingAllocator;
 
-TEST(UniqueHandlerTest, IsEmptyUntilItHoldsAHandlerAndOnceItWasCalled) {
+class UniqueHandlerTest : public ::testing::Test {
+ protected:
+  testing::RecordingLogger logger_;
+  const CallingThreadExecutor here_{logger_, "the test's handler"};
+};
+
+TEST_F(UniqueHandlerTest, IsEmptyUntilItHoldsAHandlerAndOnceItWasCalled) {
   UniqueHandler<void()> handler;
   EXPECT_FALSE(handler);
-  handler = UniqueHandler<void()>([] {});
+  handler = UniqueHandler<void()>([] {}, here_);
   EXPECT_TRUE(handler);
   handler();
   EXPECT_FALSE(handler);
 }
 
-TEST(UniqueHandlerTest, AHandlerWithoutAnExecutorRunsInsideTheCall) {
+TEST_F(UniqueHandlerTest, OnTheCallingThreadItRunsInsideTheCall) {
   int result = 0;
-  UniqueHandler<void(int)> handler([&](int value) { result = value; });
+  UniqueHandler<void(int)> handler([&](int value) { result = value; }, here_);
   handler(7);
   EXPECT_EQ(result, 7);
 }
 
-TEST(UniqueHandlerTest, PassesOnWhatCanOnlyBeMoved) {
+// With Asio's own default, system_executor, the process would end here.
+TEST_F(UniqueHandlerTest, WhatAHandlerThrowsOnTheCallingThreadIsLoggedWithItsPlaceAndNoMore) {
+  UniqueHandler<void()> thrower([] { throw std::runtime_error("no reply wanted"); }, here_);
+  EXPECT_NO_THROW(thrower());
+  EXPECT_EQ(
+      logger_.count(LogLevel::kError, "the test's handler: Unhandled exception: no reply wanted"),
+      1)
+      << logger_.text();
+  bool called = false;
+  UniqueHandler<void()> next([&] { called = true; }, here_);
+  next();
+  EXPECT_TRUE(called);
+}
+
+TEST_F(UniqueHandlerTest, TellsHandlersThatHaveAnExecutorFromThoseThatHaveNone) {
+  const auto bare = [] {};
+  const auto bound = asio::bind_executor(here_, bare);
+  EXPECT_FALSE(internal::kHasExecutor<std::decay_t<decltype(bare)>>);
+  EXPECT_TRUE(internal::kHasExecutor<std::decay_t<decltype(bound)>>);
+}
+
+TEST_F(UniqueHandlerTest, PassesOnWhatCanOnlyBeMoved) {
   std::string result;
   UniqueHandler<void(std::unique_ptr<int>, std::string)> handler(
       [&, own = std::make_unique<int>(1)](std::unique_ptr<int> value, std::string text) {
         result = text + std::to_string(*own + *value);
-      });
+      },
+      here_);
   handler(std::make_unique<int>(2), "sum ");
   EXPECT_EQ(result, "sum 3");
 }
 
-TEST(UniqueHandlerTest, MovingLeavesTheSourceEmpty) {
+TEST_F(UniqueHandlerTest, MovingLeavesTheSourceEmpty) {
   int calls = 0;
-  UniqueHandler<void()> first([&] { ++calls; });
+  UniqueHandler<void()> first([&] { ++calls; }, here_);
   UniqueHandler<void()> second(std::move(first));
   EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): what is tested
   second();
   EXPECT_EQ(calls, 1);
 }
 
-TEST(UniqueHandlerTest, AssigningDestroysWhatWasHeldWithoutCallingIt) {
+TEST_F(UniqueHandlerTest, AssigningDestroysWhatWasHeldWithoutCallingIt) {
   bool called = false;
   auto state = std::make_shared<int>();
-  UniqueHandler<void()> handler([&called, state] { called = true; });
+  UniqueHandler<void()> handler([&called, state] { called = true; }, here_);
   EXPECT_EQ(state.use_count(), 2);
-  handler = UniqueHandler<void()>([] {});
+  handler = UniqueHandler<void()>([] {}, here_);
   EXPECT_EQ(state.use_count(), 1);
   EXPECT_FALSE(called);
 }
 
-TEST(UniqueHandlerTest, DispatchesToTheAssociatedExecutor) {
+TEST_F(UniqueHandlerTest, DispatchesToTheAssociatedExecutor) {
   asio::io_context io_context;
   auto strand = asio::make_strand(io_context);
   bool on_strand = false;
@@ -77,7 +108,7 @@ TEST(UniqueHandlerTest, DispatchesToTheAssociatedExecutor) {
   EXPECT_TRUE(on_strand);
 }
 
-TEST(UniqueHandlerTest, DispatchesToTheFallbackIfTheHandlerHasNoExecutor) {
+TEST_F(UniqueHandlerTest, DispatchesToTheFallbackIfTheHandlerHasNoExecutor) {
   asio::io_context io_context;
   std::string order;
   UniqueHandler<void()> handler([&] { order += "handler "; }, io_context.get_executor());
@@ -89,7 +120,7 @@ TEST(UniqueHandlerTest, DispatchesToTheFallbackIfTheHandlerHasNoExecutor) {
   EXPECT_EQ(order, "handler called");
 }
 
-TEST(UniqueHandlerTest, KeepsTheExecutorBusyUntilItIsCalledOrDestroyed) {
+TEST_F(UniqueHandlerTest, KeepsTheExecutorBusyUntilItIsCalledOrDestroyed) {
   asio::io_context io_context;
   UniqueHandler<void()> handler(asio::bind_executor(io_context.get_executor(), [] {}));
   io_context.poll();
@@ -99,21 +130,23 @@ TEST(UniqueHandlerTest, KeepsTheExecutorBusyUntilItIsCalledOrDestroyed) {
   EXPECT_TRUE(io_context.stopped());
 }
 
-TEST(UniqueHandlerTest, GivesItsMemoryBackBeforeTheHandlerRuns) {
+TEST_F(UniqueHandlerTest, GivesItsMemoryBackBeforeTheHandlerRuns) {
   AllocationCounts counts;
   int live_in_handler = -1;
-  UniqueHandler<void()> handler(asio::bind_allocator(CountingAllocator<void>(counts),
-                                                     [&] { live_in_handler = counts.live; }));
+  UniqueHandler<void()> handler(
+      asio::bind_allocator(CountingAllocator<void>(counts), [&] { live_in_handler = counts.live; }),
+      here_);
   EXPECT_EQ(counts.live, 1);
   handler();
   EXPECT_EQ(live_in_handler, 0);
   EXPECT_EQ(counts.total, 1);
 }
 
-TEST(UniqueHandlerTest, GivesItsMemoryBackWhenDestroyed) {
+TEST_F(UniqueHandlerTest, GivesItsMemoryBackWhenDestroyed) {
   AllocationCounts counts;
   {
-    UniqueHandler<void()> handler(asio::bind_allocator(CountingAllocator<void>(counts), [] {}));
+    UniqueHandler<void()> handler(asio::bind_allocator(CountingAllocator<void>(counts), [] {}),
+                                  here_);
     EXPECT_EQ(counts.live, 1);
   }
   EXPECT_EQ(counts.live, 0);
@@ -128,18 +161,18 @@ struct HandlerOwningItsMemory {
   std::shared_ptr<AllocationCounts> counts;
 };
 
-TEST(UniqueHandlerTest, TheAllocatorMayBeReachableThroughTheHandlerOnly) {
+TEST_F(UniqueHandlerTest, TheAllocatorMayBeReachableThroughTheHandlerOnly) {
   auto counts = std::make_shared<AllocationCounts>();
-  UniqueHandler<void()> called(HandlerOwningItsMemory{counts});
+  UniqueHandler<void()> called(HandlerOwningItsMemory{counts}, here_);
   called();
   {
-    UniqueHandler<void()> destroyed(HandlerOwningItsMemory{counts});
+    UniqueHandler<void()> destroyed(HandlerOwningItsMemory{counts}, here_);
   }
   EXPECT_EQ(counts->total, 2);
   EXPECT_EQ(counts->live, 0);
 }
 
-TEST(UniqueHandlerTest, AHandlerThatCannotBeStoredLeavesNothingBehind) {
+TEST_F(UniqueHandlerTest, AHandlerThatCannotBeStoredLeavesNothingBehind) {
   struct ThrowsWhenCopied {
     ThrowsWhenCopied() = default;
     ThrowsWhenCopied(ThrowsWhenCopied&&) = default;
@@ -148,7 +181,7 @@ TEST(UniqueHandlerTest, AHandlerThatCannotBeStoredLeavesNothingBehind) {
   };
   AllocationCounts counts;
   const auto handler = asio::bind_allocator(CountingAllocator<void>(counts), ThrowsWhenCopied());
-  EXPECT_THROW(UniqueHandler<void()>{handler}, std::runtime_error);
+  EXPECT_THROW((UniqueHandler<void()>{handler, here_}), std::runtime_error);
   EXPECT_EQ(counts.live, 0);
 }
 

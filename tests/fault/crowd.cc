@@ -49,7 +49,7 @@ boost::asio::awaitable<void> Crowd::async_step(
         member.actions.push_back(action);
       } else {
         member.failures.push_back(reply.error());
-        // A worker that is stopped or killed between its action and its answer has lost the answer.
+        // A sandbox that is stopped or killed between its action and its answer has lost the answer.
         if (reply.error().error_message().find("after its 1 actions") != std::string::npos) {
           member.actions.push_back(action);
         }
@@ -66,7 +66,7 @@ boost::asio::awaitable<std::vector<std::string>> Crowd::async_compare_with_repla
   std::vector<std::string> differences;
   for (CrowdMember& member : members_) {
     Result<std::string> here = co_await async_state(member.session_id, {});
-    if (!here) {  // a worker that was stopped after the session's last step shows only now
+    if (!here) {  // a sandbox that was stopped after the session's last step shows only now
       member.failures.push_back(here.error());
       here = co_await async_state(member.session_id, {});
     }

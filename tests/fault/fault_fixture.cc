@@ -62,14 +62,14 @@ boost::asio::awaitable<void> FaultTest::disturb(Crowd& crowd, int faults, Distur
   EXPECT_THAT(differences, IsEmpty());
 }
 
-std::vector<pid_t> FaultTest::workers() const {
-  std::vector<pid_t> workers;
+std::vector<pid_t> FaultTest::sandboxes() const {
+  std::vector<pid_t> sandboxes;
   for (const pid_t pid : process_tree(service_->pid())) {
     if (pid != service_->pid() && parent_of(pid) != service_->pid()) {
-      workers.push_back(pid);
+      sandboxes.push_back(pid);
     }
   }
-  return workers;
+  return sandboxes;
 }
 
 void FaultTest::stop(const std::set<int>& returncodes) {

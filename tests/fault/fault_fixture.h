@@ -45,7 +45,7 @@ class FaultTest : public ::testing::Test {
   std::vector<grpc::Status> run_crowd(int faults, Disturbance fault);
 
   /// The processes of sessions and of templates, not the one that makes them.
-  [[nodiscard]] std::vector<pid_t> workers() const;
+  [[nodiscard]] std::vector<pid_t> sandboxes() const;
 
   /// Stops the service, which ends with one of these statuses, and waits until none of its processes
   /// remains.

@@ -25,15 +25,15 @@ struct DeathRow {
   std::set<grpc::StatusCode> codes;  // of the step that was running
 };
 
-class WorkerDeathTest : public FaultTest, public ::testing::WithParamInterface<DeathRow> {};
+class SandboxDeathTest : public FaultTest, public ::testing::WithParamInterface<DeathRow> {};
 
-TEST_P(WorkerDeathTest, CostsItsSessionOneStep) {
+TEST_P(SandboxDeathTest, CostsItsSessionOneStep) {
   // A sanitizer takes its time to report a signal, which is not to pass for a hang.
   const bool hangs = GetParam().signal == SIGSTOP;
   serve({"--executor=isolated", std::string("--step_timeout=") + (hangs ? "2" : "100")});
   const std::vector<grpc::Status> failures =
       run_crowd(kFaults, [this](int time) -> boost::asio::awaitable<void> {
-        const std::vector<pid_t> alive = workers();
+        const std::vector<pid_t> alive = sandboxes();
         kill(alive[static_cast<std::size_t>(time) * 17 % alive.size()], GetParam().signal);
         co_return;
       });
@@ -45,7 +45,7 @@ TEST_P(WorkerDeathTest, CostsItsSessionOneStep) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    , WorkerDeathTest,
+    , SandboxDeathTest,
     ::testing::Values(DeathRow{"Killed", SIGKILL, {grpc::StatusCode::DATA_LOSS}},
                       DeathRow{"SegmentationFault", SIGSEGV, {grpc::StatusCode::DATA_LOSS}},
                       DeathRow{"Aborted", SIGABRT, {grpc::StatusCode::DATA_LOSS}},
@@ -117,7 +117,7 @@ TEST_F(FaultTest, FiveThousandSessionsLeaveNothingBehind) {
 
   loop_.run(live_and_let_go(5000));
 
-  // The last worker may still be on its way out.
+  // The last sandbox may still be on its way out.
   poll_until([&] { return usage().processes <= before.processes; });
   const ResourceUsage after = usage();
   EXPECT_EQ(after.processes, before.processes) << "zombies count";
@@ -174,7 +174,7 @@ TEST_F(FaultTest, TheServicesOwnDeathTakesItsProcessesAlong) {
   ASSERT_TRUE(started.ok()) << to_string(started);
   const std::vector<pid_t> processes = process_tree(service_->pid());
   ASSERT_GT(processes.size(), 20U);
-  kill(processes.back(), SIGSTOP);  // a worker that does not notice anything by itself
+  kill(processes.back(), SIGSTOP);  // a sandbox that does not notice anything by itself
 
   kill(service_->pid(), SIGKILL);
   EXPECT_EQ(loop_.run(service_->async_wait()).returncode, -SIGKILL);

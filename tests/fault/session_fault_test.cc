@@ -53,14 +53,14 @@ std::vector<SessionFault> isolated_faults() {
       faults.push_back(
           {"init", manner,
            "INVALID_ARGUMENT: Benchmark \"benchmark://fault/{1}\" can't be loaded: its "
-           "worker process reached its limit of memory"});
+           "sandbox process reached its limit of memory"});
       faults.push_back({"step", manner,
                         "DATA_LOSS: Session {0}, action 2 of 3 (string_value: \"step:{1}\"): its "
-                        "worker process reached its limit of memory"});
+                        "sandbox process reached its limit of memory"});
     }
     faults.push_back({"step", "segv",
                       "DATA_LOSS: Session {0}, action 2 of 3 (string_value: \"step:segv\"): its "
-                      "worker process was ended by signal 11 (Segmentation fault)"});
+                      "sandbox process was ended by signal 11 (Segmentation fault)"});
   }
   return faults;
 }

@@ -1,4 +1,4 @@
-// A context that can't be initialised where workers are forked.
+// A context that can't be initialised where sandboxes are forked.
 #include <stdexcept>
 
 #include "core/support/status.h"

@@ -62,7 +62,7 @@ TEST_F(ExecutorChoiceTest, AnotherValueIsRefused) {
             "INVALID_ARGUMENT: service.executor: expected inline or isolated, received: 'remote'");
 }
 
-TEST_F(ExecutorChoiceTest, WithoutWorkersASessionStaysInline) {
+TEST_F(ExecutorChoiceTest, WithoutSandboxesASessionStaysInline) {
   serve({}, plugin_.make_session);
   const Session::Id session = started();
   EXPECT_EQ(choose(session, "isolated"),

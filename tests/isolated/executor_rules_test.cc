@@ -20,7 +20,7 @@ class ExecutorRulesTest : public IsolatedTest, public ::testing::WithParamInterf
  protected:
   void serve_with_executor(std::size_t max_queued_steps = 64) {
     isolated::IsolationOptions options;
-    options.times.cancel_grace = std::chrono::hours(1);  // nothing here is to be killed
+    options.timeouts.cancel_grace = std::chrono::hours(1);  // nothing here is to be killed
     serve_isolated(options, {.max_queued_steps = max_queued_steps, .executor = GetParam()});
   }
 };
@@ -189,7 +189,7 @@ TEST_P(ExecutorRulesTest, AFullQueueRefusesAtOnce) {
 
 // ------------------------------------------------------------------------------------ row by row
 
-/// Before the zygote, whose workers have a copy of it.
+/// Before the zygote, whose sandboxes have a copy of it.
 class OwnsRules {
  protected:
   OwnsRules() { rules.on_action = apply_by_the_rules; }

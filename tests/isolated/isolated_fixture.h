@@ -1,4 +1,4 @@
-// The session service with worker processes and a compiler that is a hazard, without a transport.
+// The session service with sandbox processes and a compiler that is a hazard, without a transport.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -42,7 +42,7 @@ struct IsolatedPlugin {
   SessionFactory make_session = [](CompilerGymServiceContext& context) {
     return std::make_unique<HazardSession>(context);
   };
-  isolated::WorkerLimits limits{};
+  isolated::SandboxLimits limits{};
 };
 
 /// Forks the zygote, as a service does, before the process has a second thread: a base class that
@@ -59,7 +59,7 @@ class ForksZygote {
         .make_session = plugin_.make_session,
         .working_directory = directory_,
         .limits = plugin_.limits,
-        .max_workers = kMaxWorkers,
+        .max_sandboxes = kMaxSandboxes,
     });
     if (!forked) {
       throw std::runtime_error(to_string(forked.error()));
@@ -74,13 +74,13 @@ class ForksZygote {
     boost::filesystem::remove_all(directory_);
   }
 
-  static constexpr std::size_t kMaxWorkers = 32;
+  static constexpr std::size_t kMaxSandboxes = 32;
 
   const boost::filesystem::path directory_;
   const IsolatedPlugin plugin_;
   std::optional<isolated::Zygote> zygote_;
   pid_t zygote_process_ = 0;
-  const isolated::WorkerBoard* board_ = nullptr;  // the service's, once it serves
+  const isolated::SandboxBoard* board_ = nullptr;  // the service's, once it serves
 };
 
 /// The end of each test ends the service, and checks that the event loop runs dry by itself then.

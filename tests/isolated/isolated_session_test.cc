@@ -1,4 +1,4 @@
-// Sessions in worker processes do what sessions do; each in its own, which is gone when they are.
+// Sessions in sandbox processes do what sessions do; each in its own, which is gone when they are.
 #include <unistd.h>
 
 #include "tests/isolated/isolated_fixture.h"
@@ -35,14 +35,14 @@ TEST_F(IsolatedSessionTest, WhatForksHasOneThread) {
   GTEST_SKIP() << "ThreadSanitizer has a thread of its own in every process";
 #endif
   serve_isolated();
-  const pid_t worker = process_of(started());
-  for (const pid_t process : {zygote_process_, worker}) {
+  const pid_t sandbox = process_of(started());
+  for (const pid_t process : {zygote_process_, sandbox}) {
     const boost::filesystem::path threads = "/proc/" + std::to_string(process) + "/task";
     EXPECT_EQ(std::distance(boost::filesystem::directory_iterator(threads), {}), 1);
   }
 }
 
-TEST_F(IsolatedSessionTest, AWorkerHasNoSocketButItsOwn) {
+TEST_F(IsolatedSessionTest, ASandboxHasNoSocketButItsOwn) {
   serve_isolated();
   const Session::Id session = started();
   const Session::Id fork = forked(session);
@@ -107,15 +107,15 @@ TEST_F(IsolatedSessionTest, AtTheEndOfTheServiceNoProcessIsLeft) {
   }
 }
 
-TEST_F(IsolatedSessionTest, ThereAreNoMoreWorkersThanAllowed) {
+TEST_F(IsolatedSessionTest, ThereAreNoMoreSandboxesThanAllowed) {
   serve_isolated();
   std::string refusal;
-  for (std::size_t i = 0; i < kMaxWorkers && refusal.empty(); ++i) {
+  for (std::size_t i = 0; i < kMaxSandboxes && refusal.empty(); ++i) {
     const Result<StartSessionReply> reply = start();
     refusal = reply ? "" : failure(reply);
   }
-  EXPECT_EQ(refusal, "RESOURCE_EXHAUSTED: 32 worker processes are there already, the limit is 32");
-  EXPECT_EQ(service->session_count(), kMaxWorkers - 1) << "one is the template";
+  EXPECT_EQ(refusal, "RESOURCE_EXHAUSTED: 32 sandbox processes are there already, the limit is 32");
+  EXPECT_EQ(service->session_count(), kMaxSandboxes - 1) << "one is the template";
   remaining_after_end(0);
   EXPECT_EQ(failure(start()), "OK");
 }

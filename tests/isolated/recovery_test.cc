@@ -1,4 +1,4 @@
-// How a session goes on after its worker, and when it can't.
+// How a session goes on after its sandbox, and when it can't.
 #include "tests/isolated/isolated_fixture.h"
 
 namespace compiler_gym::testing {
@@ -87,7 +87,7 @@ TEST_F(RecoveryTest, WithoutRecoveryALostSessionIsLost) {
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1, kBreak})->get()), "DATA_LOSS: the module is broken");
   EXPECT_EQ(failure(step(session, {2})->get()), "DATA_LOSS: broken before")
-      << "the worker lives, and says so itself";
+      << "the sandbox lives, and says so itself";
   const Session::Id second = started();
   EXPECT_THAT(failure(step(second, {1, kExit})->get()),
               StartsWith("DATA_LOSS: Session 1, action 2"));

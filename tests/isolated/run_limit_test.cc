@@ -1,4 +1,4 @@
-// No more requests run in worker processes than there is room for; the others wait their turn.
+// No more requests run in sandbox processes than there is room for; the others wait their turn.
 #include "sessions/isolated/run_limit.h"
 
 #include <map>
@@ -34,14 +34,15 @@ class RunLimitTest : public ::testing::Test {
   }
 
   void ask(int request, const std::stop_source& stop = {}) {
-    limit_->acquire(stop, RunLimit::Handler([this, request](Result<RunLimit::Permit> permit) {
-                      if (permit) {
-                        began_.push_back(request);
-                        running_.emplace(request, *std::move(permit));
-                      } else {
-                        refused_ = to_string(permit.error());
-                      }
-                    }));
+    auto handler = [this, request](Result<RunLimit::Permit> permit) {
+      if (permit) {
+        began_.push_back(request);
+        running_.emplace(request, *std::move(permit));
+      } else {
+        refused_ = to_string(permit.error());
+      }
+    };
+    limit_->acquire(stop, RunLimit::Handler(std::move(handler), here_));
   }
   /// The next one begins inside this call, when the permit goes.
   void finish(int request) { const auto finished = running_.extract(request); }
@@ -51,6 +52,8 @@ class RunLimitTest : public ::testing::Test {
   }
 
   FakeClock clock_;
+  RecordingLogger logger_;
+  const CallingThreadExecutor here_{logger_, "the test's handler"};
   boost::asio::io_context io_context_;
   std::shared_ptr<RunLimit> limit_;
   std::vector<int> began_;
@@ -144,7 +147,7 @@ TEST_F(RunLimitTest, TheMoreHangTheLongerTheOthersWait) {
   EXPECT_THAT(began_, ElementsAre(1, 2, 3, 4)) << "one of those that hung has ended";
 }
 
-// ------------------------------------------------------------------------------- with worker processes
+// ------------------------------------------------------------------------------- with sandbox processes
 
 struct OwnsClock {
   FakeClock clock;
@@ -190,7 +193,7 @@ TEST_F(LimitedSessionsTest, AStepThatHangsHoldsUpNoOtherForLong) {
   EXPECT_EQ(failure(waiting->get()), "OK");
   EXPECT_FALSE(hung->answered());
   EXPECT_EQ(remaining_after_end(hanging), 1);
-  clock.advance(isolated::WorkerTimes().cancel_grace);
+  clock.advance(isolated::SandboxTimeouts().cancel_grace);
 }
 
 TEST_F(LimitedSessionsTest, ASessionThatIsEndedWhileItWaitsEnds) {

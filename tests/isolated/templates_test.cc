@@ -103,7 +103,7 @@ TEST_F(TemplatesTest, AFailureIsGivenToAllWhoWaitAndNotKept) {
 TEST_F(TemplatesTest, AProgramThatCrashesTheCompilerIsABadRequest) {
   serve_isolated();
   EXPECT_EQ(failure(start_on("exit")),
-            "INVALID_ARGUMENT: Benchmark \"benchmark://exit\" can't be loaded: its worker process "
+            "INVALID_ARGUMENT: Benchmark \"benchmark://exit\" can't be loaded: its sandbox process "
             "ended with exit status 3");
   EXPECT_EQ(failure(start_on("x")), "OK");
 }
@@ -119,7 +119,7 @@ TEST_F(TemplatesTest, ATemplateThatWasKilledIsReplaced) {
 TEST_F(TemplatesTest, WhoLeavesDoesNotWaitAndTheLastOneEndsTheLoading) {
   FifoGate gate(path("gate"));
   isolated::IsolationOptions options;
-  options.times.cancel_grace = std::chrono::milliseconds(0);
+  options.timeouts.cancel_grace = std::chrono::milliseconds(0);
   serve_isolated(options);
   const StartCall first = start_soon("hang");
   const StartCall second = start_soon("hang");

@@ -23,13 +23,13 @@ class TimeLimitTest : protected OwnsFakeClock, public IsolatedTest {
 
   void serve_limited() {
     isolated::IsolationOptions options;
-    options.times = {.request_timeout = kLimit, .cancel_grace = kGrace};
+    options.timeouts = {.request_timeout = kLimit, .cancel_grace = kGrace};
     serve_isolated(options);
   }
 
-  /// Whether any worker has been told that its request is to end.
+  /// Whether any sandbox has been told that its request is to end.
   [[nodiscard]] bool asked_to_stop() const {
-    for (std::uint32_t slot = 0; slot < kMaxWorkers; ++slot) {
+    for (std::uint32_t slot = 0; slot < kMaxSandboxes; ++slot) {
       if ((*board_)[slot].cancelled_request != 0) {
         return true;
       }
@@ -55,7 +55,7 @@ TEST_F(TimeLimitTest, AStepThatHangsEndsWhenItsTimeAndItsGraceAreUp) {
   EXPECT_EQ(
       failure(hanging->get()),
       "DEADLINE_EXCEEDED: Session 0, action 2 of 3 (int64_value: -7): the time limit of 10000 "
-      "ms has passed: its worker process was killed");
+      "ms has passed: its sandbox process was killed");
   EXPECT_TRUE(is_gone(process));
   EXPECT_THAT(history(session), ElementsAre(1));
 }
@@ -79,7 +79,7 @@ TEST_F(TimeLimitTest, ATemplateThatHangsIsReplaced) {
   poll_until([&] { return is_gone(hanging); });
 }
 
-TEST_F(TimeLimitTest, AStepThatHeedsTheLimitKeepsItsWorker) {
+TEST_F(TimeLimitTest, AStepThatHeedsTheLimitKeepsItsSandbox) {
   serve_limited();
   const Session::Id session = started();
   const pid_t process = process_of(session);
@@ -114,9 +114,10 @@ TEST_F(TimeLimitTest, AClientThatLeavesEndsItsStepLikewise) {
   hanging->stop.request_stop();
   EXPECT_FALSE(hanging->answered());
   clock.advance(kGrace);
-  EXPECT_EQ(failure(hanging->get()),
-            "CANCELLED: Session 0, action 2 of 2 (int64_value: -7): its worker process was killed, "
-            "since it did not stop when asked");
+  EXPECT_EQ(
+      failure(hanging->get()),
+      "CANCELLED: Session 0, action 2 of 2 (int64_value: -7): its sandbox process was killed, "
+      "since it did not stop when asked");
   EXPECT_THAT(history(session), ElementsAre(1));
 }
 

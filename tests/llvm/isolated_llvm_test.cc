@@ -1,4 +1,4 @@
-// LLVM sessions in worker processes: the same results as inline, whatever happens to the processes.
+// LLVM sessions in sandbox processes: the same results as inline, whatever happens to the processes.
 #include "sessions/llvm/llvm_service_context.h"
 #include "sessions/llvm/llvm_session.h"
 #include "tests/isolated/isolated_fixture.h"
@@ -45,8 +45,8 @@ class IsolatedLlvmTest : public IsolatedTest {
     return observe(session, LlvmObservation::kIrSha1).string_value();
   }
 
-  /// The worker processes; one of them is the template.
-  [[nodiscard]] std::vector<pid_t> workers_of_zygote() const {
+  /// The sandbox processes; one of them is the template.
+  [[nodiscard]] std::vector<pid_t> sandboxes_of_zygote() const {
     std::vector<pid_t> found;
     for (const auto& entry : boost::filesystem::directory_iterator("/proc")) {
       std::ifstream file((entry.path() / "stat").string());
@@ -107,8 +107,8 @@ TEST_F(IsolatedLlvmTest, ARestoredSessionIsExactlyWhatItWas) {
   for (const std::int64_t action : sequence()) {
     EXPECT_EQ(failure(step(session, {action})->get()), "OK");
     EXPECT_EQ(failure(step(untouched, {action})->get()), "OK");
-    for (const pid_t worker : workers_of_zygote()) {
-      kill(worker, SIGKILL);  // the session's, and the template
+    for (const pid_t sandbox : sandboxes_of_zygote()) {
+      kill(sandbox, SIGKILL);  // the session's, and the template
     }
     EXPECT_EQ(sha1(session), sha1(untouched));
   }

@@ -1,4 +1,4 @@
-// Services with worker processes, from outside: no end of the service leaves a process behind.
+// Services with sandbox processes, from outside: no end of the service leaves a process behind.
 #include <csignal>
 #include <thread>
 
@@ -61,7 +61,7 @@ TEST_F(IsolationTest, ACrashIsDataLossAndTheSessionGoesOn) {
   WireClient client = connect();
   EXPECT_EQ(outcome(client.start_session()), "OK");
   EXPECT_EQ(outcome(client.step(0, {1, kExit})),
-            "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -6): its worker process ended with "
+            "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -6): its sandbox process ended with "
             "exit status 3");
   const Result<StepReply> reply = client.step(0, {2}, {0});
   ASSERT_TRUE(reply) << outcome(reply);
@@ -129,7 +129,7 @@ TEST_F(IsolationTest, AStepUnderWayIsWaitedFor) {
   EXPECT_EQ(service->wait(), 6);
 }
 
-// The context is initialised once more for the workers, and not shut down there.
+// The context is initialised once more for the sandboxes, and not shut down there.
 TEST_F(IsolationTest, AContextThatFailsIsInTheExitStatusAndLeavesNoProcess) {
   run(kHazardService, {"--working_dir", working_dir().string(), "--executor=isolated"},
       {{"COMPILER_GYM_TEST_INIT", "throw"}});

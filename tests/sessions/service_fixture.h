@@ -78,7 +78,7 @@ class ServiceFixture : public ::testing::Test {
 
   /// `script` is set before, or while nothing runs.
   void serve(SessionServiceOptions options = {}, SessionFactory factory = {},
-             std::unique_ptr<isolated::IsolatedSessions> isolated = nullptr) {
+             std::unique_ptr<SessionExecutorFactory> isolated = nullptr) {
     if (!factory) {
       factory = [this](CompilerGymServiceContext& context) {
         return std::make_unique<ScriptedSession>(context, script);

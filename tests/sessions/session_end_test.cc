@@ -1,8 +1,11 @@
 // The ends of sessions: one by one, all together, or because nobody uses them.
 #include <gmock/gmock.h>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 
+#include "sessions/internal/inline_executor.h"
 #include "sessions/session.h"
 #include "sessions/task_queue.h"
 #include "tests/sessions/service_fixture.h"
@@ -172,11 +175,8 @@ class CountedTask final : public internal::SessionTask {
  public:
   explicit CountedTask(std::vector<std::string>& story)
       : SessionTask(std::stop_source()), story_(story) {}
-  void run(Session& /*session*/, UniqueHandler<void()> /*on_done*/) override {
-    story_.emplace_back("run");
-  }
-  void drop(grpc::Status status) override { story_.push_back(to_string(status)); }
-  void complete() override { story_.emplace_back("complete"); }
+  void run(Session& /*session*/, SessionTurn& /*turn*/) override { story_.emplace_back("run"); }
+  void complete(grpc::Status outcome) override { story_.push_back(to_string(outcome)); }
 
  private:
   std::vector<std::string>& story_;
@@ -189,16 +189,19 @@ TEST_F(SessionEndTest, ARequestThatFoundTheSessionJustBeforeItsEndIsRefused) {
   const internal::InlineSessions sessions({}, context_host, workers, spaces, {});
   auto executor = std::make_unique<internal::InlineExecutor>(
       sessions, std::make_unique<ScriptedSession>(context_host.context(), script));
+  const boost::asio::any_io_executor base = workers.executor();
   const auto session =
-      std::make_shared<Session>(7, std::move(executor), SessionOrigin(), Gate::Pass(), 1);
+      std::make_shared<Session>(7, std::move(executor), SessionOrigin(), Gate::Pass(), 1,
+                                ContinuationExecutor(&base), logger);
+  const CallingThreadExecutor here(logger, "the test");
   Latch ended;
-  session->end(UniqueHandler<void()>([&] { ended.open(); }));
+  session->end(UniqueHandler<void()>([&] { ended.open(); }, here));
   session->submit(std::make_unique<CountedTask>(story));
-  EXPECT_THAT(story, ElementsAre("NOT_FOUND: Session not found: 7", "complete"));
+  EXPECT_THAT(story, ElementsAre("NOT_FOUND: Session not found: 7"));
   ended.wait();
 
   bool again = false;
-  session->end(UniqueHandler<void()>([&] { again = true; }));
+  session->end(UniqueHandler<void()>([&] { again = true; }, here));
   EXPECT_TRUE(again) << "a second end has nothing to wait for";
   EXPECT_FALSE(session->end_if_idle_since(Clock::time_point::max()));
 }
@@ -212,9 +215,8 @@ TEST_F(SessionEndTest, ToDestroyASessionIsNoWorkForThoseWhoRunSteps) {
   internal::InlineExecutor executor(
       sessions, std::make_unique<ScriptedSession>(context_host.context(), script));
   ASSERT_EQ(script.live_sessions, 1);
-  Latch ended;
-  executor.end(UniqueHandler<void()>([&] { ended.open(); }));
-  ended.wait();
+  get_within_watchdog(
+      boost::asio::co_spawn(workers.executor(), executor.end(), boost::asio::use_future));
   EXPECT_EQ(script.live_sessions, 0);
   release.open();
 }

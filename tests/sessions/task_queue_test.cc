@@ -18,9 +18,8 @@ using Admission = TaskQueue::Admission;
 class NamedTask final : public SessionTask {
  public:
   explicit NamedTask(char name) : SessionTask(std::stop_source()), name_(name) {}
-  void run(Session& /*session*/, UniqueHandler<void()> /*on_done*/) override {}
-  void drop(grpc::Status /*status*/) override {}
-  void complete() override {}
+  void run(Session& /*session*/, SessionTurn& /*turn*/) override {}
+  void complete(grpc::Status /*outcome*/) override {}
   [[nodiscard]] char name() const { return name_; }
 
  private:
@@ -42,9 +41,8 @@ std::vector<char> names_of(const std::vector<std::unique_ptr<SessionTask>>& task
 class EndingTask final : public SessionTask {
  public:
   EndingTask() : SessionTask(std::stop_source(std::nostopstate)) {}
-  void run(Session& /*session*/, UniqueHandler<void()> /*on_done*/) override {}
-  void drop(grpc::Status /*status*/) override {}
-  void complete() override {}
+  void run(Session& /*session*/, SessionTurn& /*turn*/) override {}
+  void complete(grpc::Status /*outcome*/) override {}
   [[nodiscard]] bool ends_session() const override { return true; }
 };
 

@@ -22,7 +22,7 @@ const std::vector<Room>& rooms() {
       {"core/", {"core/support/"}},
       {"client/", {"proto/", "core/"}},
       {"context/", {"proto/", "core/"}},
-      {"sessions/", {"proto/", "core/", "context/", "sessions/isolated/"}},
+      {"sessions/", {"proto/", "core/", "context/"}},
       {"sessions/isolated/", {"proto/", "core/", "context/", "sessions/"}},
       {"sessions/llvm/ir/", {"core/"}},
       {"sessions/llvm/run/", {"proto/", "core/", "context/"}},

@@ -66,6 +66,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"PlugInWithoutServer", "sessions/llvm/a.cc", "async_server/server.h", false},
         Row{"PlugInWithoutIsolation", "sessions/llvm/a.cc", "sessions/isolated/zygote.h", false},
         Row{"PlugInKnowsItsRooms", "sessions/llvm/a.cc", "sessions/llvm/ir/ir_module.h", true},
+        Row{"SessionsKnowNoIsolation", "sessions/session_service.h",
+            "sessions/isolated/isolated_sessions.h", false},
         Row{"RoomsFollowTheArrow", "sessions/llvm/ir/a.cc", "sessions/llvm/costs/b.h", false},
         Row{"RoomKnowsNoSession", "sessions/llvm/ir/a.cc", "sessions/llvm/llvm_session.h", false},
         Row{"ServiceNamesItsPlugIn", "services/a.cc", "sessions/llvm/llvm_session.h", true},

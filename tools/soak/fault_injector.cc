@@ -31,8 +31,8 @@ constexpr const char* kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 std::string_view to_string(Fault fault) {
   switch (fault) {
-    case Fault::kKilledWorker:
-      return "worker processes killed";
+    case Fault::kKilledSandbox:
+      return "sandbox processes killed";
     case Fault::kKilledClient:
       return "client processes killed";
     case Fault::kHalfOpen:
@@ -63,8 +63,8 @@ void FaultInjector::leave_alone() {
 
 asio::awaitable<void> FaultInjector::async_inject(Fault fault) {
   switch (fault) {
-    case Fault::kKilledWorker:
-      if (!kill_worker()) {
+    case Fault::kKilledSandbox:
+      if (!kill_sandbox()) {
         co_return;
       }
       break;
@@ -94,16 +94,16 @@ asio::awaitable<void> FaultInjector::async_inject(Fault fault) {
   ++counts_[static_cast<std::size_t>(fault)];
 }
 
-// What the service itself started, the process that makes its workers, is spared: with that one gone
+// What the service itself started, the process that makes its sandboxes, is spared: with that one gone
 // it can only be started anew.
-bool FaultInjector::kill_worker() {
-  std::vector<pid_t> workers;
+bool FaultInjector::kill_sandbox() {
+  std::vector<pid_t> sandboxes;
   for (const pid_t child : process_tree(targets_.service)) {
     if (child != targets_.service && parent_of(child) != targets_.service) {
-      workers.push_back(child);
+      sandboxes.push_back(child);
     }
   }
-  return !workers.empty() && kill(workers[random_() % workers.size()], SIGKILL) == 0;
+  return !sandboxes.empty() && kill(sandboxes[random_() % sandboxes.size()], SIGKILL) == 0;
 }
 
 void FaultInjector::kill_client() {

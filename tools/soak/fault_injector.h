@@ -19,12 +19,12 @@
 namespace compiler_gym {
 
 enum class Fault {
-  kKilledWorker,  ///< SIGKILL to one of the service's worker processes, if it has any
-  kKilledClient,  ///< SIGKILL to a client process in the middle of its requests
-  kHalfOpen,      ///< a connection that begins HTTP/2 and then says nothing
-  kRandomBytes,   ///< a connection that sends noise and hangs up
-  kGivenUp,       ///< a step whose client leaves before the answer, and its session behind
-  kBadProgram,    ///< a session on a damaged program
+  kKilledSandbox,  ///< SIGKILL to one of the service's sandbox processes, if it has any
+  kKilledClient,   ///< SIGKILL to a client process in the middle of its requests
+  kHalfOpen,       ///< a connection that begins HTTP/2 and then says nothing
+  kRandomBytes,    ///< a connection that sends noise and hangs up
+  kGivenUp,        ///< a step whose client leaves before the answer, and its session behind
+  kBadProgram,     ///< a session on a damaged program
 };
 inline constexpr std::size_t kFaultCount = 6;
 
@@ -58,7 +58,7 @@ class FaultInjector {
   [[nodiscard]] const std::array<std::uint64_t, kFaultCount>& counts() const { return counts_; }
 
  private:
-  [[nodiscard]] bool kill_worker();
+  [[nodiscard]] bool kill_sandbox();
   void kill_client();
   void start_client();
   [[nodiscard]] boost::asio::awaitable<boost::asio::ip::tcp::socket> send(std::string bytes);

@@ -38,7 +38,7 @@ struct SpareModulesOptions {
 /// Equality: a spare is what parsing gives, in a context of its own, and is handed out once: no
 ///           result depends on whether there was one.
 /// Threads:  every member may be called from any thread. Spares are made by a thread of their own,
-///           which starts when the first one is wanted: in a worker process never, as that starts
+///           which starts when the first one is wanted: in a sandbox process never, as that starts
 ///           one session and forks it by fork(2), which would not take the thread along.
 /// Lifetime: the destructor waits for the spare that is being made.
 class SpareModules {

@@ -1,4 +1,4 @@
-#include "sessions/isolated/worker_host.h"
+#include "sessions/isolated/sandbox_host.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -12,30 +12,30 @@
 
 namespace compiler_gym::isolated {
 
-std::shared_ptr<WorkerHost> WorkerHost::make(boost::asio::any_io_executor executor, Zygote zygote,
-                                             Logger& logger) {
-  const std::shared_ptr<WorkerHost> host(
-      new WorkerHost(std::move(executor), std::move(zygote), logger));
+std::shared_ptr<SandboxHost> SandboxHost::make(boost::asio::any_io_executor executor, Zygote zygote,
+                                               Logger& logger) {
+  const std::shared_ptr<SandboxHost> host(
+      new SandboxHost(std::move(executor), std::move(zygote), logger));
   host->wait_for_answers();
   return host;
 }
 
-WorkerHost::WorkerHost(boost::asio::any_io_executor executor, Zygote zygote, Logger& logger)
+SandboxHost::SandboxHost(boost::asio::any_io_executor executor, Zygote zygote, Logger& logger)
     : executor_(std::move(executor)),
       logger_(logger),
       zygote_(std::move(zygote)),
       control_(executor_, fcntl(zygote_.control(), F_DUPFD_CLOEXEC, 0)) {}
 
-void WorkerHost::spawn(SpawnHandler handler) {
-  request({.kind = ZygoteRequest::Kind::kSpawn}, {.spawn = std::move(handler), .bury = {}});
+void SandboxHost::spawn(SpawnHandler handler) {
+  request({.kind = ZygoteRequest::Kind::kSpawn}, {.spawn = std::move(handler), .reap = {}});
 }
 
-void WorkerHost::bury(pid_t pid, bool idle, BuryHandler handler) {
-  request({.kind = ZygoteRequest::Kind::kBury, .pid = pid, .idle = idle},
-          {.spawn = {}, .bury = std::move(handler)});
+void SandboxHost::reap(pid_t pid, bool idle, ReapHandler handler) {
+  request({.kind = ZygoteRequest::Kind::kReap, .pid = pid, .idle = idle},
+          {.spawn = {}, .reap = std::move(handler)});
 }
 
-void WorkerHost::request(ZygoteRequest request, Waiting waiting) {
+void SandboxHost::request(ZygoteRequest request, Waiting waiting) {
   const std::lock_guard lock(mutex_);
   if (ended_) {
     boost::asio::post(executor_,
@@ -51,7 +51,7 @@ void WorkerHost::request(ZygoteRequest request, Waiting waiting) {
 }
 
 // Directly, mostly; what the socket has no room for, when it has.
-void WorkerHost::write_locked() {
+void SandboxHost::write_locked() {
   while (!unsent_.empty()) {
     const ZygoteRequest& next = unsent_.front();
     const std::ptrdiff_t sent =
@@ -75,7 +75,7 @@ void WorkerHost::write_locked() {
   }
 }
 
-void WorkerHost::wait_for_answers() {
+void SandboxHost::wait_for_answers() {
   const std::lock_guard lock(mutex_);
   if (ended_) {
     return;
@@ -88,7 +88,7 @@ void WorkerHost::wait_for_answers() {
                       });
 }
 
-void WorkerHost::read_answers() {
+void SandboxHost::read_answers() {
   for (;;) {
     ZygoteAnswer received;
     FileDescriptor socket;
@@ -108,14 +108,14 @@ void WorkerHost::read_answers() {
       return;
     } else {
       logger_.error(
-          "the process that forks workers has ended: no session can be isolated any more");
+          "the process that forks sandboxes has ended: no session can be isolated any more");
       fail_all();
       return;
     }
   }
 }
 
-void WorkerHost::answer(const ZygoteAnswer& answer, FileDescriptor socket) {
+void SandboxHost::answer(const ZygoteAnswer& answer, FileDescriptor socket) {
   Waiting waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -126,8 +126,8 @@ void WorkerHost::answer(const ZygoteAnswer& answer, FileDescriptor socket) {
     waiting = std::move(found->second);
     waiting_.erase(found);
   }
-  if (waiting.bury) {
-    waiting.bury(answer.result);
+  if (waiting.reap) {
+    waiting.reap(answer.result);
   } else if (answer.result == grpc::StatusCode::OK) {
     waiting.spawn(Spawned{std::move(socket), answer.pid});
   } else {
@@ -135,7 +135,7 @@ void WorkerHost::answer(const ZygoteAnswer& answer, FileDescriptor socket) {
   }
 }
 
-void WorkerHost::fail_all() {
+void SandboxHost::fail_all() {
   std::unordered_map<std::uint64_t, Waiting> waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -148,16 +148,16 @@ void WorkerHost::fail_all() {
   }
 }
 
-void WorkerHost::fail(Waiting waiting) {
-  if (waiting.bury) {
-    waiting.bury(kEndUnknown);
+void SandboxHost::fail(Waiting waiting) {
+  if (waiting.reap) {
+    waiting.reap(kEndUnknown);
   } else {
     waiting.spawn(
-        unavailable("No worker process can be made: the process that forks them has ended"));
+        unavailable("No sandbox process can be made: the process that forks them has ended"));
   }
 }
 
-void WorkerHost::close() {
+void SandboxHost::close() {
   fail_all();
   zygote_.end();
 }

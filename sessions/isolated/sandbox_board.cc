@@ -1,4 +1,4 @@
-#include "sessions/isolated/worker_board.h"
+#include "sessions/isolated/sandbox_board.h"
 
 #include <sys/mman.h>
 
@@ -11,22 +11,22 @@ namespace compiler_gym::isolated {
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "shared between processes");
 
-WorkerBoard::WorkerBoard(std::size_t size) : size_(size) {
+SandboxBoard::SandboxBoard(std::size_t size) : size_(size) {
   // Fresh pages are zero, and an atomic zero is what a slot starts as: constructing them would
   // touch memory that mostly is never used.
-  void* memory = mmap(nullptr, size * sizeof(WorkerSlot), PROT_READ | PROT_WRITE,
+  void* memory = mmap(nullptr, size * sizeof(SandboxSlot), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
-    throw std::system_error(errno, std::generic_category(), "memory shared with workers");
+    throw std::system_error(errno, std::generic_category(), "memory shared with sandboxes");
   }
-  slots_ = static_cast<WorkerSlot*>(memory);
+  slots_ = static_cast<SandboxSlot*>(memory);
 }
 
-WorkerBoard::~WorkerBoard() {
-  munmap(slots_, size_ * sizeof(WorkerSlot));
+SandboxBoard::~SandboxBoard() {
+  munmap(slots_, size_ * sizeof(SandboxSlot));
 }
 
-std::optional<std::uint32_t> WorkerBoard::take() {
+std::optional<std::uint32_t> SandboxBoard::take() {
   const std::lock_guard lock(mutex_);
   if (!free_.empty()) {
     const std::uint32_t slot = free_.back();
@@ -39,7 +39,7 @@ std::optional<std::uint32_t> WorkerBoard::take() {
   return never_taken_++;
 }
 
-void WorkerBoard::give_back(std::uint32_t slot) {
+void SandboxBoard::give_back(std::uint32_t slot) {
   const std::lock_guard lock(mutex_);
   free_.push_back(slot);
 }

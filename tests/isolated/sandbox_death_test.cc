@@ -1,4 +1,4 @@
-// What kills a worker process costs its own session a step, and no other session anything.
+// What kills a sandbox process costs its own session a step, and no other session anything.
 #include "tests/isolated/isolated_fixture.h"
 #include "tests/support/sanitized.h"
 
@@ -15,12 +15,12 @@ struct Death {
   const char* how;
 };
 
-class WorkerDeathTest : public IsolatedTest, public ::testing::WithParamInterface<Death> {
+class SandboxDeathTest : public IsolatedTest, public ::testing::WithParamInterface<Death> {
  protected:
-  WorkerDeathTest() : IsolatedTest({.limits = {.memory_in_bytes = std::uint64_t{1} << 30}}) {}
+  SandboxDeathTest() : IsolatedTest({.limits = {.memory_in_bytes = std::uint64_t{1} << 30}}) {}
 };
 
-TEST_P(WorkerDeathTest, CostsItsOwnSessionTheActionAndNoOtherAnything) {
+TEST_P(SandboxDeathTest, CostsItsOwnSessionTheActionAndNoOtherAnything) {
   if (kSanitized && GetParam().hazard != kExit) {
     GTEST_SKIP() << "a sanitizer has its own ways with this";
   }
@@ -34,7 +34,7 @@ TEST_P(WorkerDeathTest, CostsItsOwnSessionTheActionAndNoOtherAnything) {
 
   EXPECT_EQ(failure(step(session, {3, GetParam().hazard, 4}, {0})->get()),
             "DATA_LOSS: Session 0, action 2 of 3 (int64_value: " +
-                std::to_string(GetParam().hazard) + "): its worker process " + GetParam().how);
+                std::to_string(GetParam().hazard) + "): its sandbox process " + GetParam().how);
 
   EXPECT_THAT(history(session), ElementsAre(1, 2, 3)) << "what was good before it has stayed";
   EXPECT_EQ(failure(step(session, {5})->get()), "OK");
@@ -45,7 +45,7 @@ TEST_P(WorkerDeathTest, CostsItsOwnSessionTheActionAndNoOtherAnything) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    , WorkerDeathTest,
+    , SandboxDeathTest,
     ::testing::Values(Death{"SegmentationFault", kSegmentationFault,
                             "was ended by signal 11 (Segmentation fault)"},
                       Death{"StackOverflow", kStackOverflow,
@@ -55,9 +55,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Death{"Exit", kExit, "ended with exit status 3"}),
     [](const auto& row) { return row.param.name; });
 
-class WorkerKillTest : public IsolatedTest {};
+class SandboxKillTest : public IsolatedTest {};
 
-TEST_F(WorkerKillTest, AKillInTheMiddleOfAnActionIsADeathLikeAnother) {
+TEST_F(SandboxKillTest, AKillInTheMiddleOfAnActionIsADeathLikeAnother) {
   FifoGate gate(path("gate"));
   serve_isolated();
   const Session::Id session = started();
@@ -68,12 +68,12 @@ TEST_F(WorkerKillTest, AKillInTheMiddleOfAnActionIsADeathLikeAnother) {
   kill(process, SIGKILL);
   EXPECT_EQ(
       failure(hanging->get()),
-      "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -7): its worker process was ended by "
+      "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -7): its sandbox process was ended by "
       "signal 9 (Killed)");
   EXPECT_THAT(history(session), ElementsAre(1, 2));
 }
 
-TEST_F(WorkerKillTest, AKillBetweenStepsIsNotNoticed) {
+TEST_F(SandboxKillTest, AKillBetweenStepsIsNotNoticed) {
   serve_isolated();
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1, 2})->get()), "OK");
@@ -89,16 +89,16 @@ TEST_F(WorkerKillTest, AKillBetweenStepsIsNotNoticed) {
   EXPECT_THAT(history(fork), ElementsAre(1, 2, 3)) << "or by a fork";
 }
 
-TEST_F(WorkerKillTest, DeathInAnObservationKeepsTheActions) {
+TEST_F(SandboxKillTest, DeathInAnObservationKeepsTheActions) {
   serve_isolated();
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1, 2}, {0, 2})->get()),
-            "DATA_LOSS: Session 0, after its 2 actions: its worker process was ended by signal 9 "
+            "DATA_LOSS: Session 0, after its 2 actions: its sandbox process was ended by signal 9 "
             "(Killed)");
   EXPECT_THAT(history(session), ElementsAre(1, 2));
 }
 
-TEST_F(WorkerKillTest, ADeadSessionCanBeEnded) {
+TEST_F(SandboxKillTest, ADeadSessionCanBeEnded) {
   serve_isolated();
   const Session::Id session = started();
   const pid_t process = process_of(session);
@@ -107,26 +107,26 @@ TEST_F(WorkerKillTest, ADeadSessionCanBeEnded) {
   EXPECT_EQ(remaining_after_end(session), 0);
 }
 
-TEST_F(WorkerKillTest, WhatAWorkerHasStartedGoesWithIt) {
+TEST_F(SandboxKillTest, WhatASandboxHasStartedGoesWithIt) {
   serve_isolated();
   const Session::Id session = started();
   const StepCall hanging = step(session, {kLeaveChild});
   poll_until([&] { return boost::filesystem::exists(path("child")); });
   const pid_t child = std::stoi(contents("child"));
   const pid_t process = getpgid(child) == child ? getsid(child) : -1;
-  ASSERT_GT(process, 0) << "a group of its own, in the worker's session";
+  ASSERT_GT(process, 0) << "a group of its own, in the sandbox's session";
   kill(process, SIGKILL);
   EXPECT_THAT(failure(hanging->get()), StartsWith("DATA_LOSS"));
   poll_until([&] { return is_gone(child); });
 }
 
-TEST_F(WorkerKillTest, WithoutTheZygoteNoSessionIsStarted) {
+TEST_F(SandboxKillTest, WithoutTheZygoteNoSessionIsStarted) {
   serve_isolated();
   const Session::Id session = started();
   const pid_t process = process_of(session);
   kill(zygote_process_, SIGKILL);
   EXPECT_EQ(failure(start("benchmark://another")),
-            "UNAVAILABLE: No worker process can be made: the process that forks them has ended");
+            "UNAVAILABLE: No sandbox process can be made: the process that forks them has ended");
   poll_until([&] { return is_gone(process); });
   EXPECT_THAT(failure(step(session, {1})->get()), StartsWith("UNAVAILABLE"));
   EXPECT_EQ(remaining_after_end(session), 0);

@@ -1,4 +1,4 @@
-#include "sessions/isolated/worker_channel.h"
+#include "sessions/isolated/sandbox_channel.h"
 
 #include <fmt/core.h>
 #include <sys/socket.h>
@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "sessions/internal/time_limit.h"
-#include "sessions/isolated/worker.h"
+#include "sessions/isolated/sandbox_process.h"
 
 namespace compiler_gym::isolated {
 namespace {
@@ -26,53 +26,55 @@ using boost::asio::posix::stream_descriptor;
 // event loop.
 constexpr std::size_t kLargeReply = std::size_t{64} * 1024;
 
-// How a worker ended, `how` being what waitpid() says.
+// How a sandbox ended, `how` being what waitpid() says.
 std::string describe_end(int how) {
   if (how == kEndUnknown) {
-    return "its worker process has ended";
+    return "its sandbox process has ended";
   }
   if (WIFSIGNALED(how)) {
-    return fmt::format("its worker process was ended by signal {} ({})", WTERMSIG(how),
+    return fmt::format("its sandbox process was ended by signal {} ({})", WTERMSIG(how),
                        strsignal(WTERMSIG(how)));
   }
   if (WEXITSTATUS(how) == kExitOutOfMemory) {
-    return "its worker process reached its limit of memory";
+    return "its sandbox process reached its limit of memory";
   }
-  return fmt::format("its worker process ended with exit status {}", WEXITSTATUS(how));
+  return fmt::format("its sandbox process ended with exit status {}", WEXITSTATUS(how));
 }
 
 }  // namespace
 
-Result<std::shared_ptr<WorkerChannel>> WorkerChannel::make(std::shared_ptr<WorkerHost> host,
-                                                           WorkerHost::Spawned worker,
-                                                           WorkerPool& workers,
-                                                           const WorkerTimes& times) {
+Result<std::shared_ptr<SandboxChannel>> SandboxChannel::make(std::shared_ptr<SandboxHost> host,
+                                                             SandboxHost::Spawned sandbox,
+                                                             WorkerPool& workers,
+                                                             const SandboxTimeouts& timeouts) {
   const std::optional<std::uint32_t> slot = host->board().take();
   if (!slot) {
     const std::size_t limit = host->board().size();
-    host->bury(worker.pid, true, WorkerHost::BuryHandler([](int) {}));
+    host->reap(sandbox.pid, true,
+               SandboxHost::ReapHandler([](int) {}, host->here("a sandbox's end")));
     return resource_exhausted(
-        fmt::format("{} worker processes are there already, the limit is {}", limit, limit));
+        fmt::format("{} sandbox processes are there already, the limit is {}", limit, limit));
   }
-  return std::shared_ptr<WorkerChannel>(
-      new WorkerChannel(std::move(host), std::move(worker), workers, times, *slot));
+  return std::shared_ptr<SandboxChannel>(
+      new SandboxChannel(std::move(host), std::move(sandbox), workers, timeouts, *slot));
 }
 
-WorkerChannel::WorkerChannel(std::shared_ptr<WorkerHost> host, WorkerHost::Spawned worker,
-                             WorkerPool& workers, const WorkerTimes& times, std::uint32_t slot)
+SandboxChannel::SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::Spawned sandbox,
+                               WorkerPool& workers, const SandboxTimeouts& timeouts,
+                               std::uint32_t slot)
     : host_(std::move(host)),
       workers_(workers),
-      times_(times),
+      timeouts_(timeouts),
       slot_(slot),
-      pid_(worker.pid),
-      socket_(host_->executor(), worker.socket.release()),
+      pid_(sandbox.pid),
+      socket_(host_->executor(), sandbox.socket.release()),
       timer_(host_->executor()) {}
 
-WorkerChannel::~WorkerChannel() {
-  end(UniqueHandler<void()>([] {}));
+SandboxChannel::~SandboxChannel() {
+  end(UniqueHandler<void()>([] {}, host_->here("a sandbox's end")));
 }
 
-void WorkerChannel::end(UniqueHandler<void()> handler) {
+void SandboxChannel::end(UniqueHandler<void()> handler) {
   // The slot is free once nobody writes to it.
   auto ended = [host = host_, slot = std::exchange(slot_, std::nullopt),
                 handler = std::move(handler)](int /*how*/) mutable {
@@ -82,7 +84,8 @@ void WorkerChannel::end(UniqueHandler<void()> handler) {
     handler();
   };
   if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
-    host_->bury(pid, true, WorkerHost::BuryHandler(std::move(ended)));
+    host_->reap(pid, true,
+                SandboxHost::ReapHandler(std::move(ended), host_->here("a sandbox's end")));
   } else {
     boost::asio::post(host_->executor(), [ended = std::move(ended)]() mutable { ended(0); });
   }
@@ -90,19 +93,20 @@ void WorkerChannel::end(UniqueHandler<void()> handler) {
 
 // -------------------------------------------------------------------------------------- a request
 
-void WorkerChannel::request(RequestKind kind, const google::protobuf::MessageLite& message,
-                            std::stop_source stop, ReplyHandler handler) {
+void SandboxChannel::request(SandboxOperation operation,
+                             const google::protobuf::MessageLite& message, std::stop_source stop,
+                             ReplyHandler handler) {
   const std::uint64_t number = begin(std::move(handler), stop);
-  write(
-      framed({.number = number, .code = static_cast<std::uint32_t>(kind), .slot = *slot_}, message),
-      0);
+  write(framed({.number = number, .code = static_cast<std::uint32_t>(operation), .slot = *slot_},
+               message),
+        0);
 }
 
-void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
+void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
   Result<SocketPair> sockets = make_socket_pair();
-  Result<std::shared_ptr<WorkerChannel>> made =
-      sockets ? make(host_, {std::move(sockets->ours), 0}, workers_, times_)
-              : Result<std::shared_ptr<WorkerChannel>>(sockets.error());
+  Result<std::shared_ptr<SandboxChannel>> made =
+      sockets ? make(host_, {std::move(sockets->ours), 0}, workers_, timeouts_)
+              : Result<std::shared_ptr<SandboxChannel>>(sockets.error());
   if (!made) {
     boost::asio::post(host_->executor(),
                       [status = made.error(), handler = std::move(handler)]() mutable {
@@ -110,19 +114,20 @@ void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
                       });
     return;
   }
-  // The new worker's first reply is to a request that this one's passes on.
-  const std::shared_ptr<WorkerChannel> child = *std::move(made);
-  child->begin(ReplyHandler([child, handler = std::move(handler)](WorkerReply reply) mutable {
-                 if (!reply.status.ok()) {
-                   handler(std::move(reply.status));
-                   return;
-                 }
-                 const std::string& pid = reply.message;
-                 std::from_chars(pid.data(), pid.data() + pid.size(), child->pid_);
-                 handler(child);
-               }),
-               stop);
-  const std::string bytes = framed({.code = static_cast<std::uint32_t>(RequestKind::kFork)}, "");
+  // The new sandbox's first reply is to a request that this one's passes on.
+  const std::shared_ptr<SandboxChannel> child = *std::move(made);
+  auto on_forked = [child, handler = std::move(handler)](SandboxReply reply) mutable {
+    if (!reply.status.ok()) {
+      handler(std::move(reply.status));
+      return;
+    }
+    const std::string& pid = reply.message;
+    std::from_chars(pid.data(), pid.data() + pid.size(), child->pid_);
+    handler(child);
+  };
+  child->begin(ReplyHandler(std::move(on_forked), host_->here("a sandbox's fork")), stop);
+  const std::string bytes =
+      framed({.code = static_cast<std::uint32_t>(SandboxOperation::kFork)}, "");
   const auto sent = send_bytes(socket_.native_handle(), bytes, sockets->theirs.get(), MSG_DONTWAIT);
   if (sent == static_cast<std::ptrdiff_t>(bytes.size())) {
     child->wait_to_read();
@@ -132,28 +137,28 @@ void WorkerChannel::fork(std::stop_source stop, ChannelHandler handler) {
 }
 
 // The stop source may be triggered already; what it asks for is noted before the request is sent.
-std::uint64_t WorkerChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
+std::uint64_t SandboxChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
-    WorkerSlot& slot = host_->board()[*slot_];
+    SandboxSlot& slot = host_->board()[*slot_];
     slot.applied.store(kNotBegun, std::memory_order_relaxed);
     slot.cancelled_request.store(0, std::memory_order_relaxed);
     number = ++last_number_;
     pending_ = Pending();
     pending_->number = number;
     pending_->handler = std::move(handler);
-    pending_->next_check = times_.request_timeout.count() == 0
+    pending_->next_check = timeouts_.request_timeout.count() == 0
                                ? Clock::time_point::max()
-                               : Clock::now() + times_.request_timeout;
+                               : Clock::now() + timeouts_.request_timeout;
     watch_the_time_locked();
   }
-  stopper_.emplace(stop.get_token(), Stopper{weak_from_this(), number});
+  on_stop_.emplace(stop.get_token(), OnStop{weak_from_this(), number});
   return number;
 }
 
-// Directly, mostly: a request is small, and the worker's socket empty.
-void WorkerChannel::write(std::string bytes, std::size_t written) {
+// Directly, mostly: a request is small, and the sandbox's socket empty.
+void SandboxChannel::write(std::string bytes, std::size_t written) {
   while (written < bytes.size()) {
     const std::ptrdiff_t sent = send_bytes(
         socket_.native_handle(), std::string_view(bytes).substr(written), -1, MSG_DONTWAIT);
@@ -176,7 +181,7 @@ void WorkerChannel::write(std::string bytes, std::size_t written) {
   wait_to_read();
 }
 
-void WorkerChannel::wait_to_read() {
+void SandboxChannel::wait_to_read() {
   socket_.async_wait(stream_descriptor::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        if (!error) {
@@ -185,7 +190,7 @@ void WorkerChannel::wait_to_read() {
                      });
 }
 
-void WorkerChannel::read() {
+void SandboxChannel::read() {
   std::array<char, kMaxPacketSize> buffer;  // NOLINT: not worth clearing for every reply
   for (;;) {
     FileDescriptor nothing;
@@ -211,17 +216,17 @@ void WorkerChannel::read() {
   }
 }
 
-void WorkerChannel::on_frame(Frame frame) {
+void SandboxChannel::on_frame(Frame frame) {
   std::optional<Pending> done;
   {
     const std::lock_guard lock(mutex_);
-    if (!pending_ || pending_->burying) {
+    if (!pending_ || pending_->reaping) {
       return;  // too late: it is being killed
     }
     done.swap(pending_);
   }
-  stopper_.reset();
-  WorkerReply reply;
+  on_stop_.reset();
+  SandboxReply reply;
   reply.applied = host_->board()[*slot_].applied.load(std::memory_order_acquire);
   const auto code = static_cast<grpc::StatusCode>(frame.header.code);
   if (code == grpc::StatusCode::OK) {
@@ -243,8 +248,8 @@ void WorkerChannel::on_frame(Frame frame) {
 
 // ------------------------------------------------------------------------------------- its end
 
-void WorkerChannel::Stopper::operator()() const {
-  if (const std::shared_ptr<WorkerChannel> self = channel.lock()) {
+void SandboxChannel::OnStop::operator()() const {
+  if (const std::shared_ptr<SandboxChannel> self = channel.lock()) {
     const std::lock_guard lock(self->mutex_);
     if (self->pending_ && self->pending_->number == number) {
       self->cancel_locked(Cause::kCancelled);
@@ -252,17 +257,17 @@ void WorkerChannel::Stopper::operator()() const {
   }
 }
 
-void WorkerChannel::cancel_locked(Cause cause) {
+void SandboxChannel::cancel_locked(Cause cause) {
   if (pending_->cause != Cause::kNone) {
     return;
   }
   pending_->cause = cause;
-  pending_->next_check = Clock::now() + times_.cancel_grace;
+  pending_->next_check = Clock::now() + timeouts_.cancel_grace;
   host_->board()[*slot_].cancelled_request.store(pending_->number, std::memory_order_relaxed);
   watch_the_time_locked();
 }
 
-void WorkerChannel::watch_the_time_locked() {
+void SandboxChannel::watch_the_time_locked() {
   timer_.set(pending_->next_check, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
       self->check_the_time();
@@ -270,7 +275,7 @@ void WorkerChannel::watch_the_time_locked() {
   });
 }
 
-void WorkerChannel::check_the_time() {
+void SandboxChannel::check_the_time() {
   {
     const std::lock_guard lock(mutex_);
     timer_.woken();
@@ -289,35 +294,36 @@ void WorkerChannel::check_the_time() {
   lose();
 }
 
-// Kills the worker, if it is not dead already, and hears how it ended.
-void WorkerChannel::lose() {
+// Kills the sandbox, if it is not dead already, and hears how it ended.
+void SandboxChannel::lose() {
   {
     const std::lock_guard lock(mutex_);
-    if (!pending_ || pending_->burying) {
+    if (!pending_ || pending_->reaping) {
       return;
     }
-    pending_->burying = true;
+    pending_->reaping = true;
   }
   shutdown(socket_.native_handle(), SHUT_RDWR);  // ends a wait on it
-  auto on_buried = [self = shared_from_this()](int how) { self->on_lost(how); };
+  auto on_reaped = [self = shared_from_this()](int how) { self->on_lost(how); };
   if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
-    host_->bury(pid, false, WorkerHost::BuryHandler(std::move(on_buried)));
+    host_->reap(pid, false,
+                SandboxHost::ReapHandler(std::move(on_reaped), host_->here("a lost sandbox")));
   } else {
-    boost::asio::post(host_->executor(), [on_buried] { on_buried(kEndUnknown); });
+    boost::asio::post(host_->executor(), [on_reaped] { on_reaped(kEndUnknown); });
   }
 }
 
-void WorkerChannel::on_lost(int how) {
+void SandboxChannel::on_lost(int how) {
   std::optional<Pending> done;
   {
     const std::lock_guard lock(mutex_);
     done.swap(pending_);
   }
-  stopper_.reset();
-  WorkerReply reply;
+  on_stop_.reset();
+  SandboxReply reply;
   const std::uint32_t applied = host_->board()[*slot_].applied.load(std::memory_order_acquire);
   reply.applied = applied == kNotBegun ? 0 : applied;
-  reply.worker_lost = true;
+  reply.sandbox_lost = true;
   reply.how_lost = how;
   reply.never_began = done->cause == Cause::kNone && applied == kNotBegun;
   switch (done->cause) {
@@ -325,17 +331,17 @@ void WorkerChannel::on_lost(int how) {
       reply.status = data_loss(describe_end(how));
       break;
     case Cause::kCancelled:
-      reply.status = cancelled("its worker process was killed, since it did not stop when asked");
+      reply.status = cancelled("its sandbox process was killed, since it did not stop when asked");
       break;
     case Cause::kTimeout:
-      reply.status = deadline_exceeded(timeout_text() + ": its worker process was killed");
+      reply.status = deadline_exceeded(timeout_text() + ": its sandbox process was killed");
       break;
   }
   done->handler(std::move(reply));
 }
 
-std::string WorkerChannel::timeout_text() const {
-  return internal::time_limit_passed(times_.request_timeout);
+std::string SandboxChannel::timeout_text() const {
+  return internal::time_limit_passed(timeouts_.request_timeout);
 }
 
 }  // namespace compiler_gym::isolated

@@ -1,4 +1,4 @@
-// What the service and a worker process tell each other while the worker is busy.
+// What the service and a sandbox process tell each other while the sandbox is busy.
 #pragma once
 
 #include <atomic>
@@ -10,39 +10,39 @@
 
 namespace compiler_gym::isolated {
 
-/// One worker's line on the board. Alone in its cache line: it is written with every action.
-struct alignas(64) WorkerSlot {
+/// One sandbox's line on the board. Alone in its cache line: it is written with every action.
+struct alignas(64) SandboxSlot {
   /// Written by the service: the number of the request that is to end early.
   std::atomic<std::uint64_t> cancelled_request{0};
   /// How many actions, or parameters, of the request have been applied. Set to kNotBegun by the
-  /// service; counted by the worker from 0, once it has read the request.
+  /// service; counted by the sandbox from 0, once it has read the request.
   std::atomic<std::uint32_t> applied{0};
 };
 
-/// Memory that the service shares with all its workers, because it is mapped before the first of
-/// them is forked. It tells how far a request got in a worker that died of it, which the worker
-/// can't say any more, and asks a busy worker to stop, which does not read its socket: both at the
+/// Memory that the service shares with all its sandboxes, because it is mapped before the first of
+/// them is forked. It tells how far a request got in a sandbox that died of it, which the sandbox
+/// can't say any more, and asks a busy sandbox to stop, which does not read its socket: both at the
 /// price of a store, where a message would cost a system call for every action.
 /// Threads:  every member may be called from any thread.
 /// Lifetime: in the service, must outlive its slots.
-class WorkerBoard {
+class SandboxBoard {
  public:
   /// Throws std::system_error if the memory can't be had. Untouched slots take none.
-  explicit WorkerBoard(std::size_t size);
-  WorkerBoard(const WorkerBoard&) = delete;
-  WorkerBoard& operator=(const WorkerBoard&) = delete;
-  ~WorkerBoard();
+  explicit SandboxBoard(std::size_t size);
+  SandboxBoard(const SandboxBoard&) = delete;
+  SandboxBoard& operator=(const SandboxBoard&) = delete;
+  ~SandboxBoard();
 
   /// A free slot's number; none if all are taken.
   [[nodiscard]] std::optional<std::uint32_t> take();
   void give_back(std::uint32_t slot);
 
-  [[nodiscard]] WorkerSlot& operator[](std::uint32_t slot) const { return slots_[slot]; }
+  [[nodiscard]] SandboxSlot& operator[](std::uint32_t slot) const { return slots_[slot]; }
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
   const std::size_t size_;
-  WorkerSlot* slots_;
+  SandboxSlot* slots_;
 
   std::mutex mutex_;  // guards what follows, which is the service's alone
   std::vector<std::uint32_t> free_;

@@ -1,4 +1,4 @@
-#include "sessions/isolated/worker.h"
+#include "sessions/isolated/sandbox_process.h"
 
 #include <sched.h>
 #include <sys/prctl.h>
@@ -22,9 +22,9 @@
 namespace compiler_gym::isolated {
 namespace {
 
-class Worker {
+class SandboxProcess {
  public:
-  Worker(FileDescriptor socket, const WorkerSetting& setting)
+  SandboxProcess(FileDescriptor socket, const SandboxSetting& setting)
       : socket_(std::move(socket)), setting_(setting) {}
 
   [[noreturn]] void run();
@@ -45,7 +45,7 @@ class Worker {
   void die_with_zygote() const;
 
   FileDescriptor socket_;
-  const WorkerSetting setting_;
+  const SandboxSetting setting_;
   FileDescriptor passed_;  // with the request that is being read
   std::unique_ptr<CompilationSession> session_;
 };
@@ -85,12 +85,12 @@ constexpr int kForked = -1;
   return error;
 }
 
-void Worker::run() {
+void SandboxProcess::run() {
   std::set_new_handler(on_out_of_memory);
   die_with_zygote();
   for (;;) {
     const Frame request = read_request();
-    if (static_cast<RequestKind>(request.header.code) == RequestKind::kFork) {
+    if (static_cast<SandboxOperation>(request.header.code) == SandboxOperation::kFork) {
       fork_session();
     } else {
       write_reply(request.header.number, handle(request));
@@ -98,7 +98,7 @@ void Worker::run() {
   }
 }
 
-Frame Worker::read_request() {
+Frame SandboxProcess::read_request() {
   std::array<char, kMaxPacketSize> buffer;  // NOLINT: not worth clearing for every request
   FrameReader reader;
   while (!reader.complete()) {
@@ -112,7 +112,7 @@ Frame Worker::read_request() {
   return reader.take();
 }
 
-void Worker::write_reply(std::uint64_t number, const Reply& reply) {
+void SandboxProcess::write_reply(std::uint64_t number, const Reply& reply) {
   const std::string bytes =
       framed({.number = number, .code = static_cast<std::uint32_t>(reply.status.error_code())},
              reply.status.ok() ? reply.message : reply.status.error_message());
@@ -126,46 +126,46 @@ void Worker::write_reply(std::uint64_t number, const Reply& reply) {
   }
 }
 
-Worker::Reply Worker::handle(const Frame& request) {
-  WorkerSlot& slot = setting_.board[request.header.slot];
+SandboxProcess::Reply SandboxProcess::handle(const Frame& request) {
+  SandboxSlot& slot = setting_.board[request.header.slot];
   slot.applied.store(0, std::memory_order_release);
   std::stop_source stop;
   const std::stop_token token = stop.get_token();
   const auto watched = [&] {
     return WatchedSession(setting_.context, *session_, slot, request.header.number, stop);
   };
-  switch (static_cast<RequestKind>(request.header.code)) {
-    case RequestKind::kInit:
+  switch (static_cast<SandboxOperation>(request.header.code)) {
+    case SandboxOperation::kInit:
       return answer<StartSessionRequest, StartSessionReply>(
           request, [&](auto& start, auto& /*reply*/) { return init(start, token); });
-    case RequestKind::kObserve:
+    case SandboxOperation::kObserve:
       return answer<StartSessionRequest, StartSessionReply>(
           request, [&](const auto& start, auto& reply) {
             WatchedSession session = watched();
             return run_start_observations(session, setting_.spaces, start, reply, token);
           });
-    case RequestKind::kStep:
+    case SandboxOperation::kStep:
       return answer<StepRequest, StepReply>(request, [&](const auto& step, auto& reply) {
         WatchedSession session = watched();
         return run_step(session, setting_.spaces, step, reply, token);
       });
-    case RequestKind::kParameters:
+    case SandboxOperation::kParameters:
       return answer<SendSessionParameterRequest, SendSessionParameterReply>(
           request, [&](const auto& parameters, auto& reply) {
             WatchedSession session = watched();
             return run_parameters(session, parameters, reply, token);
           });
-    case RequestKind::kFork:
+    case SandboxOperation::kFork:
       break;
   }
-  return {internal_error("A worker process was asked for what it does not know"), {}};
+  return {internal_error("A sandbox process was asked for what it does not know"), {}};
 }
 
 template <typename Request, typename Answer, typename Run>
-Worker::Reply Worker::answer(const Frame& frame, Run run) {
+SandboxProcess::Reply SandboxProcess::answer(const Frame& frame, Run run) {
   Request request;
   if (!request.ParseFromString(frame.body)) {
-    return {internal_error("A worker process can't parse its request"), {}};
+    return {internal_error("A sandbox process can't parse its request"), {}};
   }
   Answer answer;
   Reply reply{run(request, answer), {}};
@@ -175,7 +175,7 @@ Worker::Reply Worker::answer(const Frame& frame, Run run) {
   return reply;
 }
 
-grpc::Status Worker::init(StartSessionRequest& request, const std::stop_token& stop) {
+grpc::Status SandboxProcess::init(StartSessionRequest& request, const std::stop_token& stop) {
   try {
     session_ = setting_.make_session(setting_.context);
   } catch (...) {
@@ -185,16 +185,16 @@ grpc::Status Worker::init(StartSessionRequest& request, const std::stop_token& s
   return run_init(*session_, setting_.spaces, request.action_space(), std::move(benchmark), stop);
 }
 
-void Worker::fork_session() {
+void SandboxProcess::fork_session() {
   FileDescriptor socket = std::exchange(passed_, FileDescriptor());
   const int error = fork_orphan();
   if (error == 0) {
     return;
   }
-  // To the new worker's socket: this one's is not expected to say anything.
+  // To the new sandbox's socket: this one's is not expected to say anything.
   std::swap(socket_, socket);
   if (error != kForked) {
-    write_reply(0, {resource_exhausted(std::string("A worker process can't be forked: ") +
+    write_reply(0, {resource_exhausted(std::string("A sandbox process can't be forked: ") +
                                        std::strerror(error)),
                     {}});
     std::swap(socket_, socket);
@@ -207,7 +207,7 @@ void Worker::fork_session() {
 }
 
 // By the signal of the parent's death. It is not inherited.
-void Worker::die_with_zygote() const {
+void SandboxProcess::die_with_zygote() const {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != setting_.zygote) {
     _exit(0);  // it was dead before
@@ -216,8 +216,8 @@ void Worker::die_with_zygote() const {
 
 }  // namespace
 
-void run_worker(FileDescriptor socket, const WorkerSetting& setting) {
-  Worker(std::move(socket), setting).run();
+void run_sandbox_process(FileDescriptor socket, const SandboxSetting& setting) {
+  SandboxProcess(std::move(socket), setting).run();
 }
 
 }  // namespace compiler_gym::isolated

@@ -1,16 +1,19 @@
-// The service's end of a zygote: makes worker processes and buries them.
+// The service's end of a zygote: makes sandbox processes and reaps them.
 #pragma once
 
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
+#include "core/calling_thread_executor.h"
 #include "core/posix/file_descriptor.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
@@ -23,40 +26,48 @@ namespace compiler_gym::isolated {
 /// Lifetime: shared by what it is doing. close() must be called for the executor to run out of
 /// work.
 /// Errors:   once the zygote has ended, by whatever cause, UNAVAILABLE.
-class WorkerHost : public std::enable_shared_from_this<WorkerHost> {
+class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
  public:
   struct Spawned {
     FileDescriptor socket;
     pid_t pid = 0;
   };
   using SpawnHandler = UniqueHandler<void(Result<Spawned>)>;
-  /// How a worker ended, as waitpid() says it, or kEndUnknown.
-  using BuryHandler = UniqueHandler<void(int)>;
+  /// How a sandbox ended, as waitpid() says it, or kEndUnknown.
+  using ReapHandler = UniqueHandler<void(int)>;
 
-  [[nodiscard]] static std::shared_ptr<WorkerHost> make(boost::asio::any_io_executor executor,
-                                                        Zygote zygote, Logger& logger);
+  [[nodiscard]] static std::shared_ptr<SandboxHost> make(boost::asio::any_io_executor executor,
+                                                         Zygote zygote, Logger& logger);
 
-  /// A new worker, that has no session yet.
-  void spawn(SpawnHandler handler);
+  /// A new sandbox, that has no session yet. Signature: void(Result<Spawned>).
+  template <boost::asio::completion_token_for<void(Result<Spawned>)> Token>
+  auto async_spawn(Token&& token) {
+    return boost::asio::async_initiate<Token, void(Result<Spawned>)>(
+        [this](auto handler) { spawn(SpawnHandler(std::move(handler))); }, token);
+  }
 
-  /// Kills a worker with all it has started, unless it is dead already, and tells when it is gone.
-  /// Once for each worker. `idle`: it runs no request.
-  void bury(pid_t pid, bool idle, BuryHandler handler);
+  /// Kills a sandbox with all it has started, unless it is dead already, and tells when it is gone.
+  /// Once for each sandbox. `idle`: it runs no request.
+  void reap(pid_t pid, bool idle, ReapHandler handler);
 
-  /// Ends the zygote and every worker, and waits for that. What is under way fails.
+  /// Ends the zygote and every sandbox, and waits for that. What is under way fails.
   void close();
 
   [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
-  [[nodiscard]] WorkerBoard& board() const { return zygote_.board(); }
+  /// For a handler that is to run where its operation ended; `place`: whose it is, for the log.
+  [[nodiscard]] CallingThreadExecutor here(const char* place) const { return {logger_, place}; }
+  [[nodiscard]] Logger& logger() const { return logger_; }
+  [[nodiscard]] SandboxBoard& board() const { return zygote_.board(); }
 
  private:
   struct Waiting {
     SpawnHandler spawn;
-    BuryHandler bury;
+    ReapHandler reap;
   };
 
-  WorkerHost(boost::asio::any_io_executor executor, Zygote zygote, Logger& logger);
+  SandboxHost(boost::asio::any_io_executor executor, Zygote zygote, Logger& logger);
 
+  void spawn(SpawnHandler handler);
   void request(ZygoteRequest request, Waiting waiting);
   void write_locked();
   void wait_for_answers();

@@ -1,0 +1,24 @@
+// What became of a request to a sandbox process.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <cstdint>
+#include <string>
+
+namespace compiler_gym::isolated {
+
+struct SandboxReply {
+  grpc::Status status{};
+  std::string message{};  ///< the reply's bytes, if the status is OK
+  /// How many actions, or parameters, of the request took effect.
+  std::uint32_t applied = 0;
+  /// The sandbox is no more: it crashed, or it was killed for not ending in time. The status says
+  /// which.
+  bool sandbox_lost = false;
+  int how_lost = 0;  ///< then, as waitpid() says it
+  /// The sandbox was dead before it could read the request.
+  bool never_began = false;
+};
+
+}  // namespace compiler_gym::isolated

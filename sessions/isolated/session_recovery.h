@@ -1,0 +1,83 @@
+// How an isolated session survives its sandbox process, and when it does not.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/isolated/sandbox_reply.h"
+
+namespace compiler_gym::isolated {
+
+/// A request that changed the session, without what of it did not: one of the two.
+struct SessionChange {
+  std::unique_ptr<const StepRequest> step{};
+  std::unique_ptr<const SendSessionParameterRequest> parameters{};
+  bool accepted = false;  ///< the whole request succeeded
+};
+
+/// Writes down what changed a session, and decides what is to be done when its sandbox is lost. Takes
+/// what happened and returns what to do next. No threads, no clock, no processes: IsolatedExecutor
+/// performs what it decides.
+///
+/// Recovery: whoever's request lost the sandbox hears so; the next one finds none, and a new one is
+///           loaded and told again all that changed the session. A sandbox that answers DATA_LOSS, the
+///           status of a compiler whose state is broken, is replaced likewise. A request that found
+///           its sandbox dead already is tried again, once.
+/// Replay:   what a step did before it failed is kept, as in a session that survives the failure; but
+///           if the compiler does not accept it as a step of its own, it goes too.
+/// Lost:     for good, every request being DATA_LOSS, if what succeeded before fails now, the program
+///           has changed, or the benchmark can't be loaded any more. What was for want of something is
+///           tried again by the next request.
+class SessionRecovery {
+ public:
+  /// Of a session that has a sandbox. Without `recover`, a lost sandbox is a lost session.
+  explicit SessionRecovery(bool recover) : recover_(recover) {}
+
+  struct Action {
+    enum class Kind {
+      kAsk,     ///< put the request to the sandbox; then on_answered(), or on_forked()
+      kLoad,    ///< get a new sandbox; then on_loaded(), or on_program_changed() instead
+      kReplay,  ///< put `change` to the sandbox; then on_replayed()
+      kRefuse,  ///< answer the request with `status`
+      kDone,    ///< answer it as the sandbox did
+    };
+    Kind kind;
+    std::shared_ptr<const SessionChange> change{};
+    grpc::Status status{};
+  };
+
+  /// A request's turn has come. `cancelled`: its client has left.
+  [[nodiscard]] Action begin(bool cancelled);
+  [[nodiscard]] Action on_program_changed();
+  [[nodiscard]] Action on_loaded(const grpc::Status& status);
+  [[nodiscard]] Action on_replayed(const grpc::Status& status, bool cancelled);
+  [[nodiscard]] Action on_answered(const SandboxReply& reply, bool cancelled);
+  /// DATA_LOSS: the sandbox had died.
+  [[nodiscard]] Action on_forked(const grpc::Status& status, bool cancelled);
+
+  /// If not, the one there was is of no use any more.
+  [[nodiscard]] bool has_sandbox() const { return has_sandbox_; }
+
+  void record(SessionChange change);
+
+  /// Of a session with this one's state, in a sandbox of its own.
+  [[nodiscard]] SessionRecovery forked() const;
+
+ private:
+  [[nodiscard]] Action proceed(bool cancelled) const;
+  [[nodiscard]] Action replay_from(std::size_t next);
+  [[nodiscard]] Action lose(const std::string& why);
+
+  const bool recover_;
+  std::vector<std::shared_ptr<const SessionChange>> history_;  // shared with forks
+  std::size_t replayed_ = 0;  // of the history, in the present sandbox, while it is restored
+  bool has_sandbox_ = true;
+  bool retried_ = false;  // the present request
+  grpc::Status lost_;     // for good, if not OK
+};
+
+}  // namespace compiler_gym::isolated

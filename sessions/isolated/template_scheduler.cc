@@ -1,0 +1,148 @@
+#include "sessions/isolated/template_scheduler.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "sessions/session_rules.h"
+
+namespace compiler_gym::isolated {
+
+using Actions = TemplateScheduler::Actions;
+using Kind = TemplateScheduler::Action::Kind;
+
+Actions TemplateScheduler::enter(WaiterId waiter, const TemplateKey& key) {
+  if (closed_) {
+    return {{.kind = Kind::kComplete, .waiter = waiter, .status = shutting_down()}};
+  }
+  Actions actions;
+  Template& of = find_or_add(key);
+  of.waiting.push_back({waiter});
+  evict(actions);
+  serve_next(of, actions);
+  return actions;
+}
+
+Actions TemplateScheduler::leave(WaiterId waiter) {
+  for (Template& of : templates_) {
+    const auto found = std::ranges::find(of.waiting, waiter, &Waiter::id);
+    if (found == of.waiting.end()) {
+      continue;
+    }
+    of.waiting.erase(found);
+    Actions actions{
+        {.kind = Kind::kComplete, .waiter = waiter, .status = cancelled_before_its_turn()}};
+    if (!of.loaded && of.waiting.empty()) {
+      actions.push_back({.kind = Kind::kStopLoading, .of = of.id});
+    }
+    return actions;
+  }
+  return {};
+}
+
+Actions TemplateScheduler::on_loaded(TemplateId of, const grpc::Status& status) {
+  const auto loaded = find(of);
+  if (loaded == templates_.end()) {
+    return {};  // closed meanwhile
+  }
+  Actions actions;
+  loaded->busy = false;
+  if (status.ok()) {
+    loaded->loaded = true;
+    serve_next(*loaded, actions);
+    evict(actions);
+  } else if (status.error_code() == grpc::StatusCode::CANCELLED && !loaded->waiting.empty()) {
+    load(*loaded, actions);  // for who came when the last one had just left
+  } else {
+    actions.push_back({.kind = Kind::kRelease, .of = of});
+    for (const Waiter& waiter : loaded->waiting) {
+      actions.push_back({.kind = Kind::kComplete, .waiter = waiter.id, .status = status});
+    }
+    templates_.erase(loaded);
+  }
+  return actions;
+}
+
+Actions TemplateScheduler::on_forked(TemplateId of, const grpc::Status& status) {
+  const auto forked = find(of);
+  if (forked == templates_.end()) {
+    return {};
+  }
+  Actions actions;
+  forked->busy = false;
+  Waiter waiter = *std::exchange(forked->forked_for, std::nullopt);
+  // The template itself has died, or hangs: of nothing that this session did.
+  const bool lost = status.error_code() == grpc::StatusCode::DATA_LOSS ||
+                    status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+  if (lost) {
+    forked->loaded = false;
+    actions.push_back({.kind = Kind::kRelease, .of = of});
+  }
+  if (lost && !waiter.retried) {
+    waiter.retried = true;
+    forked->waiting.push_front(waiter);
+  } else {
+    actions.push_back({.kind = Kind::kComplete, .waiter = waiter.id, .status = status});
+  }
+  serve_next(*forked, actions);
+  evict(actions);
+  return actions;
+}
+
+Actions TemplateScheduler::close() {
+  closed_ = true;
+  Actions actions;
+  for (const Template& of : std::exchange(templates_, {})) {
+    actions.push_back({.kind = Kind::kRelease, .of = of.id});
+  }
+  return actions;
+}
+
+const TemplateKey& TemplateScheduler::key(TemplateId of) {
+  return find(of)->key;
+}
+
+TemplateScheduler::Templates::iterator TemplateScheduler::find(TemplateId of) {
+  return std::ranges::find(templates_, of, &Template::id);
+}
+
+TemplateScheduler::Template& TemplateScheduler::find_or_add(const TemplateKey& key) {
+  const auto found = std::ranges::find(templates_, key, &Template::key);
+  if (found == templates_.end()) {
+    return templates_.emplace_front(Template{.id = ++last_id_, .key = key});
+  }
+  templates_.splice(templates_.begin(), templates_, found);
+  return templates_.front();
+}
+
+void TemplateScheduler::load(Template& of, Actions& actions) {
+  of.busy = true;
+  actions.push_back({.kind = Kind::kLoad, .of = of.id});
+}
+
+void TemplateScheduler::serve_next(Template& of, Actions& actions) {
+  if (of.busy || of.waiting.empty()) {
+    return;
+  }
+  if (!of.loaded) {
+    load(of, actions);
+    return;
+  }
+  of.busy = true;
+  of.forked_for = of.waiting.front();
+  of.waiting.pop_front();
+  actions.push_back({.kind = Kind::kFork, .of = of.id, .waiter = of.forked_for->id});
+}
+
+void TemplateScheduler::evict(Actions& actions) {
+  auto one = templates_.end();
+  while (templates_.size() > max_templates_ && one != std::next(templates_.begin())) {
+    --one;
+    if (!one->busy && one->waiting.empty()) {
+      actions.push_back({.kind = Kind::kRelease, .of = one->id});
+      one = templates_.erase(one);
+    }
+  }
+}
+
+}  // namespace compiler_gym::isolated

@@ -1,0 +1,34 @@
+// What sessions are started by that don't live in the service's own process.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "proto/compiler_gym_service.pb.h"
+#include "sessions/session_executor.h"
+
+namespace compiler_gym {
+
+/// Starts sessions of one kind. Implemented by what is plugged into sessions/, sessions/isolated say,
+/// which so need not be known here.
+/// Threads:  every member may be called from any thread.
+/// Lifetime: must outlive the sessions it starts. close() before it is destroyed.
+class SessionExecutorFactory {
+ public:
+  SessionExecutorFactory() = default;
+  SessionExecutorFactory(const SessionExecutorFactory&) = delete;
+  SessionExecutorFactory& operator=(const SessionExecutorFactory&) = delete;
+  virtual ~SessionExecutorFactory() = default;
+
+  /// Starts a session and computes the observations asked for, whose indices have been checked.
+  /// `request` and `reply` must live until it completes.
+  [[nodiscard]] virtual SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
+      const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
+      StartSessionReply& reply, std::stop_source stop) = 0;
+
+  /// Ends what it has started for itself, processes say, and waits for that. Blocks. Every session
+  /// has ended before.
+  virtual void close() = 0;
+};
+
+}  // namespace compiler_gym
