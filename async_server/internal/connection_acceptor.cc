@@ -1,6 +1,7 @@
 #include "async_server/internal/connection_acceptor.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -26,8 +27,9 @@ void ConnectionAcceptor::add(grpc::ServerBuilder& builder, ListeningSocket socke
   auto grpc_acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       access.credentials(socket.address));
-  doors_.push_back(std::make_unique<Door>(Door{stream_descriptor(strand_, socket.socket.release()),
-                                               std::move(grpc_acceptor), Timer(strand_)}));
+  doors_.push_back(
+      std::make_unique<Door>(Door{stream_descriptor(strand_, socket.socket.release()),
+                                  std::move(grpc_acceptor), Timer(strand_), socket.address.path}));
 }
 
 void ConnectionAcceptor::start() {
@@ -51,6 +53,9 @@ asio::awaitable<void> ConnectionAcceptor::close_on_strand() {
   for (const std::unique_ptr<Door>& door : doors_) {
     door->socket.close();
     door->pause.cancel();
+    if (!door->socket_file.empty()) {
+      unlink(door->socket_file.c_str());
+    }
   }
   co_return;
 }

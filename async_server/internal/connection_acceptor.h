@@ -9,6 +9,7 @@
 #include <boost/asio/strand.hpp>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "async_server/internal/access.h"
@@ -42,7 +43,7 @@ class ConnectionAcceptor {
   /// Once the server is there.
   void start();
 
-  /// Closes the listening sockets, and completes when nothing is accepted any more.
+  /// Closes the listening sockets, removes their files, and completes when nothing is accepted any more.
   [[nodiscard]] boost::asio::awaitable<void> stop();
 
  private:
@@ -50,6 +51,7 @@ class ConnectionAcceptor {
     boost::asio::posix::stream_descriptor socket;
     std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> grpc_acceptor;
     Timer pause;
+    std::string socket_file;  // of a unix socket; ours to remove
   };
 
   [[nodiscard]] boost::asio::awaitable<void> accept_from(Door& door);
