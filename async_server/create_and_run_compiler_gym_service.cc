@@ -1,17 +1,13 @@
 #include "async_server/create_and_run_compiler_gym_service.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/filesystem/operations.hpp>
 #include <boost/filesystem/path.hpp>
 #include <cerrno>
@@ -20,6 +16,8 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -31,8 +29,10 @@
 #include "async_server/internal/working_directory.h"
 #include "async_server/memory_budget.h"
 #include "async_server/version.h"
+#include "core/posix/inherited_state.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
+#include "core/posix/termination.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
 
@@ -52,20 +52,6 @@ std::string log_file_name(const char* program) {
   return (name.empty() ? "service" : name) + ".log";
 }
 
-// The first signal drains, the next one ends the grace period.
-asio::awaitable<void> drain_on_signals(asio::signal_set& signals, Server& server, Logger& logger,
-                                       Clock::duration grace) {
-  for (;;) {
-    const auto [error, signal] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (error) {
-      co_return;  // the service has ended
-    }
-    logger.info("signal {}", signal);
-    server.async_drain(grace, [](const grpc::Status&) {});
-    grace = Clock::duration::zero();
-  }
-}
-
 // Readable once the process has ended, however it did.
 Result<stream_descriptor> watch_owner(asio::io_context& io_context, pid_t owner) {
   const int pidfd = pidfd_open(owner, 0);
@@ -76,15 +62,60 @@ Result<stream_descriptor> watch_owner(asio::io_context& io_context, pid_t owner)
   return stream_descriptor(io_context, pidfd);
 }
 
-asio::awaitable<void> drain_with_owner(stream_descriptor& owner, pid_t pid, Server& server,
-                                       Logger& logger, Clock::duration grace) {
+asio::awaitable<void> terminate_with_owner(stream_descriptor& owner, pid_t pid,
+                                           Termination& termination, Logger& logger) {
   const boost::system::error_code error = co_await async_wait_ended(owner);
   if (error) {
     co_return;  // the service has ended
   }
   logger.info("the owner, process {}, has ended", pid);
-  server.async_drain(grace, [](const grpc::Status&) {});
+  termination.request();
 }
+
+// The server as the thread that hears the signals knows it: until it has ended.
+class RunningServer {
+ public:
+  explicit RunningServer(Logger& logger) : logger_(logger) {}
+
+  /// Once async_run() has been called.
+  void started(Server& server) {
+    const std::lock_guard lock(mutex_);
+    server_ = &server;
+    if (asked_early_) {
+      server.async_drain(Clock::duration::zero(), [](const grpc::Status&) {});
+    }
+  }
+  void ended() {
+    const std::lock_guard lock(mutex_);
+    server_ = nullptr;
+  }
+
+  void drain(int signal, Clock::duration grace) {
+    const std::lock_guard lock(mutex_);
+    if (server_ == nullptr) {
+      asked_early_ = true;
+      return;
+    }
+    if (signal != 0) {
+      logger_.info("signal {}", signal);
+    }
+    server_->async_drain(grace, [](const grpc::Status&) {});
+  }
+  // Something hangs, and is not waited for any more. What the plug-in wants to keep is kept all the
+  // same, if that can be done; then there is nothing left to wait for.
+  void abandon(Termination& termination) {
+    const std::lock_guard lock(mutex_);
+    if (server_ != nullptr) {
+      server_->async_abandon([&termination](const grpc::Status&) { termination.force(); });
+    }
+  }
+
+ private:
+  Logger& logger_;
+  std::mutex mutex_;
+  Server* server_ = nullptr;
+  bool asked_early_ = false;  // to end, when there was no server yet
+};
 
 void run_io_thread(asio::io_context& io_context, Logger& logger) {
   for (;;) {
@@ -105,14 +136,6 @@ Result<ExecutorKind> choose_executor(std::optional<ExecutorKind> asked_for, Isol
   }
   return asked_for.value_or(isolation == Isolation::kDefault ? ExecutorKind::kIsolated
                                                              : ExecutorKind::kInline);
-}
-
-// Each isolated session is a socket.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Before there are threads.
@@ -151,22 +174,44 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
               }));
 }
 
-int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
+Result<std::unique_ptr<Termination>> start_termination(const ServiceCommand& command,
+                                                       const boost::filesystem::path& log_file,
+                                                       pid_t zygote, RunningServer& running,
+                                                       std::unique_ptr<Termination>& termination) {
+  return Termination::start({
+      .grace = command.server.drain_grace,
+      .forced_exit_status = kExitForced,
+      .log_file = log_file,
+      .on_request = [&](int signal, Clock::duration grace) { running.drain(signal, grace); },
+      .on_abandon = [&] { running.abandon(*termination); },
+      // It ends what sessions have left when this process is gone, unless somebody has stopped it.
+      .on_force =
+          [zygote] {
+            if (zygote > 0) {
+              kill(zygote, SIGCONT);
+            }
+          },
+  });
+}
+
+int run(const ServiceCommand& command, ServicePlugin plugin,
+        const boost::filesystem::path& log_file, Logger& logger,
         std::optional<isolated::Zygote> zygote) {
+  // Before the server, whose destruction could hang as well.
+  RunningServer running(logger);
+  std::unique_ptr<Termination> termination;
+  Result<std::unique_ptr<Termination>> watching =
+      start_termination(command, log_file, zygote ? zygote->pid() : 0, running, termination);
+  if (!watching) {
+    return fail(watching.error().error_message());
+  }
+  termination = *std::move(watching);
+
   constexpr int kIoThreads = 2;  // one more than there are completion queues
   asio::io_context io_context(kIoThreads);
   ServerOptions options = command.server;
   options.max_wait.reset();  // so that one of them can wait for gRPC alone
   Server server(io_context, std::move(plugin), std::move(options), logger, std::move(zygote));
-
-  asio::signal_set signals(io_context, SIGTERM, SIGINT);
-  const auto rethrow = [](const std::exception_ptr& error) {
-    if (error != nullptr) {
-      std::rethrow_exception(error);
-    }
-  };
-  asio::co_spawn(io_context, drain_on_signals(signals, server, logger, command.server.drain_grace),
-                 rethrow);
 
   std::optional<stream_descriptor> owner;
   if (command.owner_pid.has_value()) {
@@ -175,10 +220,13 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
       return fail(watched.error().error_message());
     }
     owner.emplace(*std::move(watched));
-    asio::co_spawn(
-        io_context,
-        drain_with_owner(*owner, *command.owner_pid, server, logger, command.server.drain_grace),
-        rethrow);
+    asio::co_spawn(io_context,
+                   terminate_with_owner(*owner, *command.owner_pid, *termination, logger),
+                   [](const std::exception_ptr& error) {
+                     if (error != nullptr) {
+                       std::rethrow_exception(error);
+                     }
+                   });
   }
 
   bool served = false;
@@ -190,11 +238,13 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
   grpc::Status outcome;
   server.async_run([&](grpc::Status status) {
     outcome = std::move(status);
-    signals.cancel();
+    running.ended();
     if (owner.has_value()) {
       owner->cancel();
     }
   });
+
+  running.started(server);
 
   std::jthread second_thread([&] { run_io_thread(io_context, logger); });
   run_io_thread(io_context, logger);
@@ -212,6 +262,11 @@ int run(const ServiceCommand& command, ServicePlugin plugin, Logger& logger,
 int run_compiler_gym_service(int argc, const char* const* argv, const char* usage,
                              ServicePlugin plugin) {
   try {
+    for (const auto prepare : {&reset_inherited_signals, &block_termination_signals}) {
+      if (const grpc::Status ready = prepare(); !ready.ok()) {
+        return fail(ready.error_message());
+      }
+    }
     const std::optional<std::uint64_t> memory = available_memory();
     auto parsed = parse_command_line(argc, argv, usage, default_memory_budget(memory));
     if (!parsed) {
@@ -233,21 +288,26 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
       return fail(executor.error().error_message());
     }
     command.server.sessions.executor = *executor;
-    raise_descriptor_limit();
+    const Result<rlim_t> descriptors = raise_descriptor_limit();
+    if (!descriptors) {
+      return fail(descriptors.error().error_message());
+    }
     Result<std::optional<isolated::Zygote>> zygote = fork_zygote(command, plugin);
     if (!zygote) {
       return fail(zygote.error().error_message());
     }
+    const boost::filesystem::path log_file = directory->path() / "logs" / log_file_name(argv[0]);
     const auto logger = make_logger({
         .level = command.verbosity > 0 ? LogLevel::kVerbose : LogLevel::kInfo,
-        .file = (directory->path() / "logs" / log_file_name(argv[0])).string(),
+        .file = log_file.string(),
         .to_stderr = command.log_to_stderr,
         .flush_every_line = command.log_every_line,
     });
     logger->info("version {}, process {}, working directory {}", service_version(), getpid(),
                  directory->path().string());
     log_memory(command, memory, *logger);
-    const int status = run(command, std::move(plugin), *logger, *std::move(zygote));
+    logger->info("file descriptors: {} may be open", *descriptors);
+    const int status = run(command, std::move(plugin), log_file, *logger, *std::move(zygote));
     boost::system::error_code ignored;
     boost::filesystem::remove_all(
         CompilerGymServiceContext::scratchDirectoryOf(getpid(), directory->path()), ignored);

@@ -13,6 +13,8 @@ enum ServiceExitStatus : int {
   kExitStartFailed = 1,     ///< bad arguments, or the service could not start; stderr says why
   kExitSessionsOpen = 6,    ///< stopped by a signal, or by its owner's end, with sessions open
   kExitShutdownFailed = 7,  ///< the context's shutdown failed, whatever else
+  kExitForced =
+      8,  ///< something hung after a signal, and was left behind; the context's shutdown ran if it could
 };
 
 /// Runs a service until SIGTERM, SIGINT or the end of its owner (`--owner_pid`) drains it; a second

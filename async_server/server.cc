@@ -145,6 +145,9 @@ void Server::drain() {
 void Server::drain(Clock::duration grace, StatusHandler handler) {
   impl_->runtime().async_drain(grace, std::move(handler));
 }
+void Server::abandon(StatusHandler handler) {
+  impl_->runtime().context_host().async_shutdown(std::move(handler));
+}
 std::vector<std::string> Server::addresses() const {
   return impl_->addresses().addresses();
 }

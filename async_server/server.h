@@ -141,6 +141,16 @@ class Server {
         token);
   }
 
+  /// For a process that can't wait any more for what hangs, such as plug-in code that never returns:
+  /// runs the context's shutdown although requests and sessions are left, once, and completes with
+  /// its status; never, if that hangs as well. All that is left to do then is to end the process
+  /// without destroying anything. Signature: void(grpc::Status).
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_abandon(Token&& token) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [this](auto handler) { abandon(StatusHandler(std::move(handler), executor_)); }, token);
+  }
+
   /// What is being listened on, once started: as ServerOptions::listen, with the ports that were
   /// found.
   [[nodiscard]] std::vector<std::string> addresses() const;
@@ -168,6 +178,7 @@ class Server {
   void wait_started(StatusHandler handler);
   void drain();
   void drain(Clock::duration grace, StatusHandler handler);
+  void abandon(StatusHandler handler);
 
   class Impl;
   boost::asio::io_context::executor_type executor_;

@@ -21,7 +21,7 @@ Result<Reachable> GrpcServer::build(const ServerOptions& options, const Access& 
   queue_ = queue.get();
   pump_ = std::make_unique<CompletionQueuePump>(
       io_context_, std::move(queue), CompletionQueuePumpOptions{.max_wait = options.max_wait});
-  Result<Listener> listener = start_listening(builder, options, access);
+  Result<Listener> listener = start_listening(builder, options, access, acceptor_);
   if (!listener) {
     return listener.error();
   }
@@ -31,9 +31,11 @@ Result<Reachable> GrpcServer::build(const ServerOptions& options, const Access& 
 
 void GrpcServer::start_reading() {
   pump_->async_run([pass = reading_.try_enter()] {});
+  acceptor_.start();
 }
 
 awaitable<void> GrpcServer::shut_down() {
+  co_await acceptor_.stop();
   if (server_ != nullptr) {
     co_await run_on(shutdown_thread_.executor(), [this] { server_->Shutdown(); });
   }

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "async_server/internal/access.h"
+#include "async_server/internal/connection_acceptor.h"
 #include "async_server/internal/listener.h"
 #include "async_server/internal/stream_wire.h"
 #include "async_server/internal/wire_service.h"
@@ -35,13 +36,14 @@ class GrpcServer {
  public:
   GrpcServer(boost::asio::io_context& io_context, Logger& logger)
       : io_context_(io_context),
+        acceptor_(io_context.get_executor(), DescriptorReserve(kReservedDescriptors), logger),
         shutdown_thread_({.threads = 1, .name = "grpc-shutdown"}, logger) {}
   GrpcServer(const GrpcServer&) = delete;
   GrpcServer& operator=(const GrpcServer&) = delete;
 
   /// Listens. What comes waits until it is asked for. Returns where it can be reached.
   [[nodiscard]] Result<Reachable> build(const ServerOptions& options, const Access& access);
-  /// Reads the queue from here on. After build().
+  /// Accepts connections and reads the queue from here on. After build().
   void start_reading();
 
   /// Refuses new calls, and completes when gRPC has nothing under way any more.
@@ -62,12 +64,16 @@ class GrpcServer {
   [[nodiscard]] WireStream& wire_stream() { return wire_stream_; }
 
  private:
+  // For the service's own files, sandbox processes and their sockets.
+  static constexpr std::size_t kReservedDescriptors = 64;
+
   boost::asio::io_context& io_context_;
   WireService wire_service_;
   WireStream wire_stream_;
   std::unique_ptr<CompletionQueuePump> pump_;
   grpc::ServerCompletionQueue* queue_ = nullptr;  // the pump's
-  std::unique_ptr<grpc::Server> server_;          // before its queue
+  ConnectionAcceptor acceptor_;
+  std::unique_ptr<grpc::Server> server_;  // before its queue, and what accepts for it
   Gate reading_;
   // For Shutdown(). Made at start: none can be had later when the process limit is reached.
   WorkerPool shutdown_thread_;

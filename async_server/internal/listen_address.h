@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "core/support/status.h"
 
@@ -20,9 +19,5 @@ struct ListenAddress {
 
 /// INVALID_ARGUMENT if the text is neither form.
 [[nodiscard]] Result<ListenAddress> parse_listen_address(const std::string& text);
-
-/// gRPC says only that it could not start: tries the addresses once more by plain sockets, and
-/// names the first that fails with the system's reason. Blocks. UNAVAILABLE.
-[[nodiscard]] grpc::Status why_not_listening(const std::vector<std::string>& addresses);
 
 }  // namespace compiler_gym::internal

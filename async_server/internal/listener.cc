@@ -9,12 +9,24 @@
 #include <utility>
 
 #include "async_server/internal/listen_address.h"
-#include "async_server/internal/unix_socket.h"
+#include "async_server/internal/listening_socket.h"
 
 namespace compiler_gym::internal {
 namespace {
 
 constexpr int kMaxMetadataBytes = 512 * 1024;  // error texts travel in it
+
+// A step may take minutes, during which a client or what stands between sees to it by pings that its
+// connection is there. gRPC's default takes one in five minutes, and cuts the connection at the third.
+constexpr int kMinPingIntervalMs = 5'000;
+
+// A client that is gone without a word (a cable, a NAT) is found out, and its calls end.
+constexpr int kKeepaliveTimeMs = 60'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+
+// Of one connection at one time. gRPC's default is no limit: then one client's flood of calls, begun
+// and reset at once, is all that the server is busy with.
+constexpr int kMaxConcurrentStreams = 8'192;
 
 void set_limits(grpc::ServerBuilder& builder, const ServerOptions& options) {
   constexpr std::size_t kMaxMessageBytes = std::numeric_limits<int>::max();
@@ -24,65 +36,46 @@ void set_limits(grpc::ServerBuilder& builder, const ServerOptions& options) {
           : static_cast<int>(std::min(options.max_message_size, kMaxMessageBytes)));
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port is an error
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  // Its own pings are not to stop because a call has nothing to send for long.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxConcurrentStreams);
   if (options.max_grpc_memory != 0) {
     builder.SetResourceQuota(grpc::ResourceQuota("compiler_gym").Resize(options.max_grpc_memory));
   }
 }
 
-// The addresses, with room made for the sockets' files.
-Result<std::vector<ListenAddress>> claim(const std::vector<std::string>& texts) {
-  std::vector<ListenAddress> addresses;
-  for (const std::string& text : texts) {
-    Result<ListenAddress> address = parse_listen_address(text);
-    if (!address) {
-      return address.error();
-    }
-    if (address->is_unix()) {
-      if (grpc::Status free = make_room_for_socket(address->path); !free.ok()) {
-        return free;
-      }
-    }
-    addresses.push_back(*std::move(address));
-  }
-  return addresses;
-}
-
 }  // namespace
 
 Result<Listener> start_listening(grpc::ServerBuilder& builder, const ServerOptions& options,
-                                 const Access& access) {
-  Result<std::vector<ListenAddress>> addresses = claim(options.listen);
-  if (!addresses) {
-    return addresses.error();
-  }
+                                 const Access& access, ConnectionAcceptor& acceptor) {
   set_limits(builder, options);
-  std::vector<int> ports(addresses->size(), 0);
-  for (std::size_t i = 0; i < ports.size(); ++i) {
-    builder.AddListeningPort(options.listen[i], access.credentials((*addresses)[i]), &ports[i]);
-  }
   Listener listener;
-  {
-    const RestrictedFileMode mode(options.access.unix_socket_mode);
-    listener.server = builder.BuildAndStart();
-  }
-  if (listener.server == nullptr) {
-    return why_not_listening(options.listen);
-  }
-  for (std::size_t i = 0; i < ports.size(); ++i) {
-    ListenAddress& address = (*addresses)[i];
-    if (address.is_unix()) {
-      grpc::Status permitted = set_socket_mode(address.path, options.access.unix_socket_mode);
-      if (!permitted.ok()) {
-        return permitted;
-      }
-    } else {
-      address.port = ports[i];
-      if (listener.reachable.port == 0) {
-        listener.reachable.port = ports[i];
-      }
+  for (const std::string& text : options.listen) {
+    const Result<ListenAddress> address = parse_listen_address(text);
+    if (!address) {
+      return address.error();
     }
-    listener.reachable.addresses.push_back(address.to_string());
+    Result<std::vector<ListeningSocket>> sockets =
+        open_listening_sockets(*address, options.access.unix_socket_mode);
+    if (!sockets) {
+      return sockets.error();
+    }
+    for (ListeningSocket& socket : *sockets) {
+      if (listener.reachable.port == 0) {
+        listener.reachable.port = socket.address.port;
+      }
+      listener.reachable.addresses.push_back(socket.address.to_string());
+      acceptor.add(builder, std::move(socket), access);
+    }
+  }
+  listener.server = builder.BuildAndStart();
+  if (listener.server == nullptr) {
+    return unavailable("gRPC's server cannot be started");
   }
   return listener;
 }

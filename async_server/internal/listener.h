@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "async_server/internal/access.h"
+#include "async_server/internal/connection_acceptor.h"
 #include "async_server/server.h"
 #include "core/support/status.h"
 
@@ -24,10 +25,12 @@ struct Listener {
   Reachable reachable;
 };
 
-/// Starts what `builder` builds, with those of the options that gRPC enforces. Blocks.
+/// Starts what `builder` builds, with those of the options that gRPC enforces; connections come from
+/// the acceptor, once that is started. Blocks.
 /// Errors: UNAVAILABLE or INTERNAL with the address and the reason. The builder's queues are the
 ///         caller's to shut down then too.
 [[nodiscard]] Result<Listener> start_listening(grpc::ServerBuilder& builder,
-                                               const ServerOptions& options, const Access& access);
+                                               const ServerOptions& options, const Access& access,
+                                               ConnectionAcceptor& acceptor);
 
 }  // namespace compiler_gym::internal

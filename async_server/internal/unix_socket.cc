@@ -18,8 +18,6 @@ namespace {
 
 using boost::asio::local::stream_protocol;
 
-constexpr mode_t kAllPermissions = 0777;
-
 boost::system::error_code try_to_connect(const std::string& path) {
   try {
     boost::asio::io_context io_context;
@@ -53,14 +51,6 @@ grpc::Status make_room_for_socket(const std::string& path) {
     return taken(path, std::strerror(errno));
   }
   return grpc::Status::OK;
-}
-
-RestrictedFileMode::RestrictedFileMode(mode_t mode) : previous_umask_(umask(kAllPermissions)) {
-  umask(previous_umask_ | (kAllPermissions & ~mode));
-}
-
-RestrictedFileMode::~RestrictedFileMode() {
-  umask(previous_umask_);
 }
 
 grpc::Status set_socket_mode(const std::string& path, mode_t mode) {

@@ -62,6 +62,28 @@ TEST_F(ServiceFilesTest, TakesAWorkingDirectoryAsTheClientMakesIt) {
   EXPECT_EQ(outcome(connect().get_spaces()), "OK");
 }
 
+TEST_F(ServiceFilesTest, AWorkingDirectoryIsOneServicesAtATime) {
+  serve(kExampleService);
+  const std::string port_file = read_file(working_dir() / "port.txt");
+  fs::create_directories(root() / "second");
+  ServiceProcess second(kExampleService, {"--working_dir=" + working_dir().string()},
+                        root() / "second");
+  EXPECT_EQ(second.wait(), 1);
+  EXPECT_THAT(second.stderr_text(),
+              HasSubstr("ERROR: the working directory " + working_dir().string() +
+                        " is another service's, of process " + std::to_string(service->pid())));
+  EXPECT_EQ(read_file(working_dir() / "port.txt"), port_file) << "nothing was written";
+  EXPECT_EQ(outcome(connect().get_spaces()), "OK");
+}
+
+TEST_F(ServiceFilesTest, TakesTheWorkingDirectoryOfAServiceThatWasKilled) {
+  serve(kExampleService);
+  service->signal(SIGKILL);
+  service->wait();
+  serve(kExampleService);
+  EXPECT_EQ(outcome(connect().get_spaces()), "OK");
+}
+
 TEST_F(ServiceFilesTest, WithoutAWorkingDirectoryItMakesOneUnderTheTemporaryDirectory) {
   run(kExampleService, {}, {{"TMPDIR", root().string()}});
   fs::path made;

@@ -1,0 +1,181 @@
+#include "async_server/internal/listening_socket.h"
+
+#include <fmt/core.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/result.hpp>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "async_server/internal/unix_socket.h"
+
+namespace compiler_gym::internal {
+namespace {
+
+// What the system says is kept until it is known what it means.
+using SocketResult = boost::system::result<FileDescriptor>;
+
+grpc::Status cannot_listen(const ListenAddress& address, const std::string& reason) {
+  return unavailable(fmt::format("cannot listen on {}: {}", address.to_string(), reason));
+}
+
+boost::system::error_code last_error() {
+  return {errno, boost::system::system_category()};
+}
+
+// Whether the machine lacks the address, rather than somebody else having it.
+bool is_missing(const boost::system::error_code& error) {
+  return error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL ||
+         error.value() == EPROTONOSUPPORT || error.value() == EPERM;
+}
+
+int port_of(const FileDescriptor& socket) {
+  sockaddr_in6 bound{};  // the port is where an IPv4 address has it, too
+  socklen_t size = sizeof(bound);
+  return getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) == 0
+             ? ntohs(bound.sin6_port)
+             : 0;
+}
+
+SocketResult bound_socket(const sockaddr* address, socklen_t size) {
+  FileDescriptor bound(socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!bound) {
+    return last_error();
+  }
+  const int on = 1;
+  // Not SO_REUSEPORT: a port that is taken is an error rather than a share.
+  if (address->sa_family != AF_UNIX &&
+      setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
+    return last_error();
+  }
+  if (address->sa_family == AF_INET6 &&
+      setsockopt(bound.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) {
+    return last_error();
+  }
+  if (bind(bound.get(), address, size) != 0) {
+    return last_error();
+  }
+  return bound;
+}
+
+SocketResult listening(SocketResult socket) {
+  if (socket && listen(socket->get(), SOMAXCONN) != 0) {
+    return last_error();
+  }
+  return socket;
+}
+
+Result<std::vector<ListeningSocket>> listen_on_path(const ListenAddress& address, mode_t mode) {
+  if (grpc::Status free = make_room_for_socket(address.path); !free.ok()) {
+    return free;
+  }
+  sockaddr_un file{};
+  file.sun_family = AF_UNIX;
+  if (address.path.size() >= sizeof(file.sun_path)) {
+    return cannot_listen(address, fmt::format("the path of a socket has at most {} bytes",
+                                              sizeof(file.sun_path) - 1));
+  }
+  address.path.copy(file.sun_path, address.path.size());
+  SocketResult socket = bound_socket(reinterpret_cast<const sockaddr*>(&file), sizeof(file));
+  if (!socket) {
+    return cannot_listen(address, socket.error().message());
+  }
+  // Before it listens: until then nobody can connect, whatever the umask has let them.
+  if (grpc::Status permitted = set_socket_mode(address.path, mode); !permitted.ok()) {
+    return permitted;
+  }
+  socket = listening(std::move(socket));
+  if (!socket) {
+    return cannot_listen(address, socket.error().message());
+  }
+  std::vector<ListeningSocket> sockets;
+  sockets.push_back({*std::move(socket), address});
+  return sockets;
+}
+
+SocketResult listen_on_loopback_6(int port) {
+  sockaddr_in6 loopback{};
+  loopback.sin6_family = AF_INET6;
+  loopback.sin6_addr = in6addr_loopback;
+  loopback.sin6_port = htons(static_cast<std::uint16_t>(port));
+  return listening(bound_socket(reinterpret_cast<const sockaddr*>(&loopback), sizeof(loopback)));
+}
+
+SocketResult listen_on_loopback_4(int port) {
+  sockaddr_in loopback{};
+  loopback.sin_family = AF_INET;
+  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  loopback.sin_port = htons(static_cast<std::uint16_t>(port));
+  return listening(bound_socket(reinterpret_cast<const sockaddr*>(&loopback), sizeof(loopback)));
+}
+
+Result<std::vector<ListeningSocket>> listen_on_both_loopbacks(const ListenAddress& address) {
+  // A port that the one has free can be another's on the other.
+  constexpr int kTries = 100;
+  boost::system::error_code error;
+  for (int i = 0; i < (address.port == 0 ? kTries : 1); ++i) {
+    std::vector<ListeningSocket> sockets;
+    int port = address.port;
+    SocketResult four = listen_on_loopback_4(port);
+    if (four) {
+      port = port_of(*four);
+      sockets.push_back({*std::move(four), {.host = "127.0.0.1", .port = port, .path = {}}});
+    } else if (error = four.error(); !is_missing(error)) {
+      continue;
+    }
+    SocketResult six = listen_on_loopback_6(port);
+    if (six) {
+      port = port_of(*six);
+      sockets.push_back({*std::move(six), {.host = "::1", .port = port, .path = {}}});
+    } else if (error = six.error(); !is_missing(error)) {
+      continue;
+    }
+    if (!sockets.empty()) {
+      return sockets;
+    }
+  }
+  return cannot_listen(address, error.message());
+}
+
+Result<std::vector<ListeningSocket>> listen_on_host(const ListenAddress& address) {
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error =
+      getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> entries(found, &freeaddrinfo);
+  if (error != 0) {
+    return cannot_listen(address, gai_strerror(error));
+  }
+  std::vector<ListeningSocket> sockets;
+  for (const addrinfo* entry = entries.get(); entry != nullptr; entry = entry->ai_next) {
+    SocketResult socket = listening(bound_socket(entry->ai_addr, entry->ai_addrlen));
+    if (!socket) {
+      return cannot_listen(address, socket.error().message());
+    }
+    ListenAddress bound = address;
+    bound.port = port_of(*socket);
+    sockets.push_back({*std::move(socket), std::move(bound)});
+  }
+  return sockets;
+}
+
+}  // namespace
+
+Result<std::vector<ListeningSocket>> open_listening_sockets(const ListenAddress& address,
+                                                            mode_t unix_socket_mode) {
+  if (address.is_unix()) {
+    return listen_on_path(address, unix_socket_mode);
+  }
+  return address.host == "localhost" ? listen_on_both_loopbacks(address) : listen_on_host(address);
+}
+
+}  // namespace compiler_gym::internal

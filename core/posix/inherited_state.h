@@ -1,0 +1,23 @@
+// What a process has from the one that started it.
+#pragma once
+
+#include <sys/resource.h>
+
+#include "core/support/status.h"
+
+namespace compiler_gym {
+
+/// Signal dispositions and the signal mask are inherited over exec, and so a parent that ignores
+/// SIGCHLD makes its children's children end unheard: waitpid() fails, and their statuses are lost.
+/// Sets every signal to its default and unblocks it, but for SIGPIPE, which is ignored from then on:
+/// a reader that goes away is the business of who writes, by EPIPE.
+/// To be called first in main(), while there is one thread. What is executed from then on needs
+/// SIGPIPE's default back.
+/// Errors: INTERNAL with the system's reason.
+[[nodiscard]] grpc::Status reset_inherited_signals();
+
+/// Raises the soft limit of open descriptors to the hard one.
+/// Returns the limit then. INTERNAL with the system's reason.
+[[nodiscard]] Result<rlim_t> raise_descriptor_limit();
+
+}  // namespace compiler_gym

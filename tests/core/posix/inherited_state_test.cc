@@ -1,0 +1,101 @@
+#include "core/posix/inherited_state.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <functional>
+
+namespace compiler_gym {
+namespace {
+
+// Runs it in a process of its own, as it changes what is the process's. Returns the exit status, or
+// minus the signal that ended it.
+int in_another_process(const std::function<int()>& function) {
+  const pid_t child = fork();
+  if (child == 0) {
+    _exit(function());
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) {
+      ADD_FAILURE() << "waitpid";
+      return -1;
+    }
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+// What a child that ends with 7 is known to have ended with; 100 if nobody knows.
+int status_of_a_child() {
+  const pid_t child = fork();
+  if (child == 0) {
+    _exit(7);
+  }
+  int status = 0;
+  return waitpid(child, &status, 0) == child ? WEXITSTATUS(status) : 100;
+}
+
+TEST(InheritedStateTest, AnIgnoredSigchldLosesTheStatusesOfChildren) {
+  EXPECT_EQ(in_another_process([] {
+              signal(SIGCHLD, SIG_IGN);
+              return status_of_a_child();
+            }),
+            100)
+      << "what the next test is about";
+}
+
+TEST(InheritedStateTest, ChildrenAreHeardOfInSpiteOfWhoStartedUs) {
+  EXPECT_EQ(in_another_process([] {
+              signal(SIGCHLD, SIG_IGN);
+              return reset_inherited_signals().ok() ? status_of_a_child() : 101;
+            }),
+            7);
+}
+
+TEST(InheritedStateTest, SignalsThatWereIgnoredOrBlockedReachUsAgain) {
+  EXPECT_EQ(in_another_process([] {
+              sigset_t all;
+              sigfillset(&all);
+              sigprocmask(SIG_SETMASK, &all, nullptr);
+              signal(SIGTERM, SIG_IGN);
+              if (!reset_inherited_signals().ok()) {
+                return 101;
+              }
+              raise(SIGTERM);
+              return 0;
+            }),
+            -SIGTERM);
+}
+
+TEST(InheritedStateTest, WritingToNobodyIsAnErrorAndNoSignal) {
+  EXPECT_EQ(in_another_process([] {
+              signal(SIGPIPE, SIG_DFL);
+              int ends[2];
+              if (!reset_inherited_signals().ok() || pipe(ends) != 0) {
+                return 101;
+              }
+              close(ends[0]);
+              return write(ends[1], "x", 1) < 0 && errno == EPIPE ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(InheritedStateTest, TheSoftLimitOfDescriptorsBecomesTheHardOne) {
+  EXPECT_EQ(in_another_process([] {
+              const rlimit low{.rlim_cur = 64, .rlim_max = 128};
+              if (setrlimit(RLIMIT_NOFILE, &low) != 0) {
+                return 101;
+              }
+              const Result<rlim_t> raised = raise_descriptor_limit();
+              rlimit present{};
+              getrlimit(RLIMIT_NOFILE, &present);
+              return raised && *raised == 128 && present.rlim_cur == 128 ? 0 : 1;
+            }),
+            0);
+}
+
+}  // namespace
+}  // namespace compiler_gym
