@@ -187,8 +187,21 @@ TEST_F(LoadProgramTest, RefusesWhatIsNotBitcode) {
                                   "ELF"}) {
     const grpc::Status status = load_program(bytes, "benchmark://new").error();
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-    EXPECT_EQ(status.error_message(), "Failed to parse LLVM bitcode: \"benchmark://new\"");
+    EXPECT_THAT(status.error_message(),
+                StartsWith("Failed to parse LLVM bitcode: \"benchmark://new\": "));
   }
+}
+
+TEST_F(LoadProgramTest, SaysWhatWouldReadANewerLlvmsBitcode) {
+  const grpc::Status status =
+      load_program(read_file(COMPILER_GYM_TEST_DATA "/written_by_llvm20.bc"), "benchmark://new")
+          .error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(
+      status.error_message(),
+      StartsWith("Failed to parse LLVM bitcode: \"benchmark://new\": Unknown attribute kind "
+                 "(102) (Producer: 'LLVM20.1.8' Reader: 'LLVM 19.1."));
+  EXPECT_THAT(status.error_message(), HasSubstr("compile the program with clang-19"));
 }
 
 TEST_F(LoadProgramTest, SurvivesDamagedBitcode) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/filesystem.hpp>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <random>
@@ -12,6 +13,7 @@
 
 #include "sessions/llvm/actions/actions.h"
 #include "sessions/llvm/costs/object_size.h"
+#include "sessions/llvm/run/bitcode_file.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
@@ -125,6 +127,30 @@ TEST_F(BuildAndRunTest, ABuildCommandThatFailsKeepsTheSessionFromStarting) {
   EXPECT_THAT(status.error_message(),
               HasSubstr("clang: error: unknown argument: '-invalid-cc-argument'"));
   EXPECT_EQ(scratch_directories(), 0);
+}
+
+// What the machine lacks is not the client's to mend, and may be there the next time.
+TEST_F(BuildAndRunTest, AnUnusableScratchDirectoryIsTheMachinesFault) {
+  const CostModel model(context_.target_machines(), context_.clang(),
+                        [] { return boost::filesystem::path("/dev/null/below"); });
+  for (const Cost cost : {Cost::kObjectTextSize, Cost::kTextSize}) {
+    const auto size = model.size(cost, program(), buildable()->dynamic_config(), std::stop_token());
+    ASSERT_FALSE(size.has_value());
+    EXPECT_EQ(size.error().error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_THAT(size.error().error_message(), StartsWith("Failed to make a scratch directory in "));
+  }
+}
+
+TEST_F(BuildAndRunTest, AFullDiskIsTheMachinesFault) {
+  // A device that is always full; a link, as what could not be written is removed.
+  const boost::filesystem::path file = directory_ / "full.bc";
+  boost::filesystem::create_symlink("/dev/full", file);
+  const grpc::Status status = write_bitcode_file(file, program());
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  for (const int error : {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM}) {
+    const boost::system::error_code why(error, boost::system::system_category());
+    EXPECT_EQ(disk_error("writing", why).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
 }
 
 TEST_F(BuildAndRunTest, ABuildHasToHaveOneOutputFile) {

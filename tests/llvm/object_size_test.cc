@@ -112,6 +112,34 @@ TEST_F(ObjectSizeTest, OfAModuleWithoutTargetIsThatOfOurs) {
   EXPECT_GT(value_of(object_text_size(assemble("define void @f() { ret void }"), *machines_)), 0);
 }
 
+// As Julia writes it: with address spaces whose pointers are not numbers, and no word of i128.
+constexpr const char* kFromJulia = R"(
+  target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-f80:128-n8:16:32:64-S128-ni:10:11:12:13"
+  target triple = "x86_64-unknown-linux-gnu"
+  define i128 @total(ptr addrspace(11) %v, i64 %n) {
+  top:
+    br label %loop
+  loop:
+    %i = phi i64 [ 0, %top ], [ %i1, %loop ]
+    %s = phi i128 [ 0, %top ], [ %s1, %loop ]
+    %p = getelementptr inbounds i128, ptr addrspace(11) %v, i64 %i
+    %x = load i128, ptr addrspace(11) %p, align 16
+    %s1 = add i128 %s, %x
+    %i1 = add nuw nsw i64 %i, 1
+    %c = icmp ult i64 %i1, %n
+    br i1 %c, label %loop, label %out
+  out:
+    ret i128 %s1
+  }
+)";
+
+TEST_F(ObjectSizeTest, OfAnOlderOrWiderDataLayoutIsWhatClangGives) {
+  const std::string old = read_file(COMPILER_GYM_TEST_DATA "/written_by_llvm14.bc");
+  for (const std::string& bitcode : {assemble(kFromJulia), start_bitcode_of(old)}) {
+    EXPECT_EQ(value_of(object_text_size(bitcode, *machines_)), size_by_tools(bitcode));
+  }
+}
+
 TEST_F(ObjectSizeTest, OfAnotherDataLayoutIsRefused) {
   const grpc::Status status =
       object_text_size(assemble("target datalayout = \"E-p:32:32\"\ndefine void @f() { ret void }"),
