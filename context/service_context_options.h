@@ -14,6 +14,8 @@ struct ServiceContextOptions {
   /// Of the benchmarks that clients have sent, and as many of what the compiler keeps of them.
   std::size_t max_benchmark_cache_bytes = BenchmarkCache::kDefaultMaxSizeInBytes;
   BenchmarkRoots benchmark_roots{};
+  /// Takes programs with assembler code that reads files of this machine when it is compiled.
+  bool allow_assembler_files = false;
 };
 
 }  // namespace compiler_gym

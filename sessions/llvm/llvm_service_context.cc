@@ -12,7 +12,6 @@
 #include <stop_token>
 #include <utility>
 
-#include "sessions/llvm/benchmarks/benchmark_loader.h"
 #include "sessions/llvm/costs/object_size.h"
 #include "sessions/llvm/ir/crash_recovery.h"
 #include "sessions/llvm/ir/ir_module.h"
@@ -38,6 +37,7 @@ LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
                                        ServiceContextOptions options,
                                        SpareModulesOptions spare_modules)
     : CompilerGymServiceContext(std::move(workingDirectory)),
+      load_options_{.allow_assembler_files = options.allow_assembler_files},
       bitcode_cache_([this](const Benchmark& benchmark,
                             std::string_view program) { return load(benchmark, program); },
                      std::move(options)),
@@ -71,7 +71,7 @@ std::string LlvmServiceContext::programStamp(const Benchmark& benchmark) {
 
 Result<std::shared_ptr<const LoadedBenchmark>> LlvmServiceContext::load(
     const Benchmark& benchmark, std::string_view program) const {
-  Result<LoadedProgram> ready = load_program(program, benchmark.uri());
+  Result<LoadedProgram> ready = load_program(program, benchmark.uri(), load_options_);
   if (!ready) {
     return ready.error();
   }

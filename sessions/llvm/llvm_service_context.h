@@ -6,6 +6,7 @@
 
 #include "context/compiler_gym_service_context.h"
 #include "context/service_context_options.h"
+#include "sessions/llvm/benchmarks/benchmark_loader.h"
 #include "sessions/llvm/benchmarks/bitcode_cache.h"
 #include "sessions/llvm/benchmarks/spare_modules.h"
 #include "sessions/llvm/costs/cost_model.h"
@@ -17,6 +18,10 @@ namespace compiler_gym {
 /// The benchmarks' bitcode with their baselines, spare modules of those in demand, the target
 /// machines, and where to find clang.
 /// Threads: after init(), every member may be called from any thread; none uses the strand.
+///
+/// Inline:   LLVM works on clients' programs in this very process. Its crashes are survived, each at
+///           the price of what it leaks, up to a limit (refuse_after_losses()); a pass or a code
+///           generator that does not end keeps its thread for ever, as no time limit can stop it.
 ///
 /// Isolation: what sessions share is computed, never changed, so that each may have its own copy.
 class LlvmServiceContext : public CompilerGymServiceContext {
@@ -53,6 +58,7 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   std::unique_ptr<TargetMachines> target_machines_;
   std::unique_ptr<CostModel> cost_model_;
   std::string cpu_info_json_;
+  const LoadOptions load_options_;
   BitcodeCache bitcode_cache_;
   SpareModules spare_modules_;
 };

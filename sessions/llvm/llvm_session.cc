@@ -15,6 +15,7 @@
 #include "sessions/llvm/cost_observations.h"
 #include "sessions/llvm/figure_parameters.h"
 #include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/observations/module_observations.h"
 #include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/benchmark_runner.h"
@@ -90,6 +91,10 @@ grpc::Status LlvmSession::init(const ActionSpace& actionSpace,
   if (action_space_ == nullptr) {
     return invalid_argument("Unknown action space: " + actionSpace.name());
   }
+  if (grpc::Status status = refuse_after_losses(); !status.ok()) {
+    return status;
+  }
+  benchmark_uri_ = benchmark->uri();
   Result<std::shared_ptr<const LoadedBenchmark>> loaded = context_.bitcode_cache().get(benchmark);
   if (!loaded) {
     return loaded.error();
@@ -106,11 +111,15 @@ grpc::Status LlvmSession::init(const ActionSpace& actionSpace,
 grpc::Status LlvmSession::init(CompilationSession* other) {
   // The service makes all its sessions of one class.
   const auto& parent = static_cast<const LlvmSession&>(*other);
+  if (grpc::Status status = refuse_after_losses(); !status.ok()) {
+    return status;
+  }
   Result<OptimisedModule> module = parent.module_->fork(stopToken());
   if (!module) {
     return module.error();
   }
   action_space_ = parent.action_space_;
+  benchmark_uri_ = parent.benchmark_uri_;
   counts_ = parent.counts_;
   module_ = std::make_unique<OptimisedModule>(*std::move(module));
   return grpc::Status::OK;
@@ -157,39 +166,45 @@ grpc::Status LlvmSession::computeObservation(const ObservationSpace& observation
   if (grpc::Status status = module_->check(); !status.ok()) {
     return status;
   }
-  if (const Event* known = recall(*which); known != nullptr) {
-    observation = *known;
-    return grpc::Status::OK;
+  if (const Remembered* known = recall(*which); known != nullptr) {
+    observation = known->event;
+    return known->status;
   }
   grpc::Status status = compute(*which, observation);
-  if (status.ok()) {
-    remember(*which, observation);
-  }
+  remember(*which, observation, status);
   return status;
 }
 
+// A module that has changed is verified before anything is said of it, which is not cheap.
 bool LlvmSession::isCheap(const StepRequest& request) const {
-  return request.action().empty() &&
+  return request.action().empty() && module_->is_checked() &&
          std::ranges::all_of(request.observation_space(), [this](int space) {
            return recall(static_cast<LlvmObservation>(space)) != nullptr;
          });
 }
 
-const Event* LlvmSession::recall(LlvmObservation observation) const {
+const LlvmSession::Remembered* LlvmSession::recall(LlvmObservation observation) const {
   if (remembered_generation_ != module_->generation()) {
     return nullptr;
   }
   const auto found = std::ranges::find(remembered_, observation, &Remembered::observation);
-  return found == remembered_.end() ? nullptr : &found->event;
+  return found == remembered_.end() ? nullptr : &*found;
 }
 
-void LlvmSession::remember(LlvmObservation observation, const Event& event) {
+void LlvmSession::remember(LlvmObservation observation, const Event& event,
+                           const grpc::Status& status) {
   if (remembered_generation_ != module_->generation()) {
     remembered_.clear();
     remembered_generation_ = module_->generation();
   }
-  if (is_deterministic(observation) && event.ByteSizeLong() <= kMaxRememberedSizeInBytes) {
-    remembered_.push_back({observation, event});
+  if (!is_deterministic(observation) || event.ByteSizeLong() > kMaxRememberedSizeInBytes) {
+    return;
+  }
+  // Of errors those that LLVM would run into again; what a command does may be another time's luck.
+  const bool lasts =
+      status.error_code() == grpc::StatusCode::INVALID_ARGUMENT && !is_buildable(dynamic_config());
+  if (status.ok() || lasts) {
+    remembered_.push_back({observation, event, status});
   }
 }
 
@@ -233,16 +248,24 @@ grpc::Status LlvmSession::compute_cost(LlvmObservation observation, Event& event
     // benchmark it is always the same.
     baseline = Baseline::kO0;
   }
+  const CostModel& model = context_.cost_model();
   Result<std::int64_t> cost = 0;
   if (baseline.has_value()) {
-    cost = benchmark.baseline_cost(*baseline, wanted.cost, context_.cost_model(), stopToken());
-  } else {
+    cost = benchmark.baseline_cost(*baseline, wanted.cost, model, stopToken());
+    if (!cost && cost.error().error_code() == grpc::StatusCode::INVALID_ARGUMENT) {
+      cost = invalid_argument(cost.error().error_message() + " (benchmark \"" + benchmark_uri_ +
+                              "\")");
+    }
+  } else if (wanted.cost == Cost::kIrInstructionCount) {
     grpc::Status status = module_->read([&](const llvm::Module& module) {
-      cost = context_.cost_model().compute(wanted.cost, module, dynamic_config(), stopToken());
+      cost = model.compute(wanted.cost, module, dynamic_config(), stopToken());
     });
     if (!status.ok()) {
       return status;
     }
+  } else {
+    const Result<std::string> bytes = bitcode();
+    cost = bytes ? model.size(wanted.cost, *bytes, dynamic_config(), stopToken()) : bytes.error();
   }
   if (!cost) {
     return cost.error();

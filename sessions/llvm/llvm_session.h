@@ -66,10 +66,11 @@ class LlvmSession final : public CompilationSession {
   struct Remembered {
     LlvmObservation observation;
     Event event;
+    grpc::Status status;  // not OK: LLVM can't compute it, and might leak if it tried again
   };
 
-  [[nodiscard]] const Event* recall(LlvmObservation observation) const;
-  void remember(LlvmObservation observation, const Event& event);
+  [[nodiscard]] const Remembered* recall(LlvmObservation observation) const;
+  void remember(LlvmObservation observation, const Event& event, const grpc::Status& status);
 
   [[nodiscard]] grpc::Status compute(LlvmObservation observation, Event& event);
   [[nodiscard]] grpc::Status compute_cost(LlvmObservation observation, Event& event);
@@ -84,6 +85,7 @@ class LlvmSession final : public CompilationSession {
 
   LlvmServiceContext& context_;
   const LlvmActionSpace* action_space_ = nullptr;
+  std::string benchmark_uri_;
   std::unique_ptr<OptimisedModule> module_;  // after init()
   std::unique_ptr<BenchmarkRunner> runner_;  // after the first build
   std::optional<std::size_t> built_generation_;

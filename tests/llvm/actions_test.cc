@@ -16,7 +16,7 @@
 namespace compiler_gym {
 namespace {
 
-class ActionSpaceTest : public testing::TestWithParam<LlvmActionSpace> {};
+class ActionSpaceTest : public ::testing::TestWithParam<LlvmActionSpace> {};
 
 TEST_P(ActionSpaceTest, FlagsAreUniqueAndWithoutWhiteSpace) {
   std::set<std::string_view> flags;
@@ -43,7 +43,7 @@ TEST_P(ActionSpaceTest, IsFoundByName) {
   EXPECT_EQ(found->actions.data(), GetParam().actions.data());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ActionSpaceTest, testing::ValuesIn(llvm_action_spaces()),
+INSTANTIATE_TEST_SUITE_P(All, ActionSpaceTest, ::testing::ValuesIn(llvm_action_spaces()),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(ActionSpacesTest, UnknownNameIsNotFound) {
@@ -55,7 +55,7 @@ TEST(ActionSpacesTest, AreInTheirOrder) {
   for (const LlvmActionSpace& space : llvm_action_spaces()) {
     names.push_back(space.name);
   }
-  EXPECT_THAT(names, testing::ElementsAre("PassesAll", "NewPM", "Pipelines"));
+  EXPECT_THAT(names, ::testing::ElementsAre("PassesAll", "NewPM", "Pipelines"));
 }
 
 // All of CompilerGym's names at their numbers, which is how clients, and what they have learnt, name

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <string>
 
 namespace compiler_gym {
 namespace {
@@ -43,6 +44,36 @@ TEST(BaselineCostsTest, AFailureIsNotKept) {
   const auto fails = []() -> Result<std::int64_t> { return cancelled("later"); };
   EXPECT_FALSE(costs.get(0, fails).has_value());
   EXPECT_EQ(*costs.get(0, [] { return Result<std::int64_t>(1); }), 1);
+}
+
+TEST(BaselineCostsTest, AFailureThatIsTheProgramsIsKeptIfWanted) {
+  BaselineCosts costs;
+  constexpr auto kKept = BaselineCosts::Failures::kKept;
+  const auto fails = []() -> Result<std::int64_t> { return invalid_argument("crashed"); };
+  EXPECT_EQ(in_another_process([&] { return costs.get(0, kKept, fails).has_value() ? 1 : 0; }), 0);
+  const auto works = [] { return Result<std::int64_t>(1); };
+  const Result<std::int64_t> again = costs.get(0, kKept, works);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(to_string(again.error()), "INVALID_ARGUMENT: crashed");
+  // What may be over next time is not.
+  const auto full = []() -> Result<std::int64_t> { return resource_exhausted("disk full"); };
+  EXPECT_FALSE(costs.get(1, kKept, full).has_value());
+  EXPECT_EQ(*costs.get(1, kKept, works), 1);
+  // Nor what nobody wanted to have kept.
+  EXPECT_FALSE(costs.get(2, fails).has_value());
+  EXPECT_EQ(*costs.get(2, works), 1);
+}
+
+TEST(BaselineCostsTest, OfALongTextTheBeginningIsKept) {
+  BaselineCosts costs;
+  constexpr auto kKept = BaselineCosts::Failures::kKept;
+  const std::string text(10'000, 'x');
+  EXPECT_FALSE(costs.get(0, kKept, [&]() -> Result<std::int64_t> { return invalid_argument(text); })
+                   .has_value());
+  const Result<std::int64_t> again = costs.get(0, kKept, [] { return Result<std::int64_t>(1); });
+  ASSERT_FALSE(again.has_value());
+  EXPECT_GT(again.error().error_message().size(), 300U);
+  EXPECT_TRUE(text.starts_with(again.error().error_message()));
 }
 
 TEST(BaselineCostsTest, AProcessThatDiesWhileItComputesHoldsUpNobody) {

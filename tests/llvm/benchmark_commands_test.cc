@@ -16,9 +16,9 @@
 namespace compiler_gym {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 Command shell(const std::string& line) {
   Command command;
@@ -26,7 +26,7 @@ Command shell(const std::string& line) {
   return command;
 }
 
-class BenchmarkCommandsTest : public testing::Test {
+class BenchmarkCommandsTest : public ::testing::Test {
  protected:
   grpc::Status run(const Command& command) const {
     const auto result = run_command(command, setting_, std::stop_token());
@@ -41,6 +41,36 @@ class BenchmarkCommandsTest : public testing::Test {
 TEST_F(BenchmarkCommandsTest, AreGivenCompilerAndInput) {
   EXPECT_TRUE(run(shell("test \"$CC\" = /path/of/clang")).ok());
   EXPECT_TRUE(run(shell("test \"$IN\" = '" + (scratch_.path() / "out.bc").string() + "'")).ok());
+}
+
+// Commands write $CC and $IN without quotes, and mean one word.
+TEST_F(BenchmarkCommandsTest, PathsThatTheShellWouldTakeApartAreOneWord) {
+  for (const char* name : {"with space", "a'b \"c\"", "$HOME *", "tab\there", "\xC3\xA4 [x]"}) {
+    const boost::filesystem::path directory = scratch_.path() / name;
+    boost::filesystem::create_directories(directory);
+    const boost::filesystem::path clang = directory / "my clang";
+    std::ofstream(clang.string()) << "#!/bin/sh\nfor a; do echo \"<$a>\" >>arguments; cat \"$a\" "
+                                     ">>arguments; done\n";
+    boost::filesystem::permissions(clang, boost::filesystem::owner_all);
+    const CommandSetting setting{directory, clang.string()};
+    for (int i = 0; i < 2; ++i) {
+      const auto built =
+          build_program(shell("rm -f arguments; $CC $IN"), "bitcode", setting, std::stop_token());
+      ASSERT_TRUE(built.has_value()) << name << ": " << to_string(built.error());
+      EXPECT_EQ(read_file((directory / "arguments").string()), "<out.bc>\nbitcode") << name;
+    }
+  }
+}
+
+TEST_F(BenchmarkCommandsTest, AProgramInADirectoryWithSpacesIsBuiltByClang) {
+  const boost::filesystem::path directory = scratch_.path() / "my service";
+  boost::filesystem::create_directories(directory);
+  ClangPath path;
+  const CommandSetting setting{directory, value_of(path.get())};
+  const auto built = build_program(shell("$CC $IN -c -o program.o"), crc32_start_bitcode(), setting,
+                                   std::stop_token());
+  ASSERT_TRUE(built.has_value()) << to_string(built.error());
+  EXPECT_TRUE(boost::filesystem::exists(directory / "program.o"));
 }
 
 TEST_F(BenchmarkCommandsTest, ArgumentsAreOneLineForTheShell) {
@@ -160,11 +190,11 @@ TEST(ScratchDirectoryTest, MovedFromLeavesItToTheOther) {
 
 TEST(ScratchDirectoryTest, ImpossibleParentIsAnError) {
   const grpc::Status status = ScratchDirectory::create("/dev/null/below").error();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(status.error_message(), StartsWith("Failed to make a scratch directory in "));
 }
 
-class ClangPathTest : public testing::Test {
+class ClangPathTest : public ::testing::Test {
  protected:
   boost::filesystem::path script(const std::string& name, const std::string& body) const {
     const boost::filesystem::path path = scratch_.path() / name;

@@ -19,9 +19,9 @@
 namespace compiler_gym {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 TEST(FileUriTest, CutsOffEightCharacters) {
   EXPECT_EQ(value_of(path_from_file_uri("file:////tmp/program.bc")), "/tmp/program.bc");
@@ -36,7 +36,7 @@ TEST(FileUriTest, RefusesOtherSchemes) {
             "\"https://invalid/scheme\"");
 }
 
-class ProgramFileTest : public testing::Test {
+class ProgramFileTest : public ::testing::Test {
  protected:
   ProgramFileTest() { boost::filesystem::create_directories(directory_); }
   ~ProgramFileTest() override { boost::filesystem::remove_all(directory_); }
@@ -135,7 +135,7 @@ TEST_F(BenchmarkRootTest, WhatIsNoFileIsRefusedAsEver) {
                                   "\": not a regular file");
 }
 
-class LoadProgramTest : public testing::Test {
+class LoadProgramTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { enable_crash_recovery(); }
 
@@ -187,8 +187,21 @@ TEST_F(LoadProgramTest, RefusesWhatIsNotBitcode) {
                                   "ELF"}) {
     const grpc::Status status = load_program(bytes, "benchmark://new").error();
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-    EXPECT_EQ(status.error_message(), "Failed to parse LLVM bitcode: \"benchmark://new\"");
+    EXPECT_THAT(status.error_message(),
+                StartsWith("Failed to parse LLVM bitcode: \"benchmark://new\": "));
   }
+}
+
+TEST_F(LoadProgramTest, SaysWhatWouldReadANewerLlvmsBitcode) {
+  const grpc::Status status =
+      load_program(read_file(COMPILER_GYM_TEST_DATA "/written_by_llvm20.bc"), "benchmark://new")
+          .error();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(
+      status.error_message(),
+      StartsWith("Failed to parse LLVM bitcode: \"benchmark://new\": Unknown attribute kind "
+                 "(102) (Producer: 'LLVM20.1.8' Reader: 'LLVM 19.1."));
+  EXPECT_THAT(status.error_message(), HasSubstr("compile the program with clang-19"));
 }
 
 TEST_F(LoadProgramTest, SurvivesDamagedBitcode) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/filesystem.hpp>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <random>
@@ -12,6 +13,7 @@
 
 #include "sessions/llvm/actions/actions.h"
 #include "sessions/llvm/costs/object_size.h"
+#include "sessions/llvm/run/bitcode_file.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
@@ -19,11 +21,11 @@
 namespace compiler_gym {
 namespace {
 
-using testing::Each;
-using testing::ElementsAre;
-using testing::Gt;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Gt;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class BuildAndRunTest : public LlvmFixture {
  protected:
@@ -127,6 +129,30 @@ TEST_F(BuildAndRunTest, ABuildCommandThatFailsKeepsTheSessionFromStarting) {
   EXPECT_EQ(scratch_directories(), 0);
 }
 
+// What the machine lacks is not the client's to mend, and may be there the next time.
+TEST_F(BuildAndRunTest, AnUnusableScratchDirectoryIsTheMachinesFault) {
+  const CostModel model(context_.target_machines(), context_.clang(),
+                        [] { return boost::filesystem::path("/dev/null/below"); });
+  for (const Cost cost : {Cost::kObjectTextSize, Cost::kTextSize}) {
+    const auto size = model.size(cost, program(), buildable()->dynamic_config(), std::stop_token());
+    ASSERT_FALSE(size.has_value());
+    EXPECT_EQ(size.error().error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_THAT(size.error().error_message(), StartsWith("Failed to make a scratch directory in "));
+  }
+}
+
+TEST_F(BuildAndRunTest, AFullDiskIsTheMachinesFault) {
+  // A device that is always full; a link, as what could not be written is removed.
+  const boost::filesystem::path file = directory_ / "full.bc";
+  boost::filesystem::create_symlink("/dev/full", file);
+  const grpc::Status status = write_bitcode_file(file, program());
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  for (const int error : {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM}) {
+    const boost::system::error_code why(error, boost::system::system_category());
+    EXPECT_EQ(disk_error("writing", why).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
+}
+
 TEST_F(BuildAndRunTest, ABuildHasToHaveOneOutputFile) {
   std::shared_ptr<Benchmark> benchmark = buildable();
   benchmark->mutable_dynamic_config()->mutable_build_cmd()->add_outfile("another");
@@ -154,7 +180,7 @@ TEST_F(BuildAndRunTest, RuntimeAndBuildtimeHaveAsManyNumbersAsAskedFor) {
   parameter(*session, "llvm.set_buildtimes_per_observation_count", "2");
   const Event runtime = observe(*session, "Runtime");
   EXPECT_THAT(runtime.double_tensor().shape(), ElementsAre(3));
-  EXPECT_THAT(runtime.double_tensor().value(), testing::SizeIs(3));
+  EXPECT_THAT(runtime.double_tensor().value(), ::testing::SizeIs(3));
   EXPECT_THAT(runtime.double_tensor().value(), Each(Gt(0.0)));
   const Event buildtime = observe(*session, "Buildtime");
   EXPECT_THAT(buildtime.double_tensor().shape(), ElementsAre(2));
@@ -165,7 +191,7 @@ TEST_F(BuildAndRunTest, WarmupsRunAndAreNotReported) {
   const auto session = start(runnable("./program && echo >>runs"));
   parameter(*session, "llvm.set_runtimes_per_observation_count", "2");
   parameter(*session, "llvm.set_warmup_runs_count_per_runtime_observation", "3");
-  EXPECT_THAT(observe(*session, "Runtime").double_tensor().value(), testing::SizeIs(2));
+  EXPECT_THAT(observe(*session, "Runtime").double_tensor().value(), ::testing::SizeIs(2));
   const boost::filesystem::path directory =
       boost::filesystem::directory_iterator(context_.scratchDirectory())->path();
   EXPECT_EQ(read_file((directory / "runs").string()), "\n\n\n\n\n");

@@ -147,6 +147,42 @@ TEST_F(ChildProcessTest, LimitsHold) {
   EXPECT_EQ(run("ulimit -c").standard_output, "0\n");
 }
 
+TEST_F(ChildProcessTest, AddressSpaceIsNotLimited) {
+  EXPECT_EQ(run("ulimit -S -v").standard_output, run("ulimit -H -v").standard_output)
+      << "programs built with a sanitizer reserve terabytes";
+}
+
+TEST_F(ChildProcessTest, MemoryThatIsUsedIsLimited) {
+  command_.limits.resident_memory_in_bytes = 64 << 20;
+  EXPECT_TRUE(run("head -c 1000000 /dev/zero | tr '\\0' x | tail -c 1 >/dev/null").succeeded());
+  const ProcessResult result =
+      run("x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 600; echo \"$x\"");
+  EXPECT_EQ(result.end, ProcessEnd::kTooLarge);
+  EXPECT_LT(result.elapsed, 60s);
+}
+
+TEST_F(ChildProcessTest, WhatHasLeftTheGroupAndTheSessionIsKilledToo) {
+  const std::string escape =
+      "setsid sh -c 'echo $$ >pid; exec sleep 600' >/dev/null 2>&1 & "
+      "while [ ! -s pid ]; do :; done; cat pid; rm pid; ";
+  EXPECT_TRUE(has_ended(std::stoi(run(escape).standard_output)));
+  command_.timeout = 2000ms;
+  const ProcessResult result = run(escape + "sleep 600");
+  EXPECT_EQ(result.end, ProcessEnd::kTimedOut);
+  EXPECT_TRUE(has_ended(std::stoi(result.standard_output)));
+}
+
+TEST_F(ChildProcessTest, ALostExitStatusIsNotSuccess) {
+  // As when whoever started us ignores SIGCHLD: the kernel reaps, and nobody learns how it ended.
+  const auto previous = std::signal(SIGCHLD, SIG_IGN);
+  command_.command = "exit 7";
+  const Result<ProcessResult> result = run_shell_command(command_, {});
+  std::signal(SIGCHLD, previous);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(result.error().error_message(), ::testing::HasSubstr("SIGCHLD"));
+}
+
 TEST_F(ChildProcessTest, MissingDirectoryIsAnError) {
   command_.directory = directory_ / "missing";
   command_.command = "true";

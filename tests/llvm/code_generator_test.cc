@@ -21,7 +21,7 @@ std::string object_of(CodeGenerator& generator, std::string_view bitcode) {
   return {object.data(), object.size()};
 }
 
-class CodeGeneratorTest : public testing::Test {
+class CodeGeneratorTest : public ::testing::Test {
  protected:
   std::string object_of_new_generator(std::string_view bitcode) const {
     CodeGenerator generator(*machine_);
@@ -54,7 +54,8 @@ TEST_F(CodeGeneratorTest, WorksAfterWhatItRefuses) {
   const auto refused = generator_.compile(wrong);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(refused.error().error_message(), testing::HasSubstr("invalid instruction mnemonic"));
+  EXPECT_THAT(refused.error().error_message(),
+              ::testing::HasSubstr("invalid instruction mnemonic"));
   EXPECT_TRUE(object_of(generator_, crc32_start_bitcode()) ==
               object_of_new_generator(crc32_start_bitcode()));
 }
@@ -65,7 +66,7 @@ TEST_F(CodeGeneratorTest, ForgetsTheDebugInformationOfTheLastModule) {
   for (const std::string& bitcode : {with_debug_info, crc32_start_bitcode(), with_debug_info}) {
     EXPECT_TRUE(object_of(generator_, bitcode) == object_of_new_generator(bitcode));
   }
-  EXPECT_THAT(object_of(generator_, with_debug_info), testing::HasSubstr(".debug_info"));
+  EXPECT_THAT(object_of(generator_, with_debug_info), ::testing::HasSubstr(".debug_info"));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace fs = boost::filesystem;
 constexpr std::int64_t kKibibyte = 1024;
 
 // A machine made of files.
-class CpuInfoTest : public testing::Test {
+class CpuInfoTest : public ::testing::Test {
  protected:
   CpuInfoTest() { fs::create_directories(root_); }
   ~CpuInfoTest() override { fs::remove_all(root_); }

@@ -17,10 +17,10 @@
 namespace compiler_gym {
 namespace {
 
-using testing::HasSubstr;
-using testing::Optional;
+using ::testing::HasSubstr;
+using ::testing::Optional;
 
-class CrashRecoveryTest : public testing::Test {
+class CrashRecoveryTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { enable_crash_recovery(); }
 };
@@ -40,7 +40,7 @@ TEST_F(CrashRecoveryTest, NothingIsReportedOfWhatComesBack) {
 }
 
 // One signal a test, and so a process: under ThreadSanitizer the others are blocked after the first.
-class CrashSignalTest : public CrashRecoveryTest, public testing::WithParamInterface<int> {};
+class CrashSignalTest : public CrashRecoveryTest, public ::testing::WithParamInterface<int> {};
 
 TEST_P(CrashSignalTest, IsSurvived) {
   EXPECT_THAT(run_recovering([] { std::raise(GetParam()); }),
@@ -48,7 +48,7 @@ TEST_P(CrashSignalTest, IsSurvived) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Signals, CrashSignalTest,
-                         testing::Values(SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP),
+                         ::testing::Values(SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP),
                          [](const auto& instance) { return sigabbrev_np(instance.param); });
 
 TEST_F(CrashRecoveryTest, SurvivesAbort) {

@@ -16,9 +16,9 @@
 namespace compiler_gym {
 namespace {
 
-using testing::HasSubstr;
-using testing::MatchesRegex;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 TEST(IrModuleTest, RefusesWhatIsNotBitcode) {
   EXPECT_EQ(IrModule::parse("not bitcode").error().error_code(),

@@ -19,11 +19,11 @@
 namespace compiler_gym {
 namespace {
 
-using testing::Each;
-using testing::ElementsAre;
-using testing::Field;
-using testing::IsEmpty;
-using testing::Not;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 struct Token {
   std::int64_t id;

@@ -14,7 +14,7 @@ namespace compiler_gym {
 namespace {
 
 // What CompilerGym 0.2.5 computed of its crc32.
-class Crc32FeaturesTest : public testing::Test {
+class Crc32FeaturesTest : public ::testing::Test {
  protected:
   static std::vector<std::int64_t> expected(const char* name) {
     static const llvm::json::Value values =

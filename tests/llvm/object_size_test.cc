@@ -23,7 +23,7 @@
 namespace compiler_gym {
 namespace {
 
-using testing::StartsWith;
+using ::testing::StartsWith;
 
 const std::string kTools = COMPILER_GYM_LLVM_TOOLS;
 
@@ -40,7 +40,7 @@ std::string output_of(const std::string& command) {
   return output;
 }
 
-class ObjectSizeTest : public testing::Test {
+class ObjectSizeTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { enable_crash_recovery(); }
 
@@ -71,7 +71,7 @@ class ObjectSizeTest : public testing::Test {
 };
 
 class ObjectSizeOfModuleTest : public ObjectSizeTest,
-                               public testing::WithParamInterface<std::string> {};
+                               public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(ObjectSizeOfModuleTest, EqualsClangAndLlvmSize) {
   for (const char* pipeline : {"no-op-module", "default<Oz>", "default<O3>"}) {
@@ -82,7 +82,7 @@ TEST_P(ObjectSizeOfModuleTest, EqualsClangAndLlvmSize) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Modules, ObjectSizeOfModuleTest, testing::ValuesIn(module_names()),
+INSTANTIATE_TEST_SUITE_P(Modules, ObjectSizeOfModuleTest, ::testing::ValuesIn(module_names()),
                          [](const auto& instance) { return instance.param; });
 
 TEST_F(ObjectSizeTest, OfAnExecutableEqualsLlvmSize) {
@@ -110,6 +110,34 @@ TEST_F(ObjectSizeTest, InlinesWhatHasToBeInlined) {
 
 TEST_F(ObjectSizeTest, OfAModuleWithoutTargetIsThatOfOurs) {
   EXPECT_GT(value_of(object_text_size(assemble("define void @f() { ret void }"), *machines_)), 0);
+}
+
+// As Julia writes it: with address spaces whose pointers are not numbers, and no word of i128.
+constexpr const char* kFromJulia = R"(
+  target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-f80:128-n8:16:32:64-S128-ni:10:11:12:13"
+  target triple = "x86_64-unknown-linux-gnu"
+  define i128 @total(ptr addrspace(11) %v, i64 %n) {
+  top:
+    br label %loop
+  loop:
+    %i = phi i64 [ 0, %top ], [ %i1, %loop ]
+    %s = phi i128 [ 0, %top ], [ %s1, %loop ]
+    %p = getelementptr inbounds i128, ptr addrspace(11) %v, i64 %i
+    %x = load i128, ptr addrspace(11) %p, align 16
+    %s1 = add i128 %s, %x
+    %i1 = add nuw nsw i64 %i, 1
+    %c = icmp ult i64 %i1, %n
+    br i1 %c, label %loop, label %out
+  out:
+    ret i128 %s1
+  }
+)";
+
+TEST_F(ObjectSizeTest, OfAnOlderOrWiderDataLayoutIsWhatClangGives) {
+  const std::string old = read_file(COMPILER_GYM_TEST_DATA "/written_by_llvm14.bc");
+  for (const std::string& bitcode : {assemble(kFromJulia), start_bitcode_of(old)}) {
+    EXPECT_EQ(value_of(object_text_size(bitcode, *machines_)), size_by_tools(bitcode));
+  }
 }
 
 TEST_F(ObjectSizeTest, OfAnotherDataLayoutIsRefused) {

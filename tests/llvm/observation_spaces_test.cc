@@ -13,9 +13,9 @@
 namespace compiler_gym {
 namespace {
 
-using testing::Each;
-using testing::ElementsAre;
-using testing::UnorderedElementsAre;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
 
 const ObservationSpace& space(std::string_view name) {
   static const std::vector<ObservationSpace> spaces = llvm_observation_spaces();

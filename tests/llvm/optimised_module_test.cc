@@ -21,10 +21,10 @@
 namespace compiler_gym {
 namespace {
 
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
-class OptimisedModuleTest : public testing::Test {
+class OptimisedModuleTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { enable_crash_recovery(); }
 

@@ -20,7 +20,7 @@
 namespace compiler_gym {
 namespace {
 
-using testing::IsSupersetOf;
+using ::testing::IsSupersetOf;
 
 IrModule crc32_module() {
   return parse_module(crc32_bitcode());

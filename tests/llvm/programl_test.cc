@@ -18,10 +18,10 @@
 namespace compiler_gym {
 namespace {
 
-using testing::Contains;
-using testing::ElementsAre;
-using testing::IsSupersetOf;
-using testing::StartsWith;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
+using ::testing::StartsWith;
 
 IrModule module_of(const std::string& assembly) {
   return parse_module(assemble(assembly));

@@ -18,9 +18,9 @@
 namespace compiler_gym {
 namespace {
 
-using testing::AnyOf;
-using testing::MatchesRegex;
-using testing::StartsWith;
+using ::testing::AnyOf;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 using Sequence = std::vector<std::int64_t>;
 
@@ -30,7 +30,7 @@ constexpr std::string_view kUnpredictable = "-scalarizer";
 // Takes seconds in a module that other actions have made large.
 constexpr std::string_view kSlow = "-attributor";
 
-class LlvmPropertyTest : public LlvmFixture, public testing::WithParamInterface<std::string> {
+class LlvmPropertyTest : public LlvmFixture, public ::testing::WithParamInterface<std::string> {
  protected:
   // All actions of a space, in a random order or their own, the unpredictable one last.
   static Sequence all_actions(const LlvmActionSpace& space, std::mt19937* random) {
@@ -188,7 +188,7 @@ TEST_P(LlvmPropertyTest, ForkReplayAndOriginalAreEqual) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Modules, LlvmPropertyTest, testing::ValuesIn(module_names()),
+INSTANTIATE_TEST_SUITE_P(Modules, LlvmPropertyTest, ::testing::ValuesIn(module_names()),
                          [](const auto& instance) { return instance.param; });
 
 TEST(PropertyTestModulesTest, HoldProgramsByCsmith) {

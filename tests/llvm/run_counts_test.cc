@@ -14,7 +14,7 @@ struct CountRow {
   int minimum;
 };
 
-class RunCountsTest : public testing::TestWithParam<CountRow> {
+class RunCountsTest : public ::testing::TestWithParam<CountRow> {
  protected:
   std::string get() {
     std::optional<std::string> reply;
@@ -66,10 +66,10 @@ TEST_P(RunCountsTest, WhatIsNoNumberIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RunCountsTest,
-                         testing::Values(CountRow{"runtimes_per_observation_count", "1", 1},
-                                         CountRow{"warmup_runs_count_per_runtime_observation", "0",
-                                                  0},
-                                         CountRow{"buildtimes_per_observation_count", "1", 1}),
+                         ::testing::Values(CountRow{"runtimes_per_observation_count", "1", 1},
+                                           CountRow{"warmup_runs_count_per_runtime_observation",
+                                                    "0", 0},
+                                           CountRow{"buildtimes_per_observation_count", "1", 1}),
                          [](const auto& instance) { return instance.param.name; });
 
 TEST(RunCountsKeysTest, OthersAreNotOurs) {

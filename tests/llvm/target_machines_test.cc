@@ -14,7 +14,7 @@
 namespace compiler_gym {
 namespace {
 
-class TargetMachinesTest : public testing::Test {
+class TargetMachinesTest : public ::testing::Test {
  protected:
   const std::unique_ptr<TargetMachines> machines_ = value_of(TargetMachines::create());
 };

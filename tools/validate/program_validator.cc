@@ -156,6 +156,8 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
       return Validation{Verdict::kTimedOut, subject + "ran into its timeout"};
     case ProcessEnd::kStopped:
       return Validation{Verdict::kNotChecked, subject + "was cancelled"};
+    case ProcessEnd::kTooLarge:
+      return Validation{Verdict::kCrashed, subject + "was killed for the memory it used"};
     case ProcessEnd::kExited:
     case ProcessEnd::kSignal:
       break;

@@ -2,21 +2,30 @@
 
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/benchmarks/spare_modules.h"
-#include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/ir/hidden_state.h"
 #include "sessions/llvm/ir/target_machines.h"
 
 namespace compiler_gym {
+namespace {
+
+std::size_t number_of_globals(const llvm::Module& module) {
+  return module.size() + module.global_size() + module.alias_size();
+}
+
+}  // namespace
 
 OptimisedModule::OptimisedModule(std::shared_ptr<const LoadedBenchmark> benchmark,
                                  TargetMachines& machines, SpareModules* spares, IrModule module)
     : benchmark_(std::move(benchmark)),
       machines_(&machines),
       spares_(spares),
-      module_(std::move(module)) {}
+      module_(std::move(module)),
+      verified_size_(number_of_globals(**module_)) {}
 
 Result<OptimisedModule> OptimisedModule::start(std::shared_ptr<const LoadedBenchmark> benchmark,
                                                TargetMachines& machines, SpareModules* spares) {
@@ -40,14 +49,18 @@ Result<OptimisedModule> OptimisedModule::fork(const std::stop_token& stop_token)
     if (stop_token.stop_requested()) {
       return cancelled("Cancelled while a session was forked");
     }
-    // Whether it changes the module is known.
-    const Result<bool> applied = copy->apply(pipeline, ChangeDetection::kPassManager);
-    if (!applied) {
+    // What changes the module is known, and so what does nothing.
+    if (const auto applied = copy->run(pipeline, ChangeDetection::kPassManager); !applied) {
       return applied.error();
     }
   }
+  copy->applied_ = applied_;
   copy->generation_ = generation_;
-  copy->verified_generation_ = verified_generation_;
+  copy->idle_ = idle_;
+  copy->hash_.reset();
+  copy->to_verify_ = to_verify_ == Verify::kNothing ? Verify::kNothing : Verify::kModule;
+  copy->functions_to_verify_.clear();
+  copy->verified_size_ = number_of_globals(**copy->module_);
   return copy;
 }
 
@@ -55,24 +68,39 @@ Result<bool> OptimisedModule::apply(std::string_view pipeline, ChangeDetection c
   if (!broken_.ok()) {
     return broken_;
   }
-  const Result<bool> changed = run(pipeline, change_detection);
-  if (changed) {
-    applied_.push_back(pipeline);
-    generation_ += static_cast<std::size_t>(*changed);
+  if (idle_.known(pipeline)) {
+    return false;
   }
-  return changed;
+  const Result<Effect> effect = run(pipeline, change_detection);
+  if (!effect) {
+    return effect.error();
+  }
+  applied_.push_back(pipeline);
+  switch (*effect) {
+    case Effect::kChange:
+      ++generation_;
+      idle_.clear();
+      break;
+    case Effect::kNoChange:
+      idle_.add_seen(pipeline);
+      break;
+    case Effect::kNothing:
+      idle_.add_known(pipeline);
+      break;
+  }
+  return *effect == Effect::kChange;
 }
 
-Result<bool> OptimisedModule::run(std::string_view pipeline, ChangeDetection change_detection) {
+Result<OptimisedModule::Effect> OptimisedModule::run(std::string_view pipeline,
+                                                     ChangeDetection change_detection) {
   TargetMachines::Lease machine = machines_->borrow();
-  Result<bool> changed = false;
+  Result<PassChanges> changes = PassChanges();
+  bool touched = true;
   const grpc::Status survived = survive("running " + std::string(pipeline), [&] {
-    const bool compare = change_detection == ChangeDetection::kHash;
-    const std::string before = compare ? ir_sha1(**module_) : "";
-    changed = run_pipeline(**module_, machine.for_module(**module_), pipeline);
-    if (compare && changed) {
-      changed = ir_sha1(**module_) != before;
-    }
+    const bool look_closely = idle_.seen(pipeline);
+    const std::uint64_t before = look_closely ? hidden_state(**module_) : 0;
+    changes = run_passes(machine.pass_runner(**module_), pipeline, change_detection);
+    touched = !look_closely || !changes || changes->any || hidden_state(**module_) != before;
   });
   if (!survived.ok()) {
     machine.abandon();
@@ -81,23 +109,80 @@ Result<bool> OptimisedModule::run(std::string_view pipeline, ChangeDetection cha
   if (const std::string error = module_->take_reported_error(); !error.empty()) {
     return become_broken(data_loss("Running " + std::string(pipeline) + " failed: " + error));
   }
-  return changed;
+  if (!changes) {
+    return changes.error();
+  }
+  if (changes->any) {
+    note_changes(*std::move(changes));
+    return Effect::kChange;
+  }
+  return touched ? Effect::kNoChange : Effect::kNothing;
+}
+
+Result<PassChanges> OptimisedModule::run_passes(PassRunner& runner, std::string_view pipeline,
+                                                ChangeDetection change_detection) {
+  if (change_detection == ChangeDetection::kPassManager) {
+    Result<PassChanges> changes = runner.run(**module_, pipeline);
+    if (!changes || changes->any) {
+      hash_.reset();
+    }
+    return changes;
+  }
+  StructuralHasher hasher;
+  const std::uint64_t before = hash_.has_value() ? *hash_ : hasher.hash(**module_);
+  hash_.reset();
+  Result<PassChanges> changes = runner.run(**module_, pipeline);
+  if (changes) {
+    hash_ = hasher.hash(**module_);
+    changes->any = *hash_ != before;
+    // Where these passes have changed something they don't tell.
+    changes->beyond_functions = changes->any;
+  }
+  return changes;
+}
+
+void OptimisedModule::note_changes(PassChanges changes) {
+  if (to_verify_ == Verify::kModule) {
+    return;
+  }
+  if (changes.beyond_functions || changes.functions.empty()) {
+    to_verify_ = Verify::kModule;
+    functions_to_verify_.clear();
+    return;
+  }
+  to_verify_ = Verify::kFunctions;
+  functions_to_verify_.insert(functions_to_verify_.end(), changes.functions.begin(),
+                              changes.functions.end());
 }
 
 grpc::Status OptimisedModule::check() {
-  if (!broken_.ok() || verified_generation_ == generation_) {
+  if (is_checked()) {
     return broken_;
   }
   grpc::Status verified;
-  if (grpc::Status status = survive("verifying the module", [&] { verified = verify(**module_); });
+  if (grpc::Status status = survive("verifying the module", [&] { verified = verify_changes(); });
       !status.ok()) {
     return status;
   }
   if (!verified.ok()) {
     return become_broken(std::move(verified));
   }
-  verified_generation_ = generation_;
+  to_verify_ = Verify::kNothing;
+  functions_to_verify_.clear();
   return grpc::Status::OK;
+}
+
+grpc::Status OptimisedModule::verify_changes() {
+  // Declarations and constants that a pass on functions has added are to be looked at as well.
+  const std::size_t size = number_of_globals(**module_);
+  const bool grown = size != std::exchange(verified_size_, size);
+  if (to_verify_ == Verify::kModule || grown) {
+    return verify(**module_);
+  }
+  std::ranges::sort(functions_to_verify_);
+  const auto twice = std::ranges::unique(functions_to_verify_);
+  functions_to_verify_.erase(twice.begin(), twice.end());
+  return verify(functions_to_verify_);
 }
 
 grpc::Status OptimisedModule::become_broken(grpc::Status reason) {
@@ -105,10 +190,11 @@ grpc::Status OptimisedModule::become_broken(grpc::Status reason) {
   return broken_;
 }
 
-grpc::Status OptimisedModule::crashed(std::string_view what, const std::string& crash) {
+grpc::Status OptimisedModule::crashed(const LlvmCall& call) {
+  count_leaked_bytes(benchmark_->module_size_in_bytes());
   module_->abandon();
   module_.reset();
-  return become_broken(data_loss("LLVM crashed while " + std::string(what) + ": " + crash));
+  return become_broken(call.status());
 }
 
 }  // namespace compiler_gym

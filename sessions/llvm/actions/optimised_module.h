@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -11,8 +12,11 @@
 
 #include "core/support/status.h"
 #include "sessions/llvm/actions/actions.h"
-#include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/actions/idle_actions.h"
 #include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/ir/llvm_call.h"
+#include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/ir/structural_hash.h"
 
 namespace compiler_gym {
 
@@ -28,6 +32,9 @@ class TargetMachines;
 ///           it in again would be quicker, but it changes what is not part of the IR, the order of
 ///           uses and how names are made unique, and so in half of all cases the result of later
 ///           passes.
+/// Changes:  of what a pass on functions says it has changed, only that is verified; of what others
+///           have, the whole module, once for all actions since the last time. A pipeline that has
+///           twice in a row been seen to touch nothing in this very state is not run a third time.
 /// Threads:  one at a time. Different modules are independent of each other.
 /// Lifetime: refers to the target machines and the spare modules.
 class OptimisedModule {
@@ -45,8 +52,11 @@ class OptimisedModule {
   /// Runs a pipeline. Returns whether it changed the module. The text must outlive this object.
   [[nodiscard]] Result<bool> apply(std::string_view pipeline, ChangeDetection change_detection);
 
-  /// OK unless broken. Verifies the module if it has changed since the last time.
+  /// OK unless broken. Verifies what has changed since the last time.
   [[nodiscard]] grpc::Status check();
+
+  /// Whether check() would say what it has to say at once.
+  [[nodiscard]] bool is_checked() const { return !broken_.ok() || to_verify_ == Verify::kNothing; }
 
   /// Calls `function(const llvm::Module&)` on the module, checked, and survives its crash.
   template <typename Function>
@@ -66,15 +76,28 @@ class OptimisedModule {
   OptimisedModule(std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines,
                   SpareModules* spares, IrModule module);
 
-  [[nodiscard]] Result<bool> run(std::string_view pipeline, ChangeDetection change_detection);
+  /// What has changed since the last check().
+  enum class Verify { kNothing, kFunctions, kModule };
+
+  enum class Effect {
+    kChange,
+    kNoChange,  ///< or so the passes say
+    kNothing,   ///< nothing at all has been touched
+  };
+
+  [[nodiscard]] Result<Effect> run(std::string_view pipeline, ChangeDetection change_detection);
+  [[nodiscard]] Result<PassChanges> run_passes(PassRunner& runner, std::string_view pipeline,
+                                               ChangeDetection change_detection);
+  void note_changes(PassChanges changes);
+  [[nodiscard]] grpc::Status verify_changes();
   [[nodiscard]] grpc::Status become_broken(grpc::Status reason);
 
   template <typename Function>
   grpc::Status survive(std::string_view what, Function&& function) {
-    const std::optional<std::string> crash = run_recovering(function);
-    return crash.has_value() ? crashed(what, *crash) : grpc::Status::OK;
+    const LlvmCall call = call_llvm(what, std::stop_token(), function);
+    return call.crashed() ? crashed(call) : grpc::Status::OK;
   }
-  grpc::Status crashed(std::string_view what, const std::string& crash);
+  grpc::Status crashed(const LlvmCall& call);
 
   std::shared_ptr<const LoadedBenchmark> benchmark_;
   TargetMachines* machines_;
@@ -82,7 +105,11 @@ class OptimisedModule {
   std::optional<IrModule> module_;  // none after a crash
   std::vector<std::string_view> applied_;
   std::size_t generation_ = 0;
-  std::size_t verified_generation_ = 0;
+  IdleActions idle_;
+  std::optional<std::uint64_t> hash_;  // of the module as it is, if somebody wanted to know
+  Verify to_verify_ = Verify::kNothing;
+  std::vector<llvm::Function*> functions_to_verify_;  // may be there twice
+  std::size_t verified_size_ = 0;                     // global values at the last check
   grpc::Status broken_;
 };
 

@@ -1,40 +1,65 @@
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <utility>
 
-#include "sessions/llvm/ir/crash_recovery.h"
 #include "sessions/llvm/ir/ir_module.h"
-#include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/ir/target_machines.h"
+#include "sessions/llvm/run/benchmark_commands.h"
 
 namespace compiler_gym {
 namespace {
 
-Result<IrModule> optimised(const std::string& bitcode, Baseline baseline,
-                           TargetMachines& machines) {
-  Result<IrModule> module = parse_program(bitcode);
-  if (!module || baseline == Baseline::kO0) {
-    return module;
+// What a level makes of the benchmark; a crash on the way there is the benchmark's.
+Result<IrModule> optimised(const std::string& bitcode, Baseline baseline, TargetMachines& machines,
+                           const std::stop_token& stop_token) {
+  std::optional<IrModule> module;
+  grpc::Status status;
+  const LlvmCall parsing = call_llvm("parsing the benchmark", stop_token, [&] {
+    Result<IrModule> parsed = parse_program(bitcode);
+    if (parsed) {
+      module.emplace(std::move(*parsed));
+    } else {
+      status = parsed.error();
+    }
+  });
+  if (!parsing.returned()) {
+    return parsing.status();
+  }
+  if (!status.ok() || baseline == Baseline::kO0) {
+    return status.ok() ? Result<IrModule>(*std::move(module)) : status;
   }
   TargetMachines::Lease machine = machines.borrow();
-  grpc::Status status;
-  const std::optional<std::string> crash = run_recovering([&] {
-    const Result<bool> changed =
-        run_pipeline(**module, machine.for_module(**module), baseline_pipeline(baseline));
-    status = changed ? grpc::Status::OK : changed.error();
+  const std::string doing = "running " + std::string(baseline_pipeline(baseline));
+  const LlvmCall running = call_llvm(doing, stop_token, [&] {
+    const auto changes = machine.pass_runner(**module).run(**module, baseline_pipeline(baseline));
+    status = changes ? grpc::Status::OK : changes.error();
   });
-  if (crash.has_value()) {
+  if (running.crashed()) {
     machine.abandon();
     module->abandon();
-    return internal_error("The optimiser crashed on the benchmark's baseline " +
-                          std::string(baseline_pipeline(baseline)) + ": " + *crash);
   }
-  if (!status.ok()) {
+  if (!running.returned()) {
+    return running.status();
+  }
+  return status.ok() ? Result<IrModule>(*std::move(module)) : status;
+}
+
+// As the benchmark's fault, under the text that clients look for where there is one.
+grpc::Status as_fault_of_benchmark(const grpc::Status& status, Baseline baseline, Cost cost) {
+  if (status.error_code() != grpc::StatusCode::DATA_LOSS) {
     return status;
   }
-  return module;
+  constexpr std::array<std::string_view, 3> kNames{"O0", "O3", "Oz"};
+  const std::string reason = "the benchmark's baseline " +
+                             std::string(kNames[static_cast<std::size_t>(baseline)]) + ": " +
+                             status.error_message();
+  return invalid_argument(cost == Cost::kIrInstructionCount
+                              ? "Failed to compute " + reason
+                              : "Failed to compute .text size cost: " + reason);
 }
 
 }  // namespace
@@ -62,19 +87,39 @@ Result<IrModule> LoadedBenchmark::make_module() const {
     const std::lock_guard lock(first_module_mutex_);
     first.swap(first_module_);
   }
-  return first.has_value() ? *std::move(first) : parse_program(bitcode_);
+  if (first.has_value()) {
+    return *std::move(first);
+  }
+  Result<IrModule> module = internal_error("");
+  const LlvmCall call = call_llvm("parsing the benchmark", std::stop_token(),
+                                  [&] { module = parse_program(bitcode_); });
+  return call.returned() ? std::move(module) : call.status();
 }
 
 Result<std::int64_t> LoadedBenchmark::baseline_cost(Baseline baseline, Cost cost,
                                                     const CostModel& cost_model,
                                                     const std::stop_token& stop_token) const {
   const std::size_t index = 3 * static_cast<std::size_t>(baseline) + static_cast<std::size_t>(cost);
-  return baseline_costs_.get(index, [&]() -> Result<std::int64_t> {
-    const Result<IrModule> module = optimised(bitcode_, baseline, cost_model.machines());
-    if (!module) {
-      return module.error();
+  // What a command has built may turn out otherwise another time; what LLVM does here does not.
+  const bool builds = is_buildable(dynamic_config_) && cost != Cost::kIrInstructionCount;
+  const auto failures =
+      builds ? BaselineCosts::Failures::kForgotten : BaselineCosts::Failures::kKept;
+  return baseline_costs_.get(index, failures, [&]() -> Result<std::int64_t> {
+    if (grpc::Status status = refuse_after_losses(); !status.ok()) {
+      return status;
     }
-    return cost_model.compute(cost, **module, dynamic_config_, stop_token);
+    Result<IrModule> module = optimised(bitcode_, baseline, cost_model.machines(), stop_token);
+    if (!module) {
+      return as_fault_of_benchmark(module.error(), baseline, cost);
+    }
+    const Result<std::int64_t> value =
+        cost_model.compute(cost, **module, dynamic_config_, stop_token);
+    if (!value && value.error().error_code() == grpc::StatusCode::DATA_LOSS) {
+      module->abandon();
+      count_leaked_bytes(module_size_in_bytes());
+      return as_fault_of_benchmark(value.error(), baseline, cost);
+    }
+    return value;
   });
 }
 

@@ -1,6 +1,7 @@
 // A benchmark as the sessions on it share it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -34,13 +35,20 @@ class LoadedBenchmark {
   [[nodiscard]] const std::string& bitcode() const { return bitcode_; }
   [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const { return dynamic_config_; }
 
+  /// What a session's module takes in memory, estimated from the bitcode's size: `./dev bench llvm`
+  /// measures it.
+  [[nodiscard]] std::size_t module_size_in_bytes() const {
+    return std::size_t{64} * 1024 + 20 * bitcode_.size();
+  }
+
   /// The module that a session starts from, in a context of its own: the one that loading has left,
   /// if it is still here; else parsed. Errors: those of parse_program().
   [[nodiscard]] Result<IrModule> make_module() const;
 
   /// What the benchmark costs at a level. Computed when first asked for, by one caller, while those
-  /// who ask for the same wait, in processes forked from this one too; a failure is not kept.
-  /// Errors: those of CostModel::compute(); INTERNAL if the optimiser crashes on this benchmark.
+  /// who ask for the same wait, in processes forked from this one too. That LLVM can't do it is
+  /// remembered like a number: to find out again might leak once more.
+  /// Errors: those of CostModel::compute(), and INVALID_ARGUMENT if LLVM crashes on this benchmark.
   [[nodiscard]] Result<std::int64_t> baseline_cost(Baseline baseline, Cost cost,
                                                    const CostModel& cost_model,
                                                    const std::stop_token& stop_token) const;

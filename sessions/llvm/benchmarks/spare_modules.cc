@@ -12,10 +12,6 @@ namespace {
 // So many benchmarks are remembered, most of them because they were asked for once.
 constexpr std::size_t kMaxShelves = 256;
 
-// An estimate: ./dev bench llvm measures what a session on a parsed module takes.
-constexpr std::size_t kBytesPerByteOfBitcode = 20;
-constexpr std::size_t kBytesOfContext = 64 * 1024;
-
 }  // namespace
 
 SpareModules::SpareModules(SpareModulesOptions options) : options_(options) {
@@ -85,8 +81,7 @@ void SpareModules::open_shelf_locked(const std::shared_ptr<const LoadedBenchmark
   Shelf& shelf = shelves_.emplace_front();
   shelf.benchmark = benchmark;
   shelf.key = benchmark.get();
-  shelf.size_of_one_in_bytes =
-      kBytesOfContext + kBytesPerByteOfBitcode * benchmark->bitcode().size();
+  shelf.size_of_one_in_bytes = benchmark->module_size_in_bytes();
   by_key_.emplace(shelf.key, shelves_.begin());
 }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -10,8 +11,10 @@ namespace compiler_gym {
 
 struct BaselineCosts::Slot {
   pthread_mutex_t mutex;
-  bool known;
+  enum State : std::uint8_t { kUnknown, kValue, kFailure } state;
   std::int64_t value;
+  std::size_t text_size;
+  std::array<char, 376> text;  // so that all of them fit into a page
 };
 
 BaselineCosts::BaselineCosts() {
@@ -38,7 +41,7 @@ BaselineCosts::~BaselineCosts() {
 
 BaselineCosts::Lock::Lock(BaselineCosts& costs, std::size_t index) : slot_(costs.slots_[index]) {
   if (pthread_mutex_lock(&slot_.mutex) == EOWNERDEAD) {
-    // Who held it has written nothing, or all of it: the number comes before `known`.
+    // Who held it has written nothing, or all of it: what is known comes before that it is.
     pthread_mutex_consistent(&slot_.mutex);
   }
 }
@@ -48,16 +51,26 @@ BaselineCosts::Lock::~Lock() {
 }
 
 bool BaselineCosts::known(std::size_t index) const {
-  return slots_[index].known;
+  return slots_[index].state != Slot::kUnknown;
 }
 
-std::int64_t BaselineCosts::value(std::size_t index) const {
-  return slots_[index].value;
+Result<std::int64_t> BaselineCosts::answer(std::size_t index) const {
+  const Slot& slot = slots_[index];
+  if (slot.state == Slot::kFailure) {
+    return invalid_argument(std::string(slot.text.data(), slot.text_size));
+  }
+  return slot.value;
 }
 
 void BaselineCosts::set(std::size_t index, std::int64_t value) {
   slots_[index].value = value;
-  slots_[index].known = true;
+  slots_[index].state = Slot::kValue;
+}
+
+void BaselineCosts::set_failure(std::size_t index, const std::string& text) {
+  Slot& slot = slots_[index];
+  slot.text_size = text.copy(slot.text.data(), slot.text.size());
+  slot.state = Slot::kFailure;
 }
 
 }  // namespace compiler_gym

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "core/support/status.h"
 
@@ -22,19 +24,31 @@ class BaselineCosts {
   BaselineCosts& operator=(const BaselineCosts&) = delete;
   ~BaselineCosts();
 
-  /// The number at `index`, from `compute()` if nobody knows it yet. Whoever asks for the same
-  /// meanwhile waits. A failure is not kept.
+  enum class Failures {
+    kForgotten,
+    kKept,  ///< INVALID_ARGUMENT, that is: others, such as a lack of memory, may be over next time
+  };
+
+  /// The number at `index`, or why there is none, from `compute()` if nobody knows it yet. Whoever
+  /// asks for the same meanwhile waits. Of a failure's text the first 376 bytes are kept.
   template <typename Compute>
-  Result<std::int64_t> get(std::size_t index, Compute&& compute) {
+  Result<std::int64_t> get(std::size_t index, Failures failures, Compute&& compute) {
     const Lock lock(*this, index);
     if (!known(index)) {
       const Result<std::int64_t> value = compute();
-      if (!value) {
-        return value;
+      if (value) {
+        set(index, *value);
+      } else if (failures == Failures::kKept &&
+                 value.error().error_code() == grpc::StatusCode::INVALID_ARGUMENT) {
+        set_failure(index, value.error().error_message());
       }
-      set(index, *value);
+      return value;
     }
-    return value(index);
+    return answer(index);
+  }
+  template <typename Compute>
+  Result<std::int64_t> get(std::size_t index, Compute&& compute) {
+    return get(index, Failures::kForgotten, std::forward<Compute>(compute));
   }
 
  private:
@@ -52,8 +66,9 @@ class BaselineCosts {
   };
 
   [[nodiscard]] bool known(std::size_t index) const;
-  [[nodiscard]] std::int64_t value(std::size_t index) const;
+  [[nodiscard]] Result<std::int64_t> answer(std::size_t index) const;
   void set(std::size_t index, std::int64_t value);
+  void set_failure(std::size_t index, const std::string& text);
 
   Slot* slots_;
 };

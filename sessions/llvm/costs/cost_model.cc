@@ -4,8 +4,10 @@
 
 #include "sessions/llvm/costs/object_size.h"
 #include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/observations/module_features.h"
 #include "sessions/llvm/run/benchmark_commands.h"
+#include "sessions/llvm/run/bitcode_file.h"
 #include "sessions/llvm/run/clang_path.h"
 #include "sessions/llvm/run/program_file.h"
 #include "sessions/llvm/run/scratch_directory.h"
@@ -13,13 +15,19 @@
 namespace compiler_gym {
 namespace {
 
-// Whatever goes wrong is the client's to mend: the program, or the command that builds it. But not
-// that it has gone away meanwhile.
+// What goes wrong is the client's to mend, the program or the command that builds it; but not that
+// the machine lacks something, nor that the client has gone away meanwhile.
 grpc::Status text_size_error(const grpc::Status& cause) {
-  if (cause.error_code() == grpc::StatusCode::CANCELLED) {
-    return cause;
+  switch (cause.error_code()) {
+    case grpc::StatusCode::CANCELLED:
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+    case grpc::StatusCode::UNAVAILABLE:
+      return cause;
+    case grpc::StatusCode::FAILED_PRECONDITION:  // no clang
+      return unavailable(cause.error_message());
+    default:
+      return invalid_argument("Failed to compute .text size cost: " + cause.error_message());
   }
-  return invalid_argument("Failed to compute .text size cost: " + cause.error_message());
 }
 
 }  // namespace
@@ -31,12 +39,28 @@ CostModel::CostModel(TargetMachines& machines, ClangPath& clang,
 Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
                                         const BenchmarkDynamicConfig& config,
                                         const std::stop_token& stop_token) const {
-  if (cost == Cost::kIrInstructionCount) {
-    return inst_count(module)[0];
+  std::int64_t instructions = 0;
+  std::string bitcode;
+  const bool counts = cost == Cost::kIrInstructionCount;
+  const LlvmCall call =
+      call_llvm(counts ? "counting instructions" : "writing bitcode", stop_token, [&] {
+        if (counts) {
+          instructions = inst_count(module)[0];
+        } else {
+          bitcode = write_bitcode(module);
+        }
+      });
+  if (!call.returned()) {
+    return call.status();
   }
-  const std::string bitcode = write_bitcode(module);
+  return counts ? Result<std::int64_t>(instructions) : size(cost, bitcode, config, stop_token);
+}
+
+Result<std::int64_t> CostModel::size(Cost cost, const std::string& bitcode,
+                                     const BenchmarkDynamicConfig& config,
+                                     const std::stop_token& stop_token) const {
   if (!is_buildable(config)) {
-    return object_text_size(bitcode, machines_);
+    return object_text_size(bitcode, machines_, stop_token);
   }
   const Command& build_command = config.build_cmd();
   return cost == Cost::kTextSize
@@ -62,7 +86,9 @@ Result<std::int64_t> CostModel::built_text_size(const Command& build_command,
   }
   const CommandSetting setting{directory->path(), *clang};
   if (const auto built = build_program(build_command, bitcode, setting, stop_token); !built) {
-    return text_size_error(built.error());
+    // Compilers say so in words of their own.
+    grpc::Status full = check_disk_space(directory->path());
+    return full.ok() ? text_size_error(built.error()) : full;
   }
   const Result<std::string> file =
       read_program_file(setting.file(build_command.outfile(0)).string());

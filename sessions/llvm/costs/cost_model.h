@@ -35,10 +35,18 @@ class CostModel {
   CostModel(TargetMachines& machines, ClangPath& clang,
             std::function<boost::filesystem::path()> scratch_parent);
 
-  /// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...`; clients look for this text.
+  /// Errors: those of size(); DATA_LOSS if LLVM crashes on the module.
   [[nodiscard]] Result<std::int64_t> compute(Cost cost, const llvm::Module& module,
                                              const BenchmarkDynamicConfig& config,
                                              const std::stop_token& stop_token) const;
+
+  /// One of the two sizes, of a module by its bitcode.
+  /// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...` if the program or the command
+  ///         that builds it is at fault; clients look for this text. RESOURCE_EXHAUSTED and
+  ///         UNAVAILABLE if the machine is; CANCELLED.
+  [[nodiscard]] Result<std::int64_t> size(Cost cost, const std::string& bitcode,
+                                          const BenchmarkDynamicConfig& config,
+                                          const std::stop_token& stop_token) const;
 
   [[nodiscard]] TargetMachines& machines() const { return machines_; }
 

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "sessions/llvm/ir/code_generator.h"
-#include "sessions/llvm/ir/crash_recovery.h"
 #include "sessions/llvm/ir/ir_module.h"
+#include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/ir/target_machines.h"
 
 namespace compiler_gym {
@@ -20,11 +20,15 @@ grpc::Status text_size_error(const std::string& reason) {
 
 }  // namespace
 
-Result<std::int64_t> object_text_size(std::string_view bitcode, TargetMachines& machines) {
+Result<std::int64_t> object_text_size(std::string_view bitcode, TargetMachines& machines,
+                                      const std::stop_token& stop_token) {
+  if (grpc::Status status = refuse_after_losses(); !status.ok()) {
+    return status;
+  }
   TargetMachines::Lease machine = machines.borrow();
   std::optional<IrModule> module;
   Result<CodeGenerator::ObjectBytes> object = CodeGenerator::ObjectBytes();
-  const std::optional<std::string> crash = run_recovering([&] {
+  const LlvmCall call = call_llvm("generating code", stop_token, [&] {
     Result<IrModule> parsed = IrModule::parse(bitcode);
     if (!parsed) {
       object = parsed.error();
@@ -33,12 +37,15 @@ Result<std::int64_t> object_text_size(std::string_view bitcode, TargetMachines& 
     module.emplace(std::move(*parsed));
     object = machine.code_generator().compile(*module);
   });
-  if (crash.has_value()) {
+  if (call.crashed()) {
     machine.abandon();
     if (module.has_value()) {
       module->abandon();
     }
-    return text_size_error("the code generator crashed: " + *crash);
+    return text_size_error("the code generator crashed: " + call.reason);
+  }
+  if (!call.returned()) {
+    return call.status();
   }
   if (!object) {
     return text_size_error(object.error().error_message());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string_view>
 
 #include "core/support/status.h"
@@ -14,8 +15,10 @@ class TargetMachines;
 /// of the object file. Works on a copy in a context of its own, so the caller's module is not
 /// touched, nor lost if the code generator crashes.
 /// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...`; clients look for this text.
+///         RESOURCE_EXHAUSTED, see refuse_after_losses(): each crash may leak a hundred megabytes.
 [[nodiscard]] Result<std::int64_t> object_text_size(std::string_view bitcode,
-                                                    TargetMachines& machines);
+                                                    TargetMachines& machines,
+                                                    const std::stop_token& stop_token = {});
 
 /// The first column that `llvm-size` prints for an object file or an executable: the bytes of the
 /// sections that are loaded, and are executable or read-only.

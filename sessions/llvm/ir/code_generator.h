@@ -14,6 +14,7 @@ class TargetMachine;
 namespace compiler_gym {
 
 class IrModule;
+class PassRunner;
 
 /// Makes object files of modules, one after another, as `clang -c -O0` does.
 ///
@@ -31,17 +32,19 @@ class CodeGenerator {
   CodeGenerator& operator=(const CodeGenerator&) = delete;
   ~CodeGenerator();
 
-  /// The module is compiled for the machine's target whatever it says it is for, as clang does; but
-  /// not if it lays out its data in another way. Nothing but its destruction is of use afterwards.
+  /// The module is compiled for the machine's target whatever it says it is for, and with its data
+  /// layout, as clang does; but not if its own differs in more than what older versions of LLVM did
+  /// not say, and address spaces of non-integral pointers. Nothing but its destruction is of use afterwards.
   /// Errors: INVALID_ARGUMENT with the reason. That it may crash is the caller's business: see
-  ///         crash_recovery.h. A generator that has crashed must not be used any more.
+  ///         llvm_call.h. A generator that has crashed must not be used any more.
   [[nodiscard]] Result<ObjectBytes> compile(IrModule& module);
 
  private:
   struct Passes;
-  [[nodiscard]] grpc::Status prepare(IrModule& module) const;
+  [[nodiscard]] grpc::Status prepare(IrModule& module);
 
   llvm::TargetMachine& machine_;
+  std::unique_ptr<PassRunner> preparation_;
   std::unique_ptr<Passes> passes_;  // null at first, and after an error
 };
 

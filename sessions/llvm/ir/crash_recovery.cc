@@ -1,12 +1,12 @@
 #include "sessions/llvm/ir/crash_recovery.h"
 
-#include <llvm/Support/CrashRecoveryContext.h>
 #include <llvm/Support/ErrorHandling.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csetjmp>
 #include <csignal>
 #include <cstring>
 #include <exception>
@@ -17,20 +17,64 @@ namespace {
 
 constexpr std::array kCrashSignals{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
 
+// What run_recovering() comes back to. On its stack: a step enters it several times, and should not
+// have to ask for memory to do so, as with llvm::CrashRecoveryContext.
+struct Recovery {
+  sigjmp_buf entry;
+  Recovery* outer = nullptr;
+  volatile int signal = 0;  // 0: a fatal error
+};
+
+thread_local Recovery* innermost = nullptr;
+
 // The reason of the fatal error this thread is dying of. Trivial, so that it can be written in the
 // middle of one.
 thread_local std::array<char, 1024> fatal_error_reason{};
 
 // Called where LLVM gives up, for want of memory too. If this returns, the process ends.
 void on_fatal_error(void* /*user_data*/, const char* reason, bool /*gen_crash_diagnostics*/) {
-  llvm::CrashRecoveryContext* recovery = llvm::CrashRecoveryContext::GetCurrent();
-  if (recovery == nullptr) {
+  if (innermost == nullptr) {
     return;
   }
   const std::size_t length = std::min(std::strlen(reason), fatal_error_reason.size() - 1);
   std::memcpy(fatal_error_reason.data(), reason, length);
   fatal_error_reason[length] = '\0';
-  recovery->HandleExit(1);
+  siglongjmp(innermost->entry, 1);
+}
+
+// What was there before enable_crash_recovery(): the default, or a sanitizer's.
+std::array<struct sigaction, kCrashSignals.size()> previous_actions{};
+
+void on_crash_signal(int signal) {
+  if (innermost == nullptr) {
+    // Whoever was here before is to see it: the signal, once this handler returns.
+    const auto* found = std::ranges::find(kCrashSignals, signal);
+    sigaction(signal, &previous_actions[static_cast<std::size_t>(found - kCrashSignals.begin())],
+              nullptr);
+    std::raise(signal);
+    return;
+  }
+  // Blocked while the handler runs, which never returns.
+  sigset_t this_signal;
+  sigemptyset(&this_signal);
+  sigaddset(&this_signal, signal);
+  pthread_sigmask(SIG_UNBLOCK, &this_signal, nullptr);
+  innermost->signal = signal;
+  siglongjmp(innermost->entry, 1);
+}
+
+// Whether it came back. The jump ends here, so nothing but the parameters may be looked at after it.
+[[gnu::noinline]] bool call(Recovery& recovery, void (*function)(void*), void* argument,
+                            std::exception_ptr& exception) {
+  if (sigsetjmp(recovery.entry, /*savemask=*/0) != 0) {
+    return false;
+  }
+  try {
+    function(argument);
+  } catch (...) {
+    exception = std::current_exception();
+  }
+  return true;
 }
 
 std::atomic<bool> crash_survived{false};
@@ -81,13 +125,11 @@ extern "C" int __lsan_is_turned_off() {  // NOLINT(bugprone-reserved-identifier)
 
 void enable_crash_recovery() {
   [[maybe_unused]] static const bool enabled = [] {
-    llvm::CrashRecoveryContext::Enable();
-    // LLVM installs its handlers without this flag.
-    for (const int signal : kCrashSignals) {
+    for (std::size_t i = 0; i < kCrashSignals.size(); ++i) {
       struct sigaction action{};
-      sigaction(signal, nullptr, &action);
-      action.sa_flags |= SA_ONSTACK;
-      sigaction(signal, &action, nullptr);
+      action.sa_handler = on_crash_signal;
+      action.sa_flags = SA_ONSTACK;
+      sigaction(kCrashSignals[i], &action, &previous_actions[i]);
     }
     llvm::install_fatal_error_handler(on_fatal_error);
     llvm::install_bad_alloc_error_handler(on_fatal_error);
@@ -99,14 +141,11 @@ std::optional<std::string> internal::run_recovering(void (*function)(void*), voi
   thread_local const AlternateStack alternate_stack;
   fatal_error_reason[0] = '\0';
   std::exception_ptr exception;
-  llvm::CrashRecoveryContext recovery;
-  const bool came_back = recovery.RunSafely([&] {
-    try {
-      function(argument);
-    } catch (...) {
-      exception = std::current_exception();
-    }
-  });
+  Recovery recovery;
+  recovery.outer = innermost;
+  innermost = &recovery;
+  const bool came_back = call(recovery, function, argument, exception);
+  innermost = recovery.outer;
   if (came_back && exception == nullptr) {
     return std::nullopt;
   }
@@ -123,8 +162,7 @@ std::optional<std::string> internal::run_recovering(void (*function)(void*), voi
   if (fatal_error_reason[0] != '\0') {
     return std::string("LLVM ERROR: ") + fatal_error_reason.data();
   }
-  // The exit code a shell would see: 128 and the signal.
-  const int signal = recovery.RetCode - 128;
+  const int signal = recovery.signal;
   return "signal " + std::to_string(signal) + " (" + strsignal(signal) + ")";
 }
 

@@ -12,8 +12,11 @@
 #include <llvm/Support/SHA1.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <stop_token>
 #include <tuple>
 #include <utility>
+
+#include "sessions/llvm/ir/llvm_call.h"
 
 namespace compiler_gym {
 namespace {
@@ -50,13 +53,17 @@ struct IrModule::State {
   std::string reported_error;
 };
 
-IrModule::IrModule(std::unique_ptr<State> state) : state_(std::move(state)) {}
+void IrModule::Destroy::operator()(State* state) const {
+  static_cast<void>(call_llvm("destroying a module", std::stop_token(), [state] { delete state; }));
+}
+
+IrModule::IrModule(std::unique_ptr<State, Destroy> state) : state_(std::move(state)) {}
 IrModule::IrModule(IrModule&&) noexcept = default;
 IrModule& IrModule::operator=(IrModule&&) noexcept = default;
 IrModule::~IrModule() = default;
 
 Result<IrModule> IrModule::parse(std::string_view bitcode) {
-  auto state = std::make_unique<State>();
+  std::unique_ptr<State, Destroy> state(new State());
   const llvm::StringRef bytes(bitcode.data(), bitcode.size());
   llvm::Expected<std::unique_ptr<llvm::Module>> module =
       llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, kModuleName), state->context);
@@ -86,6 +93,16 @@ grpc::Status verify(const llvm::Module& module) {
     return grpc::Status::OK;
   }
   return data_loss("Failed to verify module: " + errors);
+}
+
+grpc::Status verify(std::span<llvm::Function* const> functions) {
+  std::string errors;
+  llvm::raw_string_ostream stream(errors);
+  bool broken = false;
+  for (const llvm::Function* function : functions) {
+    broken |= llvm::verifyFunction(*function, &stream);
+  }
+  return broken ? data_loss("Failed to verify module: " + errors) : grpc::Status::OK;
 }
 
 std::string ir_text(const llvm::Module& module) {

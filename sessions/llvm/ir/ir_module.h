@@ -2,14 +2,16 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "core/support/status.h"
 
 namespace llvm {
+class Function;
 class Module;
-}
+}  // namespace llvm
 
 namespace compiler_gym {
 
@@ -18,7 +20,7 @@ namespace compiler_gym {
 class IrModule {
  public:
   /// Errors: INVALID_ARGUMENT with LLVM's text if the bytes are not bitcode. The reader trusts more
-  /// than it should, so parse what comes from a client inside run_recovering().
+  /// than it should, so parse what comes from a client inside call_llvm().
   [[nodiscard]] static Result<IrModule> parse(std::string_view bitcode);
 
   IrModule(IrModule&&) noexcept;
@@ -37,12 +39,19 @@ class IrModule {
 
  private:
   struct State;
-  explicit IrModule(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  /// Survives a crash, by leaking: LLVM recurses over constants there, and these can be deep.
+  struct Destroy {
+    void operator()(State* state) const;
+  };
+  explicit IrModule(std::unique_ptr<State, Destroy> state);
+  std::unique_ptr<State, Destroy> state_;
 };
 
 /// DATA_LOSS `Failed to verify module: ...` if the module breaks a rule of the IR.
 [[nodiscard]] grpc::Status verify(const llvm::Module& module);
+
+/// The same, of these functions of a module alone.
+[[nodiscard]] grpc::Status verify(std::span<llvm::Function* const> functions);
 
 /// As `llvm-dis` prints it.
 [[nodiscard]] std::string ir_text(const llvm::Module& module);

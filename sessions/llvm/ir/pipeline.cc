@@ -1,32 +1,102 @@
 #include "sessions/llvm/ir/pipeline.h"
 
+#include <llvm/Analysis/CGSCCPassManager.h>
+#include <llvm/Analysis/LoopAnalysisManager.h>
+#include <llvm/IR/Module.h>
+#include <llvm/IR/PassInstrumentation.h>
 #include <llvm/Passes/PassBuilder.h>
+#include <llvm/Passes/StandardInstrumentations.h>
 
 #include <string>
+#include <utility>
 
 namespace compiler_gym {
+namespace {
 
-Result<bool> run_pipeline(llvm::Module& module, llvm::TargetMachine* machine,
-                          std::string_view pipeline) {
+// What only runs other passes, which speak for themselves.
+bool only_runs_others(llvm::StringRef pass) {
+  return pass.contains("PassManager<") || pass.contains("PassAdaptor") ||
+         pass.starts_with("DevirtSCCRepeatedPass");
+}
+
+}  // namespace
+
+struct PassRunner::State {
+  explicit State(llvm::TargetMachine* machine)
+      : builder(machine, llvm::PipelineTuningOptions(), std::nullopt, &callbacks) {
+    opt_none.registerCallbacks(callbacks);
+    callbacks.registerAfterPassCallback(
+        [this](llvm::StringRef pass, const llvm::Any& unit, const llvm::PreservedAnalyses& kept) {
+          if (!kept.areAllPreserved()) {
+            note_change(pass, unit);
+          }
+        });
+    // The loop or the component it ran on is gone, and nobody says which function that was in.
+    callbacks.registerAfterPassInvalidatedCallback(
+        [this](llvm::StringRef, const llvm::PreservedAnalyses&) {
+          changes.beyond_functions = true;
+        });
+    builder.registerModuleAnalyses(module_analyses);
+    builder.registerCGSCCAnalyses(cgscc_analyses);
+    builder.registerFunctionAnalyses(function_analyses);
+    builder.registerLoopAnalyses(loop_analyses);
+    builder.crossRegisterProxies(loop_analyses, function_analyses, cgscc_analyses, module_analyses);
+  }
+
+  void note_change(llvm::StringRef pass, const llvm::Any& unit) {
+    if (const auto* function = llvm::any_cast<const llvm::Function*>(&unit)) {
+      changes.functions.push_back(const_cast<llvm::Function*>(*function));
+    } else if (llvm::any_cast<const llvm::Loop*>(&unit) == nullptr && !only_runs_others(pass)) {
+      changes.beyond_functions = true;
+    }
+    // A pass on loops is run by one on their function, which says the same.
+  }
+
+  // From the top: results there refer to the managers below.
+  void forget_results() {
+    module_analyses.clear();
+    cgscc_analyses.clear();
+    function_analyses.clear();
+    loop_analyses.clear();
+  }
+
+  llvm::OptNoneInstrumentation opt_none{/*DebugLogging=*/false};
+  llvm::PassInstrumentationCallbacks callbacks;
   // In this order: a proxy in one manager refers to the managers above it when it is destroyed.
   llvm::LoopAnalysisManager loop_analyses;
   llvm::FunctionAnalysisManager function_analyses;
   llvm::CGSCCAnalysisManager cgscc_analyses;
   llvm::ModuleAnalysisManager module_analyses;
-  llvm::PassBuilder builder(machine);
+  llvm::PassBuilder builder;
+  PassChanges changes;
+};
 
-  llvm::ModulePassManager passes;
-  if (llvm::Error error =
-          builder.parsePassPipeline(passes, llvm::StringRef(pipeline.data(), pipeline.size()))) {
-    return internal_error("Not a pass pipeline: \"" + std::string(pipeline) +
-                          "\": " + llvm::toString(std::move(error)));
+PassRunner::PassRunner(llvm::TargetMachine* machine) : state_(std::make_unique<State>(machine)) {}
+
+PassRunner::~PassRunner() = default;
+
+Result<PassChanges> PassRunner::run(llvm::Module& module, std::string_view pipeline) {
+  {
+    // Passes go before the results that they may refer to.
+    llvm::ModulePassManager passes;
+    if (llvm::Error error = state_->builder.parsePassPipeline(
+            passes, llvm::StringRef(pipeline.data(), pipeline.size()))) {
+      return internal_error("Not a pass pipeline: \"" + std::string(pipeline) +
+                            "\": " + llvm::toString(std::move(error)));
+    }
+    state_->changes.any = !passes.run(module, state_->module_analyses).areAllPreserved();
   }
-  builder.registerModuleAnalyses(module_analyses);
-  builder.registerCGSCCAnalyses(cgscc_analyses);
-  builder.registerFunctionAnalyses(function_analyses);
-  builder.registerLoopAnalyses(loop_analyses);
-  builder.crossRegisterProxies(loop_analyses, function_analyses, cgscc_analyses, module_analyses);
-  return !passes.run(module, module_analyses).areAllPreserved();
+  state_->forget_results();
+  return std::exchange(state_->changes, {});
+}
+
+Result<bool> run_pipeline(llvm::Module& module, llvm::TargetMachine* machine,
+                          std::string_view pipeline) {
+  const Result<PassChanges> changes = PassRunner(machine).run(module, pipeline);
+  if (!changes) {
+    return changes.error();
+  }
+  return changes->any;
 }
 
 }  // namespace compiler_gym

@@ -56,8 +56,20 @@ llvm::TargetMachine* TargetMachines::Lease::for_module(const llvm::Module& modul
   return same_target ? get() : nullptr;
 }
 
+PassRunner& TargetMachines::Lease::pass_runner(const llvm::Module& module) {
+  llvm::TargetMachine* machine = for_module(module);
+  std::unique_ptr<PassRunner>& runner =
+      machine != nullptr ? machine_.runner : machine_.runner_without_target;
+  if (runner == nullptr) {
+    runner = std::make_unique<PassRunner>(machine);
+  }
+  return *runner;
+}
+
 void TargetMachines::Lease::abandon() {
   std::ignore = machine_.code_generator.release();
+  std::ignore = machine_.runner.release();
+  std::ignore = machine_.runner_without_target.release();
   std::ignore = machine_.target.release();
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/support/status.h"
 #include "sessions/llvm/ir/code_generator.h"
+#include "sessions/llvm/ir/pipeline.h"
 
 namespace llvm {
 class Module;
@@ -29,7 +30,10 @@ namespace compiler_gym {
 class TargetMachines {
   struct Machine {
     std::unique_ptr<llvm::TargetMachine> target{};
-    std::unique_ptr<CodeGenerator> code_generator{};  // if it has been asked for; goes first
+    // If they have been asked for; they go first.
+    std::unique_ptr<CodeGenerator> code_generator{};
+    std::unique_ptr<PassRunner> runner{};
+    std::unique_ptr<PassRunner> runner_without_target{};
     std::size_t uses = 0;
   };
 
@@ -45,8 +49,11 @@ class TargetMachines {
     [[nodiscard]] llvm::TargetMachine* get() const { return machine_.target.get(); }
     [[nodiscard]] CodeGenerator& code_generator();
 
-    /// The machine if the module is for its target, else null: what run_pipeline() takes.
+    /// The machine if the module is for its target, else null.
     [[nodiscard]] llvm::TargetMachine* for_module(const llvm::Module& module) const;
+
+    /// Runs passes on modules such as this one, for what for_module() says.
+    [[nodiscard]] PassRunner& pass_runner(const llvm::Module& module);
 
     /// After a crash within: neither reuses nor destroys the machine, whose state is unknown.
     void abandon();

@@ -33,6 +33,11 @@ grpc::Status check_files(const Command& command, const Files& files, const Comma
                         *missing);
 }
 
+// Whether the shell takes the value of an unquoted variable as it is: nothing to split, no pattern.
+bool is_one_word(const std::string& text) {
+  return text.find_first_of(" \t\n*?[\\") == std::string::npos;
+}
+
 std::chrono::seconds timeout_of(const Command& command) {
   return command.timeout_seconds() > 0 ? std::chrono::seconds(command.timeout_seconds())
                                        : kDefaultTimeout;
@@ -52,6 +57,10 @@ grpc::Status status_of(const Command& command, const ProcessResult& result) {
     case ProcessEnd::kTimedOut:
       return deadline_exceeded(subject + "failed to complete within " +
                                std::to_string(timeout_of(command).count()) + " seconds");
+    case ProcessEnd::kTooLarge:
+      return internal_error(subject + "was killed, as it used more memory than " +
+                            std::to_string(ProcessLimits().resident_memory_in_bytes >> 30U) +
+                            " GiB" + output);
     case ProcessEnd::kStopped:
       return cancelled(subject + "was cancelled");
   }
@@ -62,6 +71,26 @@ grpc::Status status_of(const Command& command, const ProcessResult& result) {
 
 fs::path CommandSetting::file(const std::string& name) const {
   return fs::absolute(name, directory);
+}
+
+std::string CommandSetting::shell_word_for_bitcode() const {
+  const std::string path = bitcode_file().string();
+  return is_one_word(path) ? path : bitcode_file().filename().string();
+}
+
+Result<std::string> CommandSetting::shell_word_for_clang() const {
+  if (is_one_word(clang)) {
+    return clang;
+  }
+  boost::system::error_code error;
+  const fs::path link = directory / "clang";
+  if (!fs::is_symlink(fs::symlink_status(link, error))) {
+    fs::create_symlink(clang, link, error);
+    if (error) {
+      return disk_error("Failed to make a link to " + clang, error);
+    }
+  }
+  return is_one_word(link.string()) ? link.string() : "./clang";
 }
 
 bool is_buildable(const BenchmarkDynamicConfig& config) {
@@ -94,8 +123,12 @@ Result<ProcessResult> run_to_end(const Command& command, const CommandSetting& s
   shell_command.command = command_line(command);
   shell_command.directory = setting.directory;
   shell_command.environment = {command.env().begin(), command.env().end()};
-  shell_command.environment["CC"] = setting.clang;
-  shell_command.environment["IN"] = setting.bitcode_file().string();
+  const Result<std::string> clang = setting.shell_word_for_clang();
+  if (!clang) {
+    return clang.error();
+  }
+  shell_command.environment["CC"] = *clang;
+  shell_command.environment["IN"] = setting.shell_word_for_bitcode();
   shell_command.timeout = timeout_of(command);
   shell_command.max_output_in_bytes = setting.max_output_in_bytes;
   return run_shell_command(shell_command, stop_token);

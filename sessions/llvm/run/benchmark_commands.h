@@ -18,13 +18,17 @@ struct CommandSetting {
   /// The current directory of the commands; paths of files that a command needs or makes are
   /// relative to it. Absolute.
   boost::filesystem::path directory;
-  /// What `$CC` is.
+  /// The path of clang.
   std::string clang;
   /// Of a command's stdout and of its stderr, this much is kept.
   std::size_t max_output_in_bytes = std::size_t{32} * 1024;
 
-  /// What `$IN` is: where the bitcode to build lies.
+  /// Where the bitcode to build lies.
   [[nodiscard]] boost::filesystem::path bitcode_file() const { return directory / "out.bc"; }
+  /// What `$IN` and `$CC` are, which commands write without quotes: the paths, or, where the shell
+  /// would take one apart, a name in the command's directory. For clang that is a link, made here.
+  [[nodiscard]] std::string shell_word_for_bitcode() const;
+  [[nodiscard]] Result<std::string> shell_word_for_clang() const;
   /// The path of a file named by a command.
   [[nodiscard]] boost::filesystem::path file(const std::string& name) const;
 };

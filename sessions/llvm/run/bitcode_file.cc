@@ -2,14 +2,33 @@
 
 #include <boost/filesystem/operations.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <fstream>
 
 namespace compiler_gym {
 
 grpc::Status disk_error(const std::string& what, const boost::system::error_code& why) {
   const std::string text = what + ": " + why.message();
-  const bool full = why == boost::system::errc::no_space_on_device || why.value() == EDQUOT;
-  return full ? resource_exhausted(text) : internal_error(text);
+  switch (why.value()) {
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return resource_exhausted(text);
+    default:
+      return unavailable(text);
+  }
+}
+
+grpc::Status check_disk_space(const boost::filesystem::path& directory) {
+  boost::system::error_code error;
+  const boost::filesystem::space_info space = boost::filesystem::space(directory, error);
+  // Less than a block of most file systems is nothing.
+  constexpr std::uintmax_t kNothing = 4096;
+  return error || space.available >= kNothing
+             ? grpc::Status::OK
+             : resource_exhausted("No space left on the disk of " + directory.string());
 }
 
 grpc::Status write_bitcode_file(const boost::filesystem::path& path, std::string_view bitcode) {

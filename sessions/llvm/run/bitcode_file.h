@@ -10,9 +10,13 @@
 
 namespace compiler_gym {
 
-/// RESOURCE_EXHAUSTED if the disk is full, else INTERNAL: what failed, and why.
+/// The machine's fault, not the client's: RESOURCE_EXHAUSTED if the disk is full or there are too
+/// many files, else UNAVAILABLE. What failed, and why.
 [[nodiscard]] grpc::Status disk_error(const std::string& what,
                                       const boost::system::error_code& why);
+
+/// RESOURCE_EXHAUSTED if there is no space left where this directory is.
+[[nodiscard]] grpc::Status check_disk_space(const boost::filesystem::path& directory);
 
 /// Writes the file anew. Errors: disk_error(); no file is left then.
 [[nodiscard]] grpc::Status write_bitcode_file(const boost::filesystem::path& path,

@@ -1,6 +1,7 @@
 #include "sessions/llvm/run/child_process.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "core/posix/file_descriptor.h"
+#include "sessions/llvm/run/process_watch.h"
 
 // posix_spawn rather than fork: a copy of this process's page tables takes milliseconds when
 // thousands of sessions are open, and nothing but the kernel runs between the two in the child.
@@ -72,10 +74,23 @@ class OutputPipe {
   std::string text_;
 };
 
+// Without a limit of the address space, unless one is wanted or this process has a hard one.
 std::string with_limits(const std::string& command, const ProcessLimits& limits) {
-  return "ulimit -c 0; ulimit -v " + std::to_string(limits.address_space_in_bytes / 1024) +
-         "; ulimit -f " + std::to_string(limits.file_size_in_bytes / 512) + "; ulimit -t " +
+  const std::string address_space =
+      limits.address_space_in_bytes == 0
+          ? "-S -v unlimited 2>/dev/null"
+          : "-v " + std::to_string(limits.address_space_in_bytes / 1024);
+  return "ulimit -c 0; ulimit " + address_space + "; ulimit -f " +
+         std::to_string(limits.file_size_in_bytes / 512) + "; ulimit -t " +
          std::to_string(limits.cpu_time.count()) + "\n" + command;
+}
+
+constexpr const char* kMark = "COMPILER_GYM_COMMAND";
+
+// Another one each time, and in each process.
+std::string new_mark() {
+  static std::atomic<std::uint64_t> count = 0;
+  return fmt::format("{}-{}-{}", getpid(), Clock::now().time_since_epoch().count(), ++count);
 }
 
 // `NAME=value` strings: ours, but for those that are replaced, and the command's own.
@@ -143,9 +158,12 @@ class SpawnActions {
 };
 
 // The number of the process, or -1 with errno set.
-pid_t spawn(const ShellCommand& command, const OutputPipe& out, const OutputPipe& err) {
+pid_t spawn(const ShellCommand& command, const std::string& mark, const OutputPipe& out,
+            const OutputPipe& err) {
   std::vector<std::string> arguments{"/bin/sh", "-c", with_limits(command.command, command.limits)};
-  std::vector<std::string> environment = merged_environment(command.environment);
+  std::map<std::string, std::string> added = command.environment;
+  added[kMark] = mark;
+  std::vector<std::string> environment = merged_environment(added);
   const SpawnActions spawning(command, out, err);
   pid_t pid = -1;
   errno = posix_spawn(&pid, "/bin/sh", spawning.actions(), spawning.attributes(),
@@ -153,82 +171,119 @@ pid_t spawn(const ShellCommand& command, const OutputPipe& out, const OutputPipe
   return errno == 0 ? pid : -1;
 }
 
-// Reads what the command writes until it has ended or the deadline has passed; true if it has
-// ended.
-bool read_until_end(const FileDescriptor& process, OutputPipe& out, OutputPipe& err,
-                    std::optional<Clock::time_point> deadline) {
-  for (;;) {
-    int wait = -1;
-    if (deadline.has_value()) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now());
-      wait = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+// A command that runs.
+class RunningCommand {
+ public:
+  RunningCommand(pid_t pid, const ShellCommand& command, OutputPipe& out, OutputPipe& err)
+      : pid_(pid),
+        limits_(command.limits),
+        deadline_(Clock::now() + command.timeout),
+        out_(out),
+        err_(err),
+        // Not pidfd_open(): glibc 2.36 declares it, for C++, as a function it does not have.
+        process_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {}
+
+  // Waits for the command's end, bringing it about if need be, and leaves it unreaped: as long as it
+  // is, its number can't become another process's, and killing its group is safe.
+  ProcessEnd wait_for_end(const std::stop_token& stop_token) {
+    std::atomic<bool> stopped = false;
+    const std::stop_callback stop(stop_token, [&stopped, this] {
+      stopped = true;
+      kill(-pid_, SIGKILL);
+    });
+    const ProcessEnd end = read_until_end(/*enforce=*/true);
+    kill(-pid_, SIGKILL);
+    if (end != ProcessEnd::kExited) {
+      static_cast<void>(read_until_end(/*enforce=*/false));
+      return end;
     }
-    std::array<pollfd, 3> events{
-        {{process.get(), POLLIN, 0}, {out.read_end(), POLLIN, 0}, {err.read_end(), POLLIN, 0}}};
-    poll(events.data(), events.size(), wait);
-    out.drain();
-    err.drain();
-    if (events[0].revents != 0) {
-      return true;
+    return stopped ? ProcessEnd::kStopped : ProcessEnd::kExited;
+  }
+
+ private:
+  // Between two looks at the memory; and at the process, where containers deny pidfds.
+  static constexpr std::chrono::milliseconds kWatchPeriod{200};
+  static constexpr std::chrono::milliseconds kPollPeriod{5};
+
+  // Reads what the command writes until it has ended, or until it has to be killed, and why.
+  ProcessEnd read_until_end(bool enforce) {
+    Clock::time_point next_look = Clock::now() + kWatchPeriod;
+    for (;;) {
+      std::array<pollfd, 3> events{{{process_.get(), POLLIN, 0},
+                                    {out_.read_end(), POLLIN, 0},
+                                    {err_.read_end(), POLLIN, 0}}};
+      poll(events.data(), events.size(), milliseconds_to_wait(enforce, next_look));
+      out_.drain();
+      err_.drain();
+      if (process_ ? events[0].revents != 0 : has_ended()) {
+        return ProcessEnd::kExited;
+      }
+      const Clock::time_point now = Clock::now();
+      if (enforce && now >= deadline_) {
+        return ProcessEnd::kTimedOut;
+      }
+      if (enforce && now >= next_look) {
+        if (largest_resident_size(pid_) > limits_.resident_memory_in_bytes) {
+          return ProcessEnd::kTooLarge;
+        }
+        // To look takes the longer the more processes the machine has: a twentieth of the time.
+        const Clock::time_point looked = Clock::now();
+        next_look = looked + std::max<Clock::duration>(kWatchPeriod, 20 * (looked - now));
+      }
     }
-    if (deadline.has_value() && Clock::now() >= *deadline) {
-      return false;
+  }
+
+  [[nodiscard]] int milliseconds_to_wait(bool enforce, Clock::time_point next_look) const {
+    if (!process_) {
+      return static_cast<int>(kPollPeriod.count());
     }
+    if (!enforce) {
+      return -1;
+    }
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(std::min(deadline_, next_look) - Clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, kWatchPeriod.count()));
+  }
+
+  // A failure too, since then there is nothing to wait for.
+  [[nodiscard]] bool has_ended() const {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == pid_;
+  }
+
+  const pid_t pid_;
+  const ProcessLimits& limits_;
+  const Clock::time_point deadline_;
+  OutputPipe& out_;
+  OutputPipe& err_;
+  const FileDescriptor process_;
+};
+
+grpc::Status starting_error(const ShellCommand& command, int error) {
+  const std::string text =
+      "Command '" + command.command + "' could not be started: " + std::strerror(error);
+  switch (error) {
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return resource_exhausted(text);
+    default:
+      return internal_error(text);
   }
 }
 
-// Waits for the command's end, bringing it about if need be, and leaves it unreaped: as long as it
-// is, its number can't become another process's, and killing its group is safe.
-ProcessEnd wait_for_end(pid_t pid, const FileDescriptor& process, OutputPipe& out, OutputPipe& err,
-                        Clock::time_point deadline, const std::stop_token& stop_token) {
-  std::atomic<bool> stopped = false;
-  const std::stop_callback stop(stop_token, [&stopped, pid] {
-    stopped = true;
-    kill(-pid, SIGKILL);
-  });
-  const bool ended = read_until_end(process, out, err, deadline);
-  kill(-pid, SIGKILL);
-  if (!ended) {
-    read_until_end(process, out, err, std::nullopt);
-    return ProcessEnd::kTimedOut;
-  }
-  return stopped ? ProcessEnd::kStopped : ProcessEnd::kExited;
-}
-
-}  // namespace
-
-Result<ProcessResult> run_shell_command(const ShellCommand& command,
-                                        const std::stop_token& stop_token) {
-  const auto failed = [&command] {
-    return internal_error("Command '" + command.command +
-                          "' could not be started: " + std::strerror(errno));
-  };
-  OutputPipe out(command.max_output_in_bytes);
-  OutputPipe err(command.max_output_in_bytes);
-  if (!out.open() || !err.open()) {
-    return failed();
-  }
-  const Clock::time_point start = Clock::now();
-  const pid_t pid = spawn(command, out, err);
-  if (pid < 0) {
-    return failed();
-  }
-  out.close_write_end();
-  err.close_write_end();
-  // Not pidfd_open(): glibc 2.36 declares it, for C++, as a function it does not have.
-  const FileDescriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (process.get() < 0) {
-    const grpc::Status status = failed();
-    kill(-pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-    return status;
-  }
-
-  ProcessResult result;
-  result.end = wait_for_end(pid, process, out, err, start + command.timeout, stop_token);
-  result.elapsed = Clock::now() - start;
+// How the process ended, which is reaped; false if nobody knows.
+bool reap(pid_t pid, ProcessResult& result) {
   int status = 0;
-  waitpid(pid, &status, 0);
+  pid_t reaped = -1;
+  do {
+    reaped = waitpid(pid, &status, 0);
+  } while (reaped < 0 && errno == EINTR);
+  if (reaped != pid) {
+    return false;
+  }
   if (WIFEXITED(status)) {
     result.code = WEXITSTATUS(status);
   } else if (WIFSIGNALED(status)) {
@@ -236,6 +291,36 @@ Result<ProcessResult> run_shell_command(const ShellCommand& command,
     if (result.end == ProcessEnd::kExited) {
       result.end = ProcessEnd::kSignal;
     }
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<ProcessResult> run_shell_command(const ShellCommand& command,
+                                        const std::stop_token& stop_token) {
+  OutputPipe out(command.max_output_in_bytes);
+  OutputPipe err(command.max_output_in_bytes);
+  if (!out.open() || !err.open()) {
+    return starting_error(command, errno);
+  }
+  const std::string mark = new_mark();
+  const Clock::time_point start = Clock::now();
+  const pid_t pid = spawn(command, mark, out, err);
+  if (pid < 0) {
+    return starting_error(command, errno);
+  }
+  out.close_write_end();
+  err.close_write_end();
+
+  ProcessResult result;
+  result.end = RunningCommand(pid, command, out, err).wait_for_end(stop_token);
+  result.elapsed = Clock::now() - start;
+  kill_marked(fmt::format("{}={}", kMark, mark), pid);
+  if (!reap(pid, result)) {
+    return unavailable("How command '" + command.command +
+                       "' ended is not known: " + std::strerror(errno) +
+                       ". Whatever started this service must not ignore SIGCHLD");
   }
   result.standard_output = out.take_text();
   result.standard_error = err.take_text();

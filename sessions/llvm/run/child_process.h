@@ -15,7 +15,11 @@ namespace compiler_gym {
 
 /// Limits on each process of a command, on top of those this process has itself.
 struct ProcessLimits {
-  std::uint64_t address_space_in_bytes = std::uint64_t{16} << 30;
+  /// Of memory that is really used. Looked at a few times a second, so a process may take more for
+  /// a moment.
+  std::uint64_t resident_memory_in_bytes = std::uint64_t{16} << 30;
+  /// 0: none. Programs built with a sanitizer reserve terabytes.
+  std::uint64_t address_space_in_bytes = 0;
   std::uint64_t file_size_in_bytes = std::uint64_t{1} << 30;
   std::chrono::seconds cpu_time{3600};
 };
@@ -37,6 +41,7 @@ enum class ProcessEnd {
   kExited,    ///< `code` is its exit status
   kSignal,    ///< killed by the signal `code`, not ours
   kTimedOut,  ///< killed at the timeout
+  kTooLarge,  ///< killed for the memory it used
   kStopped,   ///< killed because a stop was requested
 };
 
@@ -50,11 +55,14 @@ struct ProcessResult {
   [[nodiscard]] bool succeeded() const { return end == ProcessEnd::kExited && code == 0; }
 };
 
-/// Runs a command to its end. It has a process group of its own, and whatever is left in the group
-/// when the command has ended, timed out or been stopped is killed. Standard input is empty; no
+/// Runs a command to its end. It has a process group of its own, and whatever is left of it when the
+/// command has ended, timed out or been stopped is killed: its group, and what has left that, which
+/// is known by the variable COMPILER_GYM_COMMAND in its environment. Standard input is empty; no
 /// file descriptor of ours is inherited.
 /// Threads:  any; blocks the calling one.
-/// Errors:   INTERNAL if the command can't be started. How it ended is the result, not an error.
+/// Errors:   RESOURCE_EXHAUSTED if there are too many processes or descriptors, or too little memory,
+///           to start it; UNAVAILABLE if nobody can tell how it ended, as SIGCHLD is ignored; INTERNAL
+///           if it can't be started for another reason. How it ended is the result, not an error.
 [[nodiscard]] Result<ProcessResult> run_shell_command(const ShellCommand& command,
                                                       const std::stop_token& stop_token);
 
