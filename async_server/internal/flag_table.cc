@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "async_server/internal/byte_size.h"
+#include "async_server/internal/flag_builders.h"
 #include "async_server/internal/listen_address.h"
 #include "async_server/memory_budget.h"
 
@@ -19,109 +20,7 @@ using std::chrono::seconds;
 using enum FlagGroup;
 
 constexpr std::size_t kMaxCount = 1'000'000;
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 50;
-constexpr int kMaxSeconds = 365 * 24 * 3600;
 constexpr int kMaxInt = std::numeric_limits<int>::max();
-
-Flag hidden(std::string name, std::string meaning) {
-  return {.name = std::move(name),
-          .argument = {},
-          .standard = {},
-          .meaning = std::move(meaning),
-          .group = kHidden};
-}
-
-Flag action(std::string name, std::string meaning) {
-  Flag flag = hidden(std::move(name), std::move(meaning));
-  flag.group = kCommon;
-  return flag;
-}
-
-// In what follows `where` takes a ServiceCommand& and returns a reference to the member that the flag
-// sets.
-
-template <typename Where>
-Flag file(std::string name, FlagGroup group, std::string meaning, Where where) {
-  return {.name = std::move(name),
-          .argument = "FILE",
-          .standard = {},
-          .meaning = std::move(meaning),
-          .group = group,
-          .store = [where](const FlagValues& values, ServiceCommand& command) {
-            return values.read(where(command));
-          }};
-}
-
-template <typename Where>
-Flag boolean(std::string name, FlagGroup group, std::string meaning, Where where) {
-  return {.name = std::move(name),
-          .argument = "BOOL",
-          .standard = "false",
-          .meaning = std::move(meaning),
-          .group = group,
-          .is_switch = true,
-          .store = [where](const FlagValues& values, ServiceCommand& command) {
-            return values.read(where(command));
-          }};
-}
-
-template <typename Number, typename Where>
-Flag number(std::string name, FlagGroup group, std::string meaning, Number min, Number max,
-            Where where) {
-  ServiceCommand untouched;
-  return {.name = std::move(name),
-          .argument = "N",
-          .standard = std::to_string(where(untouched)),
-          .meaning = std::move(meaning),
-          .group = group,
-          .store = [where, min, max](const FlagValues& values, ServiceCommand& command) {
-            return values.read(where(command), min, max);
-          }};
-}
-
-// `where` is a number of bytes that derives from the budget.
-template <typename Where>
-Flag bytes(std::string name, std::string meaning, std::uint64_t min, Where where) {
-  ServiceCommand untouched;
-  return {
-      .name = std::move(name),
-      .argument = "BYTES",
-      .standard = fmt::format("from --memory_budget, {} at most", format_bytes(where(untouched))),
-      .meaning = std::move(meaning),
-      .store = [where, min](const FlagValues& values, ServiceCommand& command) {
-        std::uint64_t given = 0;
-        grpc::Status status = values.read_bytes(given, min, kMaxBytes);
-        if (status.ok()) {
-          where(command) = given;
-        }
-        return status;
-      }};
-}
-
-// `where` is a duration.
-template <typename Where>
-Flag duration(std::string name, FlagGroup group, std::string meaning, Where where) {
-  ServiceCommand untouched;
-  const auto standard = std::chrono::duration_cast<seconds>(where(untouched)).count();
-  return {.name = std::move(name),
-          .argument = "SECONDS",
-          .standard = std::to_string(standard),
-          .meaning = std::move(meaning),
-          .group = group,
-          .store = [where](const FlagValues& values, ServiceCommand& command) {
-            int given = 0;
-            grpc::Status status = values.read(given, 0, kMaxSeconds);
-            if (status.ok()) {
-              where(command) = seconds(given);
-            }
-            return status;
-          }};
-}
-
-Flag standing_for(std::string standard, Flag flag) {
-  flag.standard = std::move(standard);
-  return flag;
-}
 
 // ---------------------------------------------------------------- what needs more than a place to go
 
@@ -162,7 +61,7 @@ grpc::Status store_benchmark_roots(const FlagValues& values, ServiceCommand& com
 
 grpc::Status store_memory_budget(const FlagValues& values, ServiceCommand& command) {
   std::uint64_t budget = 0;
-  if (grpc::Status status = values.read_bytes(budget, 0, kMaxBytes); !status.ok()) {
+  if (grpc::Status status = values.read_bytes(budget, 0, flags::kMaxBytes); !status.ok()) {
     return status;
   }
   if (budget < kMinMemoryBudget) {
@@ -184,7 +83,7 @@ grpc::Status store_executor(const FlagValues& values, ServiceCommand& command) {
 
 grpc::Status store_step_timeout(const FlagValues& values, ServiceCommand& command) {
   int given = 0;
-  grpc::Status status = values.read(given, 0, kMaxSeconds);
+  grpc::Status status = values.read(given, 0, flags::kMaxSeconds);
   if (status.ok()) {
     command.server.isolation.timeouts.request_timeout = seconds(given);
     command.server.sessions.request_timeout = seconds(given);
@@ -196,7 +95,7 @@ grpc::Status store_step_timeout(const FlagValues& values, ServiceCommand& comman
 grpc::Status store_sandbox_memory(const FlagValues& values, ServiceCommand& command) {
   constexpr std::uint64_t kMin = std::uint64_t{64} << 20;
   std::uint64_t given = 0;
-  if (grpc::Status status = values.read_bytes(given, 0, kMaxBytes); !status.ok()) {
+  if (grpc::Status status = values.read_bytes(given, 0, flags::kMaxBytes); !status.ok()) {
     return status;
   }
   if (given != 0 && given < kMin) {
@@ -231,138 +130,146 @@ std::vector<Flag> make_flags() {
       std::chrono::duration_cast<seconds>(untouched.server.sessions.request_timeout).count();
   constexpr std::size_t kMaxProcesses = 10'000;
   return {
-      {"working_dir", "PATH", "a new one under the temporary directory, removed at the end",
-       "directory for port.txt, pid.txt, logs/ and the compiler's files; made if it does not exist",
-       kCommon, false, false,
-       [](const FlagValues& values, ServiceCommand& command) {
-         return values.read(command.working_directory);
-       }},
-      {"port", "N", "0", "TCP port on the loopback interface; 0 is any free one", kCommon, false,
-       false, store_port},
-      {"listen",
-       "ADDRESS",
-       {},
-       "host:port or unix:PATH instead of the loopback interface",
-       kCommon,
-       true,
-       false,
-       store_listen},
-      {"unix_socket_mode", "MODE", "600", "permissions of unix sockets, as chmod writes them",
-       kAdvanced, false, false, store_unix_socket_mode},
-      file("tls_cert", kCommon, "PEM file with the certificate for TLS on TCP addresses",
-           [](auto& c) -> auto& { return c.server.access.tls_certificate; }),
-      file("tls_key", kCommon, "PEM file with its key",
-           [](auto& c) -> auto& { return c.server.access.tls_key; }),
-      file("tls_client_ca", kAdvanced,
-           "PEM file: clients need a certificate that one of these has signed",
-           [](auto& c) -> auto& { return c.server.access.tls_client_ca; }),
-      file("token_file", kCommon,
-           "file with a token that every call must carry, as 'authorization: Bearer <token>'",
-           [](auto& c) -> auto& { return c.server.access.token_file; }),
-      boolean("insecure", kAdvanced,
-              "listen where other machines can connect without TLS and without a token",
-              [](auto& c) -> auto& { return c.server.access.insecure; }),
-      {"benchmark_root", "DIR", "anywhere",
-       "directory that file:/// benchmarks may lie in, symbolic links followed", kCommon, true,
-       false, store_benchmark_roots},
-      standing_for("one per processor, at least 2",
-                   number("workers", kCommon,
-                          "threads for steps, and as many for starting and destroying sessions",
-                          std::size_t{1}, std::size_t{1024},
-                          [](auto& c) -> auto& { return c.server.workers; })),
-      {"memory_budget", "BYTES", "half of the memory of the machine or of its control group",
-       "bytes that the service may use, as 512M or 8G; the other bounds in bytes derive from it "
-       "unless they are given",
-       kCommon, false, false, store_memory_budget},
-      {"executor", "WHERE", "the compiler's: LLVM isolated, others inline",
-       "inline: sessions run in the service; isolated: each in a sandbox process of its own",
-       kCommon, false, false, store_executor},
-      {"step_timeout", "SECONDS", std::to_string(step_timeout),
-       "time for one request, DEADLINE_EXCEEDED beyond: an inline session heeds it between "
-       "actions, "
-       "an isolated one's process is killed if it does not; 0 is no limit",
-       kCommon, false, false, store_step_timeout},
-      number("max_sessions", kAdvanced, "sessions open at one time; RESOURCE_EXHAUSTED beyond",
-             std::size_t{1}, kMaxCount,
-             [](auto& c) -> auto& { return c.server.sessions.max_sessions; }),
-      number("max_queued_steps", kAdvanced,
-             "requests waiting for their turn in one session; RESOURCE_EXHAUSTED beyond",
-             std::size_t{1}, kMaxCount,
-             [](auto& c) -> auto& { return c.server.sessions.max_queued_steps; }),
-      number("max_requests_in_flight", kAdvanced,
-             "requests not answered yet, of all sessions; RESOURCE_EXHAUSTED beyond. StartSession "
-             "and AddBenchmark may take half; GetVersion, GetSpaces and EndSession are always "
-             "answered",
-             std::size_t{1}, kMaxCount,
-             [](auto& c) -> auto& { return c.server.max_requests_in_flight; }),
-      bytes("max_bytes_in_flight",
-            "bytes of these requests; RESOURCE_EXHAUSTED beyond, before a request is parsed. "
-            "StartSession and AddBenchmark may take half",
-            1, [](auto& c) -> auto& { return c.server.max_bytes_in_flight; }),
-      {"max_message_size", "BYTES", "0: protobuf's, 2 GiB",
-       "bytes of one request; RESOURCE_EXHAUSTED beyond", kAdvanced, false, false,
-       [](const FlagValues& values, ServiceCommand& command) {
-         return values.read_bytes(command.server.max_message_size, 0, kMaxBytes);
-       }},
-      bytes("max_unread_bytes",
-            "bytes of replies that clients have not read yet; beyond it the calls that have waited "
-            "longest are cancelled",
-            1, [](auto& c) -> auto& { return c.server.max_unread_bytes; }),
-      bytes("max_grpc_memory",
-            "bytes for connections and messages on their way, about; 0 is no limit", 0,
-            [](auto& c) -> auto& { return c.server.max_grpc_memory; }),
-      bytes("max_benchmark_cache_bytes",
-            "bytes of benchmarks that are kept, and as many of what the compiler keeps of them; "
-            "clients may lower the first, not raise it",
-            0, [](auto& c) -> auto& { return c.server.context.max_benchmark_cache_bytes; }),
-      {"sandbox_memory", "BYTES",
-       fmt::format("from --memory_budget, {} at most",
-                   format_bytes(untouched.sandbox_limits.memory_in_bytes)),
-       "bytes of address space for the process of an isolated session; 0 is no limit", kAdvanced,
-       false, false, store_sandbox_memory},
-      duration("sandbox_cpu", kAdvanced,
-               "processor time for the process of an isolated session; 0 is no limit",
-               [](auto& c) -> auto& { return c.sandbox_limits.cpu_time; }),
-      {"recover", "HOW", "replay",
-       "replay: an isolated session whose process died goes on in a new one, from its last good "
-       "state; none: it is lost",
-       kAdvanced, false, false, store_recover},
-      standing_for(
+      flags::custom(
+          "working_dir", "PATH", "a new one under the temporary directory, removed at the end",
+          "directory for port.txt, pid.txt, logs/ and the compiler's files; made if it does not "
+          "exist",
+          kCommon,
+          [](const FlagValues& values, ServiceCommand& command) {
+            return values.read(command.working_directory);
+          }),
+      flags::custom("port", "N", "0", "TCP port on the loopback interface; 0 is any free one",
+                    kCommon, store_port),
+      flags::repeatable(flags::custom("listen", "ADDRESS", {},
+                                      "host:port or unix:PATH instead of the loopback interface",
+                                      kCommon, store_listen)),
+      flags::custom("unix_socket_mode", "MODE", "600",
+                    "permissions of unix sockets, as chmod writes them", kAdvanced,
+                    store_unix_socket_mode),
+      flags::file("tls_cert", kCommon, "PEM file with the certificate for TLS on TCP addresses",
+                  [](auto& c) -> auto& { return c.server.access.tls_certificate; }),
+      flags::file("tls_key", kCommon, "PEM file with its key",
+                  [](auto& c) -> auto& { return c.server.access.tls_key; }),
+      flags::file("tls_client_ca", kAdvanced,
+                  "PEM file: clients need a certificate that one of these has signed",
+                  [](auto& c) -> auto& { return c.server.access.tls_client_ca; }),
+      flags::file(
+          "token_file", kCommon,
+          "file with a token that every call must carry, as 'authorization: Bearer <token>'",
+          [](auto& c) -> auto& { return c.server.access.token_file; }),
+      flags::boolean("insecure", kAdvanced,
+                     "listen where other machines can connect without TLS and without a token",
+                     [](auto& c) -> auto& { return c.server.access.insecure; }),
+      flags::repeatable(
+          flags::custom("benchmark_root", "DIR", "anywhere",
+                        "directory that file:/// benchmarks may lie in, symbolic links followed",
+                        kCommon, store_benchmark_roots)),
+      flags::standing_for(
+          "one per processor, at least 2",
+          flags::number("workers", kCommon,
+                        "threads for steps, and as many for starting and destroying sessions",
+                        std::size_t{1}, std::size_t{1024},
+                        [](auto& c) -> auto& { return c.server.workers; })),
+      flags::custom(
+          "memory_budget", "BYTES", "half of the memory of the machine or of its control group",
+          "bytes that the service may use, as 512M or 8G; the other bounds in bytes derive from it "
+          "unless they are given",
+          kCommon, store_memory_budget),
+      flags::custom(
+          "executor", "WHERE", "the compiler's: LLVM isolated, others inline",
+          "inline: sessions run in the service; isolated: each in a sandbox process of its own",
+          kCommon, store_executor),
+      flags::custom(
+          "step_timeout", "SECONDS", std::to_string(step_timeout),
+          "time for one request, DEADLINE_EXCEEDED beyond: an inline session heeds it between "
+          "actions, an isolated one's process is killed if it does not; 0 is no limit",
+          kCommon, store_step_timeout),
+      flags::number("max_sessions", kAdvanced,
+                    "sessions open at one time; RESOURCE_EXHAUSTED beyond", std::size_t{1},
+                    kMaxCount, [](auto& c) -> auto& { return c.server.sessions.max_sessions; }),
+      flags::number("max_queued_steps", kAdvanced,
+                    "requests waiting for their turn in one session; RESOURCE_EXHAUSTED beyond",
+                    std::size_t{1}, kMaxCount,
+                    [](auto& c) -> auto& { return c.server.sessions.max_queued_steps; }),
+      flags::number(
+          "max_requests_in_flight", kAdvanced,
+          "requests not answered yet, of all sessions; RESOURCE_EXHAUSTED beyond. StartSession "
+          "and AddBenchmark may take half; GetVersion, GetSpaces and EndSession are always "
+          "answered",
+          std::size_t{1}, kMaxCount,
+          [](auto& c) -> auto& { return c.server.max_requests_in_flight; }),
+      flags::bytes(
+          "max_bytes_in_flight",
+          "bytes of these requests; RESOURCE_EXHAUSTED beyond, before a request is parsed. "
+          "StartSession and AddBenchmark may take half",
+          1, [](auto& c) -> auto& { return c.server.max_bytes_in_flight; }),
+      flags::custom("max_message_size", "BYTES", "0: protobuf's, 2 GiB",
+                    "bytes of one request; RESOURCE_EXHAUSTED beyond", kAdvanced,
+                    [](const FlagValues& values, ServiceCommand& command) {
+                      return values.read_bytes(command.server.max_message_size, 0,
+                                               flags::kMaxBytes);
+                    }),
+      flags::bytes(
+          "max_unread_bytes",
+          "bytes of replies that clients have not read yet; beyond it the calls that have waited "
+          "longest are cancelled",
+          1, [](auto& c) -> auto& { return c.server.max_unread_bytes; }),
+      flags::bytes("max_grpc_memory",
+                   "bytes for connections and messages on their way, about; 0 is no limit", 0,
+                   [](auto& c) -> auto& { return c.server.max_grpc_memory; }),
+      flags::bytes(
+          "max_benchmark_cache_bytes",
+          "bytes of benchmarks that are kept, and as many of what the compiler keeps of them; "
+          "clients may lower the first, not raise it",
+          0, [](auto& c) -> auto& { return c.server.context.max_benchmark_cache_bytes; }),
+      flags::custom("sandbox_memory", "BYTES",
+                    fmt::format("from --memory_budget, {} at most",
+                                format_bytes(untouched.sandbox_limits.memory_in_bytes)),
+                    "bytes of address space for the process of an isolated session; 0 is no limit",
+                    kAdvanced, store_sandbox_memory),
+      flags::duration("sandbox_cpu", kAdvanced,
+                      "processor time for the process of an isolated session; 0 is no limit",
+                      [](auto& c) -> auto& { return c.sandbox_limits.cpu_time; }),
+      flags::custom(
+          "recover", "HOW", "replay",
+          "replay: an isolated session whose process died goes on in a new one, from its last good "
+          "state; none: it is lost",
+          kAdvanced, store_recover),
+      flags::standing_for(
           "half as many again as --workers, and three more",
-          number("max_running", kAdvanced, "isolated sessions at work at one time", std::size_t{1},
-                 kMaxProcesses, [](auto& c) -> auto& { return c.server.isolation.max_running; })),
-      standing_for(
+          flags::number("max_running", kAdvanced, "isolated sessions at work at one time",
+                        std::size_t{1}, kMaxProcesses,
+                        [](auto& c) -> auto& { return c.server.isolation.max_running; })),
+      flags::standing_for(
           fmt::format("from --memory_budget, {} at most", untouched.server.isolation.max_templates),
-          number("max_templates", kAdvanced,
-                 "benchmarks kept loaded for isolated sessions to start on, each in a process of "
-                 "its own",
-                 std::size_t{1}, kMaxProcesses,
-                 [](auto& c) -> auto& { return c.server.isolation.max_templates; })),
-      duration("drain_grace", kCommon,
-               "time for running requests after SIGTERM or SIGINT; a second signal cancels them at "
-               "once",
-               [](auto& c) -> auto& { return c.server.drain_grace; }),
-      duration("session_ttl", kAdvanced, "time after which an idle session is ended; 0 is never",
-               [](auto& c) -> auto& { return c.server.session_ttl; }),
-      {"owner_pid",
-       "PID",
-       {},
-       "end as after SIGTERM when this process has ended, also after kill -9",
-       kAdvanced,
-       false,
-       false,
-       store_owner_pid},
-      boolean("alsologtostderr", kAdvanced, "log to stderr as well as to logs/",
-              [](auto& c) -> auto& { return c.log_to_stderr; }),
-      number("v", kAdvanced, "verbosity of the log; from 1 on every request is logged", -kMaxInt,
-             kMaxInt, [](auto& c) -> auto& { return c.verbosity; }),
-      {"logbuflevel", "N", "0", "-1 writes every line of the log at once", kAdvanced, false, false,
-       store_logbuflevel},
-      action("help", "print these flags and exit"),
-      action("help-all", "print all flags and exit"),
-      action("version", "print the version and exit"),
-      hidden("help-man", "print the manual's page, in roff, and exit"),
-      hidden("help-markdown", "print docs/flags.md and exit"),
+          flags::number(
+              "max_templates", kAdvanced,
+              "benchmarks kept loaded for isolated sessions to start on, each in a process of "
+              "its own",
+              std::size_t{1}, kMaxProcesses,
+              [](auto& c) -> auto& { return c.server.isolation.max_templates; })),
+      flags::duration(
+          "drain_grace", kCommon,
+          "time for running requests after SIGTERM or SIGINT; a second signal cancels them at "
+          "once",
+          [](auto& c) -> auto& { return c.server.drain_grace; }),
+      flags::duration("session_ttl", kAdvanced,
+                      "time after which an idle session is ended; 0 is never",
+                      [](auto& c) -> auto& { return c.server.session_ttl; }),
+      flags::custom("owner_pid", "PID", {},
+                    "end as after SIGTERM when this process has ended, also after kill -9",
+                    kAdvanced, store_owner_pid),
+      flags::boolean("alsologtostderr", kAdvanced, "log to stderr as well as to logs/",
+                     [](auto& c) -> auto& { return c.log_to_stderr; }),
+      flags::number("v", kAdvanced, "verbosity of the log; from 1 on every request is logged",
+                    -kMaxInt, kMaxInt, [](auto& c) -> auto& { return c.verbosity; }),
+      flags::custom("logbuflevel", "N", "0", "-1 writes every line of the log at once", kAdvanced,
+                    store_logbuflevel),
+      flags::action("help", "print these flags and exit"),
+      flags::action("help-all", "print all flags and exit"),
+      flags::action("version", "print the version and exit"),
+      flags::hidden("help-man", "print the manual's page, in roff, and exit"),
+      flags::hidden("help-markdown", "print docs/flags.md and exit"),
   };
 }
 

@@ -1,4 +1,5 @@
 # cmake -D BUILD=<build tree> -D WORK=<directory> -P services.cmake: the services install with their pages of the manual.
+cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE ${WORK})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --component services --prefix ${WORK}
   RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)

@@ -121,5 +121,17 @@ TEST_F(AccessTest, TheBenchmarkCacheHasTheSizeOfTheFlag) {
   EXPECT_EQ(size->reply(0), "12345");
 }
 
+TEST_F(AccessTest, AClientMayLowerTheBenchmarkCachesSizeAndNotRaiseIt) {
+  const std::string set = "service.benchmark_cache.set_max_size_in_bytes";
+  serve(kExampleService, {"--max_benchmark_cache_bytes=12345"});
+  WireClient client = connect();
+  ASSERT_EQ(outcome(client.start_session()), "OK");
+  EXPECT_EQ(outcome(client.send_session_parameter(0, set, "12346")),
+            "INVALID_ARGUMENT: " + set +
+                ": the service keeps 12345 bytes of benchmarks at most, received: '12346'");
+  EXPECT_EQ(outcome(client.send_session_parameter(0, set, "100")), "OK");
+  EXPECT_EQ(outcome(client.send_session_parameter(0, set, "12345")), "OK") << "what it was";
+}
+
 }  // namespace
 }  // namespace compiler_gym::testing
