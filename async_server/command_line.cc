@@ -120,7 +120,7 @@ Result<ServiceCommand> read_command(const po::variables_map& given, std::uint64_
     }
   }
   if (command.server.listen.empty()) {
-    command.server.listen = ServerOptions().listen;
+    command.server.listen = {"localhost:0"};
   }
   return command;
 }

@@ -30,7 +30,7 @@ grpc::Status store_port(const FlagValues& values, ServiceCommand& command) {
   grpc::Status status = values.read(port, 0, kMaxPort);
   if (status.ok()) {
     auto& addresses = command.server.listen;
-    addresses.insert(addresses.begin(), fmt::format("127.0.0.1:{}", port));
+    addresses.insert(addresses.begin(), fmt::format("localhost:{}", port));
   }
   return status;
 }

@@ -29,7 +29,8 @@ constexpr ExitStatus kExitStatuses[] = {
     {kExitSessionsOpen, "stopped by a signal, or by its owner's end, with sessions open"},
     {kExitShutdownFailed, "the shutdown of the compiler's context failed"},
     {kExitForced,
-     "something hung after a signal and was left behind, 5 s after --drain_grace at the latest; the "
+     "something hung after a signal and was left behind, 5 s after --drain_grace at the latest; "
+     "the "
      "context's shutdown ran if it could"},
 };
 

@@ -100,48 +100,54 @@ Result<std::vector<ListeningSocket>> listen_on_path(const ListenAddress& address
   return sockets;
 }
 
-SocketResult listen_on_loopback_6(int port) {
-  sockaddr_in6 loopback{};
-  loopback.sin6_family = AF_INET6;
-  loopback.sin6_addr = in6addr_loopback;
-  loopback.sin6_port = htons(static_cast<std::uint16_t>(port));
-  return listening(bound_socket(reinterpret_cast<const sockaddr*>(&loopback), sizeof(loopback)));
+SocketResult listen_on(const sockaddr_in& address) {
+  return listening(bound_socket(reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+}
+SocketResult listen_on(const sockaddr_in6& address) {
+  return listening(bound_socket(reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
 }
 
-SocketResult listen_on_loopback_4(int port) {
-  sockaddr_in loopback{};
-  loopback.sin_family = AF_INET;
-  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  loopback.sin_port = htons(static_cast<std::uint16_t>(port));
-  return listening(bound_socket(reinterpret_cast<const sockaddr*>(&loopback), sizeof(loopback)));
-}
+// One try: both loopback addresses, or the one that the machine has.
+Result<std::vector<ListeningSocket>> listen_on_loopback(int port) {
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  four.sin_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_in6 six{};
+  six.sin6_family = AF_INET6;
+  six.sin6_addr = in6addr_loopback;
 
-Result<std::vector<ListeningSocket>> listen_on_both_loopbacks(const ListenAddress& address) {
-  // A port that the one has free can be another's on the other.
-  constexpr int kTries = 100;
-  boost::system::error_code error;
-  for (int i = 0; i < (address.port == 0 ? kTries : 1); ++i) {
-    std::vector<ListeningSocket> sockets;
-    int port = address.port;
-    SocketResult four = listen_on_loopback_4(port);
-    if (four) {
-      port = port_of(*four);
-      sockets.push_back({*std::move(four), {.host = "127.0.0.1", .port = port, .path = {}}});
-    } else if (error = four.error(); !is_missing(error)) {
-      continue;
-    }
-    SocketResult six = listen_on_loopback_6(port);
-    if (six) {
-      port = port_of(*six);
-      sockets.push_back({*std::move(six), {.host = "::1", .port = port, .path = {}}});
-    } else if (error = six.error(); !is_missing(error)) {
-      continue;
-    }
-    if (!sockets.empty()) {
-      return sockets;
-    }
+  std::vector<ListeningSocket> sockets;
+  ListenAddress address{.host = "127.0.0.1", .port = port, .path = {}};
+  SocketResult socket = listen_on(four);
+  if (!socket && !is_missing(socket.error())) {
+    return cannot_listen(address, socket.error().message());
   }
-  return cannot_listen(address, error.message());
+  if (socket) {
+    address.port = port_of(*socket);
+    sockets.push_back({*std::move(socket), address});
+  }
+  address.host = "::1";
+  six.sin6_port = htons(static_cast<std::uint16_t>(address.port));
+  socket = listen_on(six);
+  if (!socket && (sockets.empty() || !is_missing(socket.error()))) {
+    return cannot_listen(address, socket.error().message());
+  }
+  if (socket) {
+    address.port = port_of(*socket);
+    sockets.push_back({*std::move(socket), address});
+  }
+  return sockets;
+}
+
+Result<std::vector<ListeningSocket>> listen_on_localhost(const ListenAddress& address) {
+  // A port that one of them has free can be somebody's on the other.
+  const int tries = address.port == 0 ? 100 : 1;
+  Result<std::vector<ListeningSocket>> sockets = listen_on_loopback(address.port);
+  for (int i = 1; i < tries && !sockets; ++i) {
+    sockets = listen_on_loopback(address.port);
+  }
+  return sockets;
 }
 
 Result<std::vector<ListeningSocket>> listen_on_host(const ListenAddress& address) {
@@ -175,7 +181,7 @@ Result<std::vector<ListeningSocket>> open_listening_sockets(const ListenAddress&
   if (address.is_unix()) {
     return listen_on_path(address, unix_socket_mode);
   }
-  return address.host == "localhost" ? listen_on_both_loopbacks(address) : listen_on_host(address);
+  return address.host == "localhost" ? listen_on_localhost(address) : listen_on_host(address);
 }
 
 }  // namespace compiler_gym::internal

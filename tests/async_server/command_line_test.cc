@@ -38,12 +38,12 @@ ServiceCommand parse_command(std::vector<const char*> arguments) {
 }
 
 TEST(CommandLineTest, ListensOnLoopbackOnlyUnlessToldOtherwise) {
-  EXPECT_THAT(parse_command({}).server.listen, ElementsAre("127.0.0.1:0"));
-  EXPECT_THAT(parse_command({"--port", "4242"}).server.listen, ElementsAre("127.0.0.1:4242"));
+  EXPECT_THAT(parse_command({}).server.listen, ElementsAre("localhost:0"));
+  EXPECT_THAT(parse_command({"--port", "4242"}).server.listen, ElementsAre("localhost:4242"));
   EXPECT_THAT(parse_command({"--listen=unix:/tmp/x", "--listen", "0.0.0.0:1"}).server.listen,
               ElementsAre("unix:/tmp/x", "0.0.0.0:1"));
   EXPECT_THAT(parse_command({"--listen=[::1]:7", "--port=5"}).server.listen,
-              ElementsAre("127.0.0.1:5", "[::1]:7"));
+              ElementsAre("localhost:5", "[::1]:7"));
 }
 
 TEST(CommandLineTest, TakesBothFormsOfAFlagAndASingleDash) {
