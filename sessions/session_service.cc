@@ -41,7 +41,7 @@ class EndTask final : public RequestTask<Run> {
   [[nodiscard]] bool ends_session() const override { return true; }
 };
 
-grpc::Status outcome_of(const std::exception_ptr& error, grpc::Status returned) {
+grpc::Status answer_of(const std::exception_ptr& error, grpc::Status returned) {
   if (error == nullptr) {
     return returned;
   }
@@ -104,7 +104,7 @@ void SessionService::spawn(Operation operation, StatusHandler handler) {
   boost::asio::co_spawn(
       coroutines_, ending_in_place(std::move(operation)),
       [handler = std::move(handler)](const std::exception_ptr& error, grpc::Status status) mutable {
-        handler(outcome_of(error, std::move(status)));
+        handler(answer_of(error, std::move(status)));
       });
 }
 
@@ -113,7 +113,7 @@ void SessionService::spawn(Operation operation, SessionTurn& turn) {
   boost::asio::co_spawn(
       coroutines_, std::move(operation),
       [turn = std::move(turn)](const std::exception_ptr& error, grpc::Status status) mutable {
-        turn.finish(outcome_of(error, std::move(status)));
+        turn.finish(answer_of(error, std::move(status)));
       });
 }
 

@@ -12,7 +12,6 @@
 namespace compiler_gym::isolated {
 
 using boost::asio::use_awaitable;
-using Kind = SessionRecovery::Action::Kind;
 
 namespace {
 
@@ -106,10 +105,10 @@ SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
 
 SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExecutor::fork(
     std::stop_source stop) {
-  Action next = recovery_.begin(stop.stop_requested());
+  RecoveryAction next = recovery_.begin(stop.stop_requested());
   for (;;) {
     next = co_await restore(std::move(next), stop);
-    if (next.kind == Kind::kRefuse) {
+    if (next.kind == RecoveryAction::Kind::kRefuse) {
       co_return next.status;
     }
     const Result<std::shared_ptr<SandboxChannel>> forked =
@@ -121,7 +120,7 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExe
     }
     next = recovery_.on_forked(forked.error(), stop.stop_requested());
     drop_lost_sandbox();
-    if (next.kind == Kind::kDone) {
+    if (next.kind == RecoveryAction::Kind::kDone) {
       co_return forked.error();
     }
   }
@@ -138,8 +137,8 @@ SessionExecutor::Operation<void> IsolatedExecutor::end() {
 SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(
     SandboxOperation operation, const google::protobuf::MessageLite& message,
     std::stop_source stop) {
-  Action next = recovery_.begin(stop.stop_requested());
-  if (next.kind == Kind::kRefuse) {
+  RecoveryAction next = recovery_.begin(stop.stop_requested());
+  if (next.kind == RecoveryAction::Kind::kRefuse) {
     co_return SandboxReply{.status = std::move(next.status)};
   }
   // Given back before the answer, when this frame goes: whose turn is next runs first.
@@ -149,16 +148,16 @@ SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(
     co_return SandboxReply{.status = permit.error()};
   }
   for (;;) {
-    if (next.kind != Kind::kAsk) {
+    if (next.kind != RecoveryAction::Kind::kAsk) {
       next = co_await restore(std::move(next), stop);
     }
-    if (next.kind == Kind::kRefuse) {
+    if (next.kind == RecoveryAction::Kind::kRefuse) {
       co_return SandboxReply{.status = std::move(next.status)};
     }
     SandboxReply reply = co_await sandbox_->async_request(operation, message, stop, use_awaitable);
     next = recovery_.on_answered(reply, stop.stop_requested());
     drop_lost_sandbox();
-    if (next.kind == Kind::kDone) {
+    if (next.kind == RecoveryAction::Kind::kDone) {
       co_return reply;
     }
   }
@@ -173,25 +172,25 @@ void IsolatedExecutor::drop_lost_sandbox() {
 // ------------------------------------------------------------------------------------- recovery
 
 // Until the session can be asked, or never will be.
-SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::restore(
-    Action next, std::stop_source stop) {
+SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::restore(RecoveryAction next,
+                                                                     std::stop_source stop) {
   for (;;) {
     switch (next.kind) {
-      case Kind::kLoad:
+      case RecoveryAction::Kind::kLoad:
         next = co_await load(stop);
         break;
-      case Kind::kReplay:
+      case RecoveryAction::Kind::kReplay:
         next = co_await replay(std::move(next.change), stop);
         break;
-      case Kind::kAsk:
-      case Kind::kRefuse:
-      case Kind::kDone:
+      case RecoveryAction::Kind::kAsk:
+      case RecoveryAction::Kind::kRefuse:
+      case RecoveryAction::Kind::kDone:
         co_return next;
     }
   }
 }
 
-SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::load(std::stop_source stop) {
+SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::load(std::stop_source stop) {
   // To look at a file may take a while.
   co_await boost::asio::post(sessions_.workers_.executor(), use_awaitable);
   if (sessions_.options_.program_stamp &&
@@ -207,7 +206,7 @@ SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::load(std::
   co_return recovery_.on_loaded(grpc::Status::OK);
 }
 
-SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::replay(
+SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::replay(
     std::shared_ptr<const SessionChange> change, std::stop_source stop) {
   const bool is_step = change->step != nullptr;
   const google::protobuf::MessageLite* message = change->parameters.get();
@@ -217,7 +216,7 @@ SessionExecutor::Operation<SessionRecovery::Action> IsolatedExecutor::replay(
   const SandboxReply reply = co_await sandbox_->async_request(
       is_step ? SandboxOperation::kStep : SandboxOperation::kParameters, *message, stop,
       use_awaitable);
-  Action next = recovery_.on_replayed(reply.status, stop.stop_requested());
+  RecoveryAction next = recovery_.on_replayed(reply.status, stop.stop_requested());
   drop_lost_sandbox();
   co_return next;
 }

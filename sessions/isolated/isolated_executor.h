@@ -37,14 +37,13 @@ class IsolatedExecutor final : public SessionExecutor {
   [[nodiscard]] Operation<void> end() override;
 
  private:
-  using Action = SessionRecovery::Action;
-
   Operation<SandboxReply> perform(SandboxOperation operation,
                                   const google::protobuf::MessageLite& message,
                                   std::stop_source stop);
-  Operation<Action> restore(Action next, std::stop_source stop);
-  Operation<Action> load(std::stop_source stop);
-  Operation<Action> replay(std::shared_ptr<const SessionChange> change, std::stop_source stop);
+  Operation<RecoveryAction> restore(RecoveryAction next, std::stop_source stop);
+  Operation<RecoveryAction> load(std::stop_source stop);
+  Operation<RecoveryAction> replay(std::shared_ptr<const SessionChange> change,
+                                   std::stop_source stop);
   void drop_lost_sandbox();
 
   IsolatedSessions& sessions_;

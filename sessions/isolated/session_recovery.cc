@@ -8,29 +8,26 @@
 
 namespace compiler_gym::isolated {
 
-using Action = SessionRecovery::Action;
-using Kind = SessionRecovery::Action::Kind;
-
-Action SessionRecovery::begin(bool cancelled) {
+RecoveryAction SessionRecovery::begin(bool cancelled) {
   retried_ = false;
   return proceed(cancelled);
 }
 
-Action SessionRecovery::proceed(bool cancelled) const {
+RecoveryAction SessionRecovery::proceed(bool cancelled) const {
   if (!lost_.ok()) {
-    return {.kind = Kind::kRefuse, .status = lost_};
+    return {.kind = RecoveryAction::Kind::kRefuse, .status = lost_};
   }
   if (cancelled) {
-    return {.kind = Kind::kRefuse, .status = cancelled_before_its_turn()};
+    return {.kind = RecoveryAction::Kind::kRefuse, .status = cancelled_before_its_turn()};
   }
-  return {.kind = has_sandbox_ ? Kind::kAsk : Kind::kLoad};
+  return {.kind = has_sandbox_ ? RecoveryAction::Kind::kAsk : RecoveryAction::Kind::kLoad};
 }
 
-Action SessionRecovery::on_program_changed() {
+RecoveryAction SessionRecovery::on_program_changed() {
   return lose("the program of its benchmark has changed");
 }
 
-Action SessionRecovery::on_loaded(const grpc::Status& status) {
+RecoveryAction SessionRecovery::on_loaded(const grpc::Status& status) {
   switch (status.error_code()) {
     case grpc::StatusCode::OK:
       has_sandbox_ = true;
@@ -39,38 +36,38 @@ Action SessionRecovery::on_loaded(const grpc::Status& status) {
     case grpc::StatusCode::DEADLINE_EXCEEDED:
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
     case grpc::StatusCode::UNAVAILABLE:
-      return {.kind = Kind::kRefuse, .status = status};
+      return {.kind = RecoveryAction::Kind::kRefuse, .status = status};
     default:
       return lose("its benchmark can't be loaded any more: " + status.error_message());
   }
 }
 
-Action SessionRecovery::replay_from(std::size_t next) {
+RecoveryAction SessionRecovery::replay_from(std::size_t next) {
   replayed_ = next;
   if (next == history_.size()) {
-    return {.kind = Kind::kAsk};
+    return {.kind = RecoveryAction::Kind::kAsk};
   }
-  return {.kind = Kind::kReplay, .change = history_[next]};
+  return {.kind = RecoveryAction::Kind::kReplay, .change = history_[next]};
 }
 
-Action SessionRecovery::on_replayed(const grpc::Status& status, bool cancelled) {
+RecoveryAction SessionRecovery::on_replayed(const grpc::Status& status, bool cancelled) {
   if (status.ok()) {
     return replay_from(replayed_ + 1);
   }
   has_sandbox_ = false;
   if (cancelled) {
-    return {.kind = Kind::kRefuse,
+    return {.kind = RecoveryAction::Kind::kRefuse,
             .status = compiler_gym::cancelled("Cancelled while the session was being restored")};
   }
   if (!history_[replayed_]->accepted) {
     history_.erase(history_.begin() + static_cast<std::ptrdiff_t>(replayed_));
-    return {.kind = Kind::kLoad};
+    return {.kind = RecoveryAction::Kind::kLoad};
   }
   return lose("it can't be restored, as what succeeded before fails now: " +
               status.error_message());
 }
 
-Action SessionRecovery::on_answered(const SandboxReply& reply, bool cancelled) {
+RecoveryAction SessionRecovery::on_answered(const SandboxReply& reply, bool cancelled) {
   if (reply.never_began && recover_ && !retried_) {
     retried_ = true;  // it died since the last request, of nothing that this one did
     has_sandbox_ = false;
@@ -83,28 +80,28 @@ Action SessionRecovery::on_answered(const SandboxReply& reply, bool cancelled) {
       static_cast<void>(lose(reply.status.error_message()));
     }
   }
-  return {.kind = Kind::kDone};
+  return {.kind = RecoveryAction::Kind::kDone};
 }
 
-Action SessionRecovery::on_forked(const grpc::Status& status, bool cancelled) {
+RecoveryAction SessionRecovery::on_forked(const grpc::Status& status, bool cancelled) {
   if (status.error_code() != grpc::StatusCode::DATA_LOSS) {
-    return {.kind = Kind::kDone};
+    return {.kind = RecoveryAction::Kind::kDone};
   }
   has_sandbox_ = false;
   if (!recover_) {
     return lose(status.error_message());
   }
   if (retried_) {
-    return {.kind = Kind::kDone};
+    return {.kind = RecoveryAction::Kind::kDone};
   }
   retried_ = true;
   return proceed(cancelled);
 }
 
-Action SessionRecovery::lose(const std::string& why) {
+RecoveryAction SessionRecovery::lose(const std::string& why) {
   has_sandbox_ = false;
   lost_ = data_loss("The session is lost: " + why);
-  return {.kind = Kind::kRefuse, .status = lost_};
+  return {.kind = RecoveryAction::Kind::kRefuse, .status = lost_};
 }
 
 void SessionRecovery::record(SessionChange change) {

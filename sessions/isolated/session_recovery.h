@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "proto/compiler_gym_service.pb.h"
@@ -17,6 +18,20 @@ struct SessionChange {
   std::unique_ptr<const StepRequest> step{};
   std::unique_ptr<const SendSessionParameterRequest> parameters{};
   bool accepted = false;  ///< the whole request succeeded
+};
+
+/// What is to be done next for a request.
+struct RecoveryAction {
+  enum class Kind {
+    kAsk,     ///< put the request to the sandbox; then on_answered(), or on_forked()
+    kLoad,    ///< get a new sandbox; then on_loaded(), or on_program_changed() instead
+    kReplay,  ///< put `change` to the sandbox; then on_replayed()
+    kRefuse,  ///< answer the request with `status`
+    kDone,    ///< answer it as the sandbox did
+  };
+  Kind kind;
+  std::shared_ptr<const SessionChange> change{};
+  grpc::Status status{};
 };
 
 /// Writes down what changed a session, and decides what is to be done when its sandbox is lost. Takes
@@ -37,27 +52,14 @@ class SessionRecovery {
   /// Of a session that has a sandbox. Without `recover`, a lost sandbox is a lost session.
   explicit SessionRecovery(bool recover) : recover_(recover) {}
 
-  struct Action {
-    enum class Kind {
-      kAsk,     ///< put the request to the sandbox; then on_answered(), or on_forked()
-      kLoad,    ///< get a new sandbox; then on_loaded(), or on_program_changed() instead
-      kReplay,  ///< put `change` to the sandbox; then on_replayed()
-      kRefuse,  ///< answer the request with `status`
-      kDone,    ///< answer it as the sandbox did
-    };
-    Kind kind;
-    std::shared_ptr<const SessionChange> change{};
-    grpc::Status status{};
-  };
-
   /// A request's turn has come. `cancelled`: its client has left.
-  [[nodiscard]] Action begin(bool cancelled);
-  [[nodiscard]] Action on_program_changed();
-  [[nodiscard]] Action on_loaded(const grpc::Status& status);
-  [[nodiscard]] Action on_replayed(const grpc::Status& status, bool cancelled);
-  [[nodiscard]] Action on_answered(const SandboxReply& reply, bool cancelled);
+  [[nodiscard]] RecoveryAction begin(bool cancelled);
+  [[nodiscard]] RecoveryAction on_program_changed();
+  [[nodiscard]] RecoveryAction on_loaded(const grpc::Status& status);
+  [[nodiscard]] RecoveryAction on_replayed(const grpc::Status& status, bool cancelled);
+  [[nodiscard]] RecoveryAction on_answered(const SandboxReply& reply, bool cancelled);
   /// DATA_LOSS: the sandbox had died.
-  [[nodiscard]] Action on_forked(const grpc::Status& status, bool cancelled);
+  [[nodiscard]] RecoveryAction on_forked(const grpc::Status& status, bool cancelled);
 
   /// If not, the one there was is of no use any more.
   [[nodiscard]] bool has_sandbox() const { return has_sandbox_; }
@@ -68,9 +70,9 @@ class SessionRecovery {
   [[nodiscard]] SessionRecovery forked() const;
 
  private:
-  [[nodiscard]] Action proceed(bool cancelled) const;
-  [[nodiscard]] Action replay_from(std::size_t next);
-  [[nodiscard]] Action lose(const std::string& why);
+  [[nodiscard]] RecoveryAction proceed(bool cancelled) const;
+  [[nodiscard]] RecoveryAction replay_from(std::size_t next);
+  [[nodiscard]] RecoveryAction lose(const std::string& why);
 
   const bool recover_;
   std::vector<std::shared_ptr<const SessionChange>> history_;  // shared with forks

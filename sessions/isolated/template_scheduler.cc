@@ -8,12 +8,9 @@
 
 namespace compiler_gym::isolated {
 
-using Actions = TemplateScheduler::Actions;
-using Kind = TemplateScheduler::Action::Kind;
-
-Actions TemplateScheduler::enter(WaiterId waiter, const TemplateKey& key) {
+TemplateScheduler::Actions TemplateScheduler::enter(WaiterId waiter, const TemplateKey& key) {
   if (closed_) {
-    return {{.kind = Kind::kComplete, .waiter = waiter, .status = shutting_down()}};
+    return {{.kind = TemplateAction::Kind::kComplete, .waiter = waiter, .status = shutting_down()}};
   }
   Actions actions;
   Template& of = find_or_add(key);
@@ -23,24 +20,25 @@ Actions TemplateScheduler::enter(WaiterId waiter, const TemplateKey& key) {
   return actions;
 }
 
-Actions TemplateScheduler::leave(WaiterId waiter) {
+TemplateScheduler::Actions TemplateScheduler::leave(WaiterId waiter) {
   for (Template& of : templates_) {
     const auto found = std::ranges::find(of.waiting, waiter, &Waiter::id);
     if (found == of.waiting.end()) {
       continue;
     }
     of.waiting.erase(found);
-    Actions actions{
-        {.kind = Kind::kComplete, .waiter = waiter, .status = cancelled_before_its_turn()}};
+    Actions actions{{.kind = TemplateAction::Kind::kComplete,
+                     .waiter = waiter,
+                     .status = cancelled_before_its_turn()}};
     if (!of.loaded && of.waiting.empty()) {
-      actions.push_back({.kind = Kind::kStopLoading, .of = of.id});
+      actions.push_back({.kind = TemplateAction::Kind::kStopLoading, .of = of.id});
     }
     return actions;
   }
   return {};
 }
 
-Actions TemplateScheduler::on_loaded(TemplateId of, const grpc::Status& status) {
+TemplateScheduler::Actions TemplateScheduler::on_loaded(TemplateId of, const grpc::Status& status) {
   const auto loaded = find(of);
   if (loaded == templates_.end()) {
     return {};  // closed meanwhile
@@ -54,16 +52,17 @@ Actions TemplateScheduler::on_loaded(TemplateId of, const grpc::Status& status) 
   } else if (status.error_code() == grpc::StatusCode::CANCELLED && !loaded->waiting.empty()) {
     load(*loaded, actions);  // for who came when the last one had just left
   } else {
-    actions.push_back({.kind = Kind::kRelease, .of = of});
+    actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = of});
     for (const Waiter& waiter : loaded->waiting) {
-      actions.push_back({.kind = Kind::kComplete, .waiter = waiter.id, .status = status});
+      actions.push_back(
+          {.kind = TemplateAction::Kind::kComplete, .waiter = waiter.id, .status = status});
     }
     templates_.erase(loaded);
   }
   return actions;
 }
 
-Actions TemplateScheduler::on_forked(TemplateId of, const grpc::Status& status) {
+TemplateScheduler::Actions TemplateScheduler::on_forked(TemplateId of, const grpc::Status& status) {
   const auto forked = find(of);
   if (forked == templates_.end()) {
     return {};
@@ -76,24 +75,25 @@ Actions TemplateScheduler::on_forked(TemplateId of, const grpc::Status& status) 
                     status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   if (lost) {
     forked->loaded = false;
-    actions.push_back({.kind = Kind::kRelease, .of = of});
+    actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = of});
   }
   if (lost && !waiter.retried) {
     waiter.retried = true;
     forked->waiting.push_front(waiter);
   } else {
-    actions.push_back({.kind = Kind::kComplete, .waiter = waiter.id, .status = status});
+    actions.push_back(
+        {.kind = TemplateAction::Kind::kComplete, .waiter = waiter.id, .status = status});
   }
   serve_next(*forked, actions);
   evict(actions);
   return actions;
 }
 
-Actions TemplateScheduler::close() {
+TemplateScheduler::Actions TemplateScheduler::close() {
   closed_ = true;
   Actions actions;
   for (const Template& of : std::exchange(templates_, {})) {
-    actions.push_back({.kind = Kind::kRelease, .of = of.id});
+    actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = of.id});
   }
   return actions;
 }
@@ -117,7 +117,7 @@ TemplateScheduler::Template& TemplateScheduler::find_or_add(const TemplateKey& k
 
 void TemplateScheduler::load(Template& of, Actions& actions) {
   of.busy = true;
-  actions.push_back({.kind = Kind::kLoad, .of = of.id});
+  actions.push_back({.kind = TemplateAction::Kind::kLoad, .of = of.id});
 }
 
 void TemplateScheduler::serve_next(Template& of, Actions& actions) {
@@ -131,7 +131,8 @@ void TemplateScheduler::serve_next(Template& of, Actions& actions) {
   of.busy = true;
   of.forked_for = of.waiting.front();
   of.waiting.pop_front();
-  actions.push_back({.kind = Kind::kFork, .of = of.id, .waiter = of.forked_for->id});
+  actions.push_back(
+      {.kind = TemplateAction::Kind::kFork, .of = of.id, .waiter = of.forked_for->id});
 }
 
 void TemplateScheduler::evict(Actions& actions) {
@@ -139,7 +140,7 @@ void TemplateScheduler::evict(Actions& actions) {
   while (templates_.size() > max_templates_ && one != std::next(templates_.begin())) {
     --one;
     if (!one->busy && one->waiting.empty()) {
-      actions.push_back({.kind = Kind::kRelease, .of = one->id});
+      actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = one->id});
       one = templates_.erase(one);
     }
   }

@@ -27,6 +27,24 @@ struct TemplateKey {
   bool operator==(const TemplateKey&) const = default;
 };
 
+/// What is to be done next.
+struct TemplateAction {
+  using TemplateId = std::uint64_t;
+  using WaiterId = std::uint64_t;
+
+  enum class Kind {
+    kLoad,         ///< load `of`; then on_loaded()
+    kStopLoading,  ///< end that early; on_loaded() follows all the same
+    kFork,         ///< fork `of` for `waiter`; then on_forked()
+    kRelease,      ///< end the sandbox of `of`
+    kComplete,     ///< give `waiter` the status, or what was forked for it if that is OK
+  };
+  Kind kind;
+  TemplateId of = 0;
+  WaiterId waiter = 0;
+  grpc::Status status{};
+};
+
 /// Takes what happened and returns what is to be done about it, in that order. No threads, no clock,
 /// no processes: Templates performs what it decides.
 ///
@@ -38,25 +56,12 @@ struct TemplateKey {
 /// Bound:   the least recently used are evicted; those in use stay, over the bound for a while.
 class TemplateScheduler {
  public:
-  using TemplateId = std::uint64_t;
-  using WaiterId = std::uint64_t;
+  using TemplateId = TemplateAction::TemplateId;
+  using WaiterId = TemplateAction::WaiterId;
 
   explicit TemplateScheduler(std::size_t max_templates) : max_templates_(max_templates) {}
 
-  struct Action {
-    enum class Kind {
-      kLoad,         ///< load `of`; then on_loaded()
-      kStopLoading,  ///< end that early; on_loaded() follows all the same
-      kFork,         ///< fork `of` for `waiter`; then on_forked()
-      kRelease,      ///< end the sandbox of `of`
-      kComplete,     ///< give `waiter` the status, or what was forked for it if that is OK
-    };
-    Kind kind;
-    TemplateId of = 0;
-    WaiterId waiter = 0;
-    grpc::Status status{};
-  };
-  using Actions = std::vector<Action>;
+  using Actions = std::vector<TemplateAction>;
 
   /// Somebody wants a fork. The id is new.
   [[nodiscard]] Actions enter(WaiterId waiter, const TemplateKey& key);

@@ -86,22 +86,21 @@ void Templates::OnStop::operator()() const {
 
 void Templates::perform_on_strand(const TemplateScheduler::Actions& actions,
                                   const Result<Sandbox>& forked) {
-  using Kind = TemplateScheduler::Action::Kind;
-  for (const TemplateScheduler::Action& action : actions) {
+  for (const TemplateAction& action : actions) {
     switch (action.kind) {
-      case Kind::kLoad:
+      case TemplateAction::Kind::kLoad:
         spawn_on_strand(load(shared_from_this(), action.of));
         break;
-      case Kind::kStopLoading:
+      case TemplateAction::Kind::kStopLoading:
         templates_[action.of].stop_loading.request_stop();
         break;
-      case Kind::kFork:
+      case TemplateAction::Kind::kFork:
         spawn_on_strand(fork_for(shared_from_this(), action.of, action.waiter));
         break;
-      case Kind::kRelease:
+      case TemplateAction::Kind::kRelease:
         templates_.erase(action.of);
         break;
-      case Kind::kComplete:
+      case TemplateAction::Kind::kComplete:
         complete_on_strand(action.waiter, action.status.ok() ? forked : action.status);
         break;
     }

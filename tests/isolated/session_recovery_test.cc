@@ -13,9 +13,6 @@
 namespace compiler_gym::isolated {
 namespace {
 
-using Action = SessionRecovery::Action;
-using Kind = SessionRecovery::Action::Kind;
-
 SessionChange step_of(std::int64_t action, bool accepted = true) {
   auto step = std::make_unique<StepRequest>();
   step->add_action()->set_int64_value(action);
@@ -23,17 +20,17 @@ SessionChange step_of(std::int64_t action, bool accepted = true) {
 }
 
 /// An action in a word: `ask`, `load`, `replay 3`, `refuse NOT_FOUND: ...`, `done`.
-std::string word(const Action& action) {
+std::string word(const RecoveryAction& action) {
   switch (action.kind) {
-    case Kind::kAsk:
+    case RecoveryAction::Kind::kAsk:
       return "ask";
-    case Kind::kLoad:
+    case RecoveryAction::Kind::kLoad:
       return "load";
-    case Kind::kReplay:
+    case RecoveryAction::Kind::kReplay:
       return "replay " + std::to_string(action.change->step->action(0).int64_value());
-    case Kind::kRefuse:
+    case RecoveryAction::Kind::kRefuse:
       return "refuse " + to_string(action.status);
-    case Kind::kDone:
+    case RecoveryAction::Kind::kDone:
       return "done";
   }
   return "?";

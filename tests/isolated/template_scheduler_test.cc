@@ -14,8 +14,6 @@
 namespace compiler_gym::isolated {
 namespace {
 
-using Actions = TemplateScheduler::Actions;
-using Kind = TemplateScheduler::Action::Kind;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Words = std::vector<std::string>;
@@ -24,25 +22,25 @@ using Words = std::vector<std::string>;
 class TemplateSchedulerTest : public ::testing::Test {
  protected:
   /// `load 1`, `stop 1`, `fork 1 for 7`, `release 1`, `complete 7: OK`.
-  static Words words(const Actions& actions) {
+  static Words words(const TemplateScheduler::Actions& actions) {
     Words words;
-    for (const TemplateScheduler::Action& action : actions) {
+    for (const TemplateAction& action : actions) {
       const std::string of = std::to_string(action.of);
       const std::string waiter = std::to_string(action.waiter);
       switch (action.kind) {
-        case Kind::kLoad:
+        case TemplateAction::Kind::kLoad:
           words.push_back("load " + of);
           break;
-        case Kind::kStopLoading:
+        case TemplateAction::Kind::kStopLoading:
           words.push_back("stop " + of);
           break;
-        case Kind::kFork:
+        case TemplateAction::Kind::kFork:
           words.push_back("fork " + of + " for " + waiter);
           break;
-        case Kind::kRelease:
+        case TemplateAction::Kind::kRelease:
           words.push_back("release " + of);
           break;
-        case Kind::kComplete:
+        case TemplateAction::Kind::kComplete:
           words.push_back("complete " + waiter + ": " + to_string(action.status));
           break;
       }
