@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <random>
@@ -12,8 +13,10 @@
 #include <vector>
 
 #include "sessions/llvm/actions/actions.h"
+#include "sessions/llvm/actions/idle_actions.h"
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/ir/crash_recovery.h"
+#include "sessions/llvm/ir/pipeline.h"
 #include "sessions/llvm/ir/target_machines.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
@@ -104,6 +107,81 @@ TEST_F(OptimisedModuleTest, AFatalErrorInAPassBreaksIt) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
   EXPECT_THAT(status.error_message(),
               StartsWith("LLVM crashed while running verify: LLVM ERROR: Broken module found"));
+}
+
+class OptimisedModuleSequenceTest : public OptimisedModuleTest {
+ protected:
+  static std::vector<LlvmAction> random_actions(unsigned seed, std::size_t count) {
+    std::mt19937 random(seed);
+    const auto actions = passes_all_actions();
+    std::uniform_int_distribution<std::size_t> any(0, actions.size() - 1);
+    std::vector<LlvmAction> chosen;
+    while (chosen.size() < count) {
+      const LlvmAction& action = actions[any(random)];
+      if (action.flag != "-attributor" && action.flag != "-scalarizer") {
+        chosen.push_back(action);
+      }
+    }
+    return chosen;
+  }
+};
+
+// What is not run again is what would do nothing, down to the names that it would use up.
+TEST_F(OptimisedModuleSequenceTest, ActionsThatAreRepeatedGiveWhatRunningEachOfThemGives) {
+  for (const char* name : {"crc32", "sorting", "demo_regex"}) {
+    OptimisedModule module = start(start_bitcode(name));
+    const IrModule plain = parse_module(start_bitcode(name));
+    const TargetMachines::Lease machine = machines_->borrow();
+    for (const LlvmAction& action : random_actions(5, 40)) {
+      for (int i = 0; i < 4; ++i) {
+        ASSERT_TRUE(module.apply(action.pipeline, action.change_detection).has_value());
+        ASSERT_TRUE(run_pipeline(*plain, machine.for_module(*plain), action.pipeline).has_value());
+      }
+      ASSERT_EQ(sha1(module), ir_sha1(*plain)) << name << ", " << action.flag;
+    }
+    OptimisedModule fork = value_of(module.fork(std::stop_token()));
+    EXPECT_EQ(sha1(fork), sha1(module));
+  }
+}
+
+// Of some changes only the functions that have them are verified.
+TEST_F(OptimisedModuleSequenceTest, WhatPassesTheCheckPassesOneOfTheWholeModule) {
+  for (const char* name : {"crc32", "shapes", "csmith_1", "stress_4"}) {
+    if (!std::ranges::count(module_names(), name)) {
+      continue;  // csmith is not everywhere
+    }
+    OptimisedModule module = start(start_bitcode(name));
+    for (const LlvmAction& action : random_actions(6, 100)) {
+      if (!module.apply(action.pipeline, action.change_detection) || !module.check().ok()) {
+        module = start(start_bitcode(name));
+        continue;
+      }
+      EXPECT_TRUE(module.is_checked());
+      EXPECT_TRUE(module
+                      .read([&](const llvm::Module& ir) {
+                        EXPECT_TRUE(verify(ir).ok()) << name << ", " << action.flag;
+                      })
+                      .ok());
+    }
+  }
+}
+
+TEST(IdleActionsTest, WhatIsKnownIsOnlySoUntilSomethingElseMayHaveTouchedTheModule) {
+  IdleActions idle;
+  idle.add_seen("a");
+  EXPECT_TRUE(idle.seen("a"));
+  EXPECT_FALSE(idle.known("a"));
+  idle.add_known("a");
+  EXPECT_TRUE(idle.known("a"));
+  idle.add_seen("b");
+  EXPECT_FALSE(idle.known("a"));
+  EXPECT_TRUE(idle.seen("a"));
+  idle.add_known("a");
+  idle.add_known("b");
+  EXPECT_TRUE(idle.known("a"));
+  idle.clear();
+  EXPECT_FALSE(idle.known("a"));
+  EXPECT_FALSE(idle.seen("a"));
 }
 
 TEST_F(OptimisedModuleTest, ForkStopsWhenAsked) {

@@ -208,6 +208,7 @@ std::vector<Change> changes() {
          instruction(m, Op::Br).setMetadata("loop", node);
        }},
       {"ModuleAssembler", [](auto& m) { m.setModuleInlineAsm("nop"); }},
+      {"KindOfMetadata", [](auto& m) { m.getContext().getMDKindID("new.kind"); }},
       {"NamedMetadata", [](auto& m) { m.getOrInsertNamedMetadata("notes"); }},
       {"NewDeclaration",
        [](auto& m) { m.getOrInsertFunction("new", llvm::Type::getVoidTy(m.getContext())); }},

@@ -171,6 +171,14 @@ class StructuralHasher::Walk {
     hash_.add(std::uint64_t{module.size()});
     hash_.add(std::uint64_t{module.global_size()});
     hash_.add(std::uint64_t{module.alias_size()});
+    // Every module's bitcode lists what its context knows, and that only grows.
+    llvm::SmallVector<llvm::StringRef, 64> names;
+    module.getContext().getMDKindNames(names);
+    hash_.add(std::uint64_t{names.size()});
+    module.getContext().getOperandBundleTags(names);
+    hash_.add(std::uint64_t{names.size()});
+    module.getContext().getSyncScopeNames(names);
+    hash_.add(std::uint64_t{names.size()});
   }
 
   void add_global_value(const llvm::GlobalValue& value) {
@@ -250,7 +258,7 @@ class StructuralHasher::Walk {
       for (const llvm::Instruction& instruction : block) {
         add(instruction);
       }
-      hash_.add(kEndOfBlock);
+      hash_.add(~std::uint64_t{2});  // the block ends
     }
   }
 
@@ -290,21 +298,20 @@ class StructuralHasher::Walk {
     } else if (const auto* memory = llvm::dyn_cast<llvm::AllocaInst>(&instruction)) {
       add_type(memory->getAllocatedType());
     } else if (const auto* shuffle = llvm::dyn_cast<llvm::ShuffleVectorInst>(&instruction)) {
-      for (const int index : shuffle->getShuffleMask()) {
-        hash_.add(static_cast<std::uint64_t>(index));
-      }
+      add_numbers(shuffle->getShuffleMask());
     } else if (const auto* extract = llvm::dyn_cast<llvm::ExtractValueInst>(&instruction)) {
-      add_indices(extract->getIndices());
+      add_numbers(extract->getIndices());
     } else if (const auto* insert = llvm::dyn_cast<llvm::InsertValueInst>(&instruction)) {
-      add_indices(insert->getIndices());
+      add_numbers(insert->getIndices());
     } else if (const auto scope = llvm::getAtomicSyncScopeID(&instruction)) {
       hash_.add(std::uint64_t{*scope});
     }
   }
 
-  void add_indices(llvm::ArrayRef<unsigned> indices) {
-    for (const unsigned index : indices) {
-      hash_.add(std::uint64_t{index});
+  template <typename Number>
+  void add_numbers(llvm::ArrayRef<Number> numbers) {
+    for (const Number number : numbers) {
+      hash_.add(static_cast<std::uint64_t>(number));
     }
   }
 
@@ -337,9 +344,7 @@ class StructuralHasher::Walk {
           add_bits(range->getUpper());
         }
       } else if (expression->getOpcode() == llvm::Instruction::ShuffleVector) {
-        for (const int index : expression->getShuffleMask()) {
-          hash_.add(static_cast<std::uint64_t>(index));
-        }
+        add_numbers(expression->getShuffleMask());
       }
     }
     for (const llvm::Use& operand : constant.operands()) {
@@ -381,8 +386,6 @@ class StructuralHasher::Walk {
       add_type(contained);
     }
   }
-
-  static constexpr std::uint64_t kEndOfBlock = ~std::uint64_t{2};
 
   llvm::DenseMap<const void*, unsigned>& numbers_;
   std::vector<Pending> pending_;
