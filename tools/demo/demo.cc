@@ -29,7 +29,7 @@ namespace asio = boost::asio;
 namespace fs = boost::filesystem;
 using namespace std::chrono_literals;
 
-constexpr CallOptions kCallOptions{.timeout = 60s};
+constexpr CallOptions kPreparation{.timeout = 60s};
 
 // Of the whole time: after searching, the best sequences are made shorter; what is left then is enough
 // to verify them.
@@ -79,7 +79,7 @@ class Demo {
   }
 
   asio::awaitable<grpc::Status> send_programs() {
-    const Result<GetVersionReply> version = co_await client_.get_version(kCallOptions);
+    const Result<GetVersionReply> version = co_await client_.get_version(kPreparation);
     if (!version) {
       co_return version.error();
     }
@@ -95,7 +95,7 @@ class Demo {
       benchmark.mutable_program()->set_contents(*std::move(program));
     }
     const Result<AddBenchmarkReply> added =
-        co_await client_.add_benchmark(std::move(request), kCallOptions);
+        co_await client_.add_benchmark(std::move(request), kPreparation);
     co_return added ? grpc::Status::OK : added.error();
   }
 

@@ -3,7 +3,7 @@
 namespace compiler_gym {
 namespace {
 
-constexpr ChangeDetection kHash = ChangeDetection::kHash;
+using enum ChangeDetection;
 
 // What `opt-19 --print-passes` lists, less
 //   - what only prints, measures, instruments, strips or debugs;

@@ -3,7 +3,7 @@
 namespace compiler_gym {
 namespace {
 
-constexpr ChangeDetection kHash = ChangeDetection::kHash;
+using enum ChangeDetection;
 
 // One line per action, in CompilerGym's order, which is the order of the numbers clients send. A
 // comment where LLVM 19 has no pass of the old name, or wants more than the name.
