@@ -51,10 +51,6 @@ class BuildAndRunTest : public LlvmFixture {
     return benchmark;
   }
 
-  static std::int64_t number(LlvmSession& session, const std::string& name) {
-    return observe(session, name).int64_value();
-  }
-
   // Directories that sessions or builds have made and not removed.
   std::ptrdiff_t scratch_directories() const {
     const boost::filesystem::path parent = context_.scratchDirectory();

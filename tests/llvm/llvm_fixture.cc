@@ -111,6 +111,12 @@ grpc::Status LlvmFixture::try_observe(LlvmSession& session, const std::string& n
   return session.computeObservation(space, event);
 }
 
+std::int64_t LlvmFixture::number(LlvmSession& session, const std::string& name) {
+  const Event event = observe(session, name);
+  EXPECT_EQ(event.value_case(), Event::kInt64Value) << name;
+  return event.int64_value();
+}
+
 std::string LlvmFixture::sha1(LlvmSession& session) {
   return observe(session, "IrSha1").string_value();
 }

@@ -45,6 +45,8 @@ class LlvmFixture : public ::testing::Test {
   static Event observe(LlvmSession& session, const std::string& name);
   static grpc::Status try_observe(LlvmSession& session, const std::string& name, Event& event);
   static std::string sha1(LlvmSession& session);
+  /// The same, of an observation that is an integer.
+  static std::int64_t number(LlvmSession& session, const std::string& name);
 
   /// The reply to a parameter; throws on errors and if the session does not know it.
   static std::string parameter(LlvmSession& session, const std::string& key,

@@ -1,6 +1,7 @@
 // What a session of the LLVM service can be started on, and how the rest is refused.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <llvm/IR/Module.h>
 
 #include <fstream>
 #include <memory>

@@ -31,12 +31,6 @@ using ::testing::StartsWith;
 
 class LlvmSessionTest : public LlvmFixture {
  protected:
-  std::int64_t number(LlvmSession& session, const std::string& name) {
-    const Event event = observe(session, name);
-    EXPECT_EQ(event.value_case(), Event::kInt64Value) << name;
-    return event.int64_value();
-  }
-
   static Opaque opaque(const Event& event) {
     Opaque message;
     EXPECT_TRUE(event.any_value().UnpackTo(&message));
