@@ -10,6 +10,7 @@
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/session_turn.h"
+#include "sessions/step_exchange.h"
 
 namespace compiler_gym {
 
@@ -38,13 +39,12 @@ class SessionExecutor {
   SessionExecutor& operator=(const SessionExecutor&) = delete;
   virtual ~SessionExecutor() = default;
 
-  [[nodiscard]] virtual Operation<grpc::Status> step(const StepRequest& request, StepReply& reply,
-                                                     std::stop_source stop) = 0;
+  [[nodiscard]] virtual Operation<grpc::Status> step(StepExchange& step, std::stop_source stop) = 0;
 
   /// step() by a plain call, where a coroutine would cost as much as the step. Returns whether it took
   /// the turn, which it then finishes, in this call or later.
-  [[nodiscard]] virtual bool try_step(const StepRequest& /*request*/, StepReply& /*reply*/,
-                                      const std::stop_source& /*stop*/, SessionTurn& /*turn*/) {
+  [[nodiscard]] virtual bool try_step(StepExchange& /*step*/, const std::stop_source& /*stop*/,
+                                      SessionTurn& /*turn*/) {
     return false;
   }
 

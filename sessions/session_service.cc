@@ -26,7 +26,12 @@ class RequestTask : public internal::SessionTask {
       : SessionTask(std::move(stop)), run_(std::move(run)), handler_(std::move(handler)) {}
 
   void run(Session& session, SessionTurn& turn) override { run_(session, stop(), turn); }
-  void complete(grpc::Status outcome) override { handler_(std::move(outcome)); }
+  void complete(grpc::Status outcome) override {
+    if constexpr (requires { run_.finish(outcome); }) {
+      run_.finish(outcome);
+    }
+    handler_(std::move(outcome));
+  }
 
  private:
   Run run_;
@@ -231,17 +236,42 @@ Result<Session::Id> SessionService::open(StartingSession& starting,
 
 // ------------------------------------------------------------------------------------- requests
 
-// The one path that does without a coroutine, if the executor can: see SessionExecutor::try_step().
+// For a caller that has the messages and no exchange: that is the task's then.
+struct SessionService::StepWithMessages {
+  SessionService& service;
+  StepExchange exchange;
+
+  void operator()(Session& session, const std::stop_source& stop, SessionTurn& turn) {
+    service.step_in_turn(session, exchange, stop, turn);
+  }
+  void finish(grpc::Status& outcome) {
+    if (outcome.ok()) {
+      outcome = exchange.parse_reply();
+    }
+  }
+};
+
 void SessionService::step(const StepRequest& request, StepReply& reply, std::stop_source stop,
                           StatusHandler handler) {
   submit<RequestTask>(request.session_id(), std::move(stop), std::move(handler),
-                      [this, &request, &reply](Session& session, const std::stop_source& its_stop,
-                                               SessionTurn& turn) {
-                        session.origin().acted |= request.action_size() > 0;
-                        if (!session.executor().try_step(request, reply, its_stop, turn)) {
-                          spawn(session.executor().step(request, reply, its_stop), turn);
-                        }
-                      });
+                      StepWithMessages{*this, StepExchange(request, reply)});
+}
+
+void SessionService::step(StepExchange& exchange, std::stop_source stop, StatusHandler handler) {
+  submit<RequestTask>(
+      exchange.request().session_id(), std::move(stop), std::move(handler),
+      [this, &exchange](Session& session, const std::stop_source& its_stop, SessionTurn& turn) {
+        step_in_turn(session, exchange, its_stop, turn);
+      });
+}
+
+// The one path that does without a coroutine, if the executor can: see SessionExecutor::try_step().
+void SessionService::step_in_turn(Session& session, StepExchange& exchange,
+                                  const std::stop_source& stop, SessionTurn& turn) {
+  session.origin().acted |= exchange.request().action_size() > 0;
+  if (!session.executor().try_step(exchange, stop, turn)) {
+    spawn(session.executor().step(exchange, stop), turn);
+  }
 }
 
 void SessionService::send_session_parameter(const SendSessionParameterRequest& request,

@@ -96,6 +96,15 @@ class SessionService {
                     });
   }
 
+  /// The same for who can use the reply's bytes.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_step(StepExchange& exchange, std::stop_source stop, Token&& token) {
+    return initiate(std::forward<Token>(token),
+                    [this, &exchange, stop = std::move(stop)](StatusHandler handler) {
+                      step(exchange, stop, std::move(handler));
+                    });
+  }
+
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
                           std::stop_source stop, Token&& token) {
@@ -174,6 +183,7 @@ class SessionService {
                           std::stop_source stop);
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler);
+  void step(StepExchange& exchange, std::stop_source stop, StatusHandler handler);
   void fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
                     std::stop_source stop, StatusHandler handler);
   void send_session_parameter(const SendSessionParameterRequest& request,
@@ -185,6 +195,9 @@ class SessionService {
   void end_all(UniqueHandler<void()> handler);
 
   // What a task does in its session's turn.
+  struct StepWithMessages;
+  void step_in_turn(Session& session, StepExchange& exchange, const std::stop_source& stop,
+                    SessionTurn& turn);
   Operation fork(Session& parent, ForkSessionReply& reply, std::stop_source stop);
   Operation set_parameters(Session& session, const SendSessionParameterRequest& request,
                            SendSessionParameterReply& reply, std::stop_source stop);

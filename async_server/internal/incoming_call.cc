@@ -4,6 +4,9 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <limits>
+#include <memory>
+#include <tuple>
+#include <utility>
 
 #include "core/support/status.h"
 
@@ -31,6 +34,13 @@ std::string fit_into_metadata(const std::string& text) {
     }
   }
   return text;
+}
+
+// The bytes of larger requests don't stay beside the message that was made of them.
+constexpr std::size_t kMaxKeptRequestBytes = std::size_t{64} * 1024;
+
+grpc::Status cannot_be_parsed(const google::protobuf::MessageLite& request) {
+  return invalid_argument(fmt::format("The request cannot be parsed as {}", request.GetTypeName()));
 }
 
 }  // namespace
@@ -62,11 +72,22 @@ grpc::Status IncomingCall::parse_request(google::protobuf::MessageLite& request)
       grpc::GenericDeserialize<grpc::ProtoBufferReader, google::protobuf::MessageLite>(&request_,
                                                                                        &request);
   request_.Clear();
-  if (!parsed.ok()) {
-    return invalid_argument(
-        fmt::format("The request cannot be parsed as {}", request.GetTypeName()));
+  return parsed.ok() ? grpc::Status::OK : cannot_be_parsed(request);
+}
+
+Result<std::string_view> IncomingCall::parse_and_keep_request(
+    google::protobuf::MessageLite& request) {
+  if (request_.Length() > kMaxKeptRequestBytes || !request_.TrySingleSlice(&kept_request_).ok()) {
+    const grpc::Status parsed = parse_request(request);
+    return parsed.ok() ? Result<std::string_view>(std::string_view()) : parsed;
   }
-  return grpc::Status::OK;
+  request_.Clear();
+  const std::string_view bytes(reinterpret_cast<const char*>(kept_request_.begin()),
+                               kept_request_.size());
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return cannot_be_parsed(request);
+  }
+  return bytes;
 }
 
 void IncomingCall::finish(Ptr call, const google::protobuf::MessageLite& reply) {
@@ -87,9 +108,28 @@ void IncomingCall::finish(Ptr call, const google::protobuf::MessageLite& reply) 
     finish(std::move(call), serialised);
     return;
   }
-  IncomingCall& released = call.release()->answered(bytes.Length());
+  finish(std::move(call), bytes);
+}
+
+void IncomingCall::finish(Ptr call, std::string reply_bytes) {
+  // What is small is copied for less than what owning it costs.
+  constexpr std::size_t kSmall = 4096;
+  if (reply_bytes.size() <= kSmall) {
+    const grpc::Slice copy(reply_bytes);
+    finish(std::move(call), grpc::ByteBuffer(&copy, 1));
+    return;
+  }
+  auto owned = std::make_unique<std::string>(std::move(reply_bytes));
+  const auto destroy = [](void* string) { delete static_cast<std::string*>(string); };
+  const grpc::Slice slice(owned->data(), owned->size(), destroy, owned.get());
+  std::ignore = owned.release();  // the slice's
+  finish(std::move(call), grpc::ByteBuffer(&slice, 1));
+}
+
+void IncomingCall::finish(Ptr call, const grpc::ByteBuffer& reply) {
+  IncomingCall& released = call.release()->answered(reply.Length());
   // After the next line it may be gone.
-  released.responder_.Finish(bytes, grpc::Status::OK, released.sent_event_.armed());
+  released.responder_.Finish(reply, grpc::Status::OK, released.sent_event_.armed());
 }
 
 void IncomingCall::finish(Ptr call, const grpc::Status& error) {

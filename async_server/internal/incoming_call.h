@@ -5,12 +5,15 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
 
 #include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "async_server/internal/message_arena.h"
@@ -22,6 +25,7 @@
 #include "core/completion_queue_pump.h"
 #include "core/completion_tag.h"
 #include "core/gate.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 
@@ -84,15 +88,24 @@ class IncomingCall {
   [[nodiscard]] Message& make_message() {
     return arena_.template make<Message>();
   }
+  template <typename Object, typename... Args>
+  [[nodiscard]] Object& make_object(Args&&... args) {
+    return arena_.template make_object<Object>(std::forward<Args>(args)...);
+  }
 
   /// INVALID_ARGUMENT if the bytes are not a message of that type.
   [[nodiscard]] grpc::Status parse_request(google::protobuf::MessageLite& request);
+  /// Returns the bytes as well, which stay until this is answered; empty if they are too many to be
+  /// kept beside the message, or lie in pieces.
+  [[nodiscard]] Result<std::string_view> parse_and_keep_request(
+      google::protobuf::MessageLite& request);
 
   /// Triggered when the client cancels, its deadline passes or its connection breaks.
   [[nodiscard]] const std::stop_source& stop() const { return stop_; }
 
-  /// Answers. Serialises here, on the caller's thread.
+  /// Answers. Serialises a message here, on the caller's thread; `reply_bytes` are one serialised.
   static void finish(Ptr call, const google::protobuf::MessageLite& reply);
+  static void finish(Ptr call, std::string reply_bytes);
   static void finish(Ptr call, const grpc::Status& error);
 
  private:
@@ -110,6 +123,7 @@ class IncomingCall {
   IncomingCall(Gate::Pass pass, ReplyBudget& replies, bool cancellable);
   ~IncomingCall() = default;
 
+  static void finish(Ptr call, const grpc::ByteBuffer& reply);
   IncomingCall& answered(std::size_t reply_bytes);
   void on_over();  // the call is over for gRPC, well or not
   void release();  // one of the pending events came; the last one destroys the call
@@ -121,6 +135,7 @@ class IncomingCall {
   grpc::ServerContext rpc_context_;
   UnreadReply reply_;  // once gRPC has it; after the call, which it may cancel
   grpc::ByteBuffer request_;
+  grpc::Slice kept_request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&rpc_context_};
   std::stop_source stop_;
   Event sent_event_{*this, &IncomingCall::release};

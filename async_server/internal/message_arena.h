@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <utility>
 
 namespace compiler_gym::internal {
 
@@ -17,6 +18,12 @@ class MessageArena {
   template <typename Message>
   [[nodiscard]] Message& make() {
     return *google::protobuf::Arena::CreateMessage<Message>(&arena_);
+  }
+
+  /// What is no message.
+  template <typename Object, typename... Args>
+  [[nodiscard]] Object& make_object(Args&&... args) {
+    return *google::protobuf::Arena::Create<Object>(&arena_, std::forward<Args>(args)...);
   }
 
   /// Destroys every message.

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -80,6 +81,8 @@ void RpcHandlers<Call>::handle(CallPtr call) {
     Call::finish(std::move(call), answer);
   } else if constexpr (RpcService<Rpc>::kThread == RpcThread::kStartWorker) {
     start_on_start_worker<Rpc>(std::move(call));
+  } else if constexpr (kForwardsBytes<Rpc>) {
+    start_forwarding<Rpc>(std::move(call));
   } else {
     start_on_arrival<Rpc>(std::move(call));
   }
@@ -102,6 +105,33 @@ void RpcHandlers<Call>::start_on_arrival(CallPtr call) {
       [log, &request, &reply, call = std::move(call)](const grpc::Status& status) mutable {
         log.answered(request, status);
         answer(std::move(call), reply, status);
+      });
+}
+
+// As start_on_arrival(), with the bytes beside the messages.
+template <typename Call>
+template <typename Rpc>
+void RpcHandlers<Call>::start_forwarding(CallPtr call) {
+  const RequestLog log(logger_, Rpc::kName);
+  auto& request = call->template make_message<typename Rpc::Request>();
+  const Result<std::string_view> bytes = call->parse_and_keep_request(request);
+  if (!bytes) {
+    Call::finish(std::move(call), bytes.error());
+    return;
+  }
+  auto& reply = call->template make_message<typename Rpc::Reply>();
+  using Exchange = typename RpcService<Rpc>::Exchange;
+  auto& exchange = call->template make_object<Exchange>(request, reply, *bytes);
+  const std::stop_source stop = call->stop();
+  RpcService<Rpc>::start(
+      service_, exchange, stop,
+      [log, &exchange, call = std::move(call)](const grpc::Status& status) mutable {
+        log.answered(exchange.request(), status);
+        if (status.ok() && exchange.reply_is_bytes()) {
+          Call::finish(std::move(call), exchange.take_reply_bytes());
+        } else {
+          answer(std::move(call), exchange.reply(), status);
+        }
       });
 }
 

@@ -33,6 +33,8 @@ class RpcHandlers {
   template <typename Rpc>
   void start_on_arrival(CallPtr call);
   template <typename Rpc>
+  void start_forwarding(CallPtr call);
+  template <typename Rpc>
   void start_on_start_worker(CallPtr call);
 
   SessionService& service_;

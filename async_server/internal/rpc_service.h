@@ -104,6 +104,14 @@ struct RpcService<rpc::Step> : RpcServiceDefaults {
                     std::stop_source stop, Done done) {
     service.async_step(request, reply, std::move(stop), std::move(done));
   }
+
+  /// For who can send a reply's bytes as they are.
+  using Exchange = StepExchange;
+  template <typename Done>
+  static void start(SessionService& service, StepExchange& exchange, std::stop_source stop,
+                    Done done) {
+    service.async_step(exchange, std::move(stop), std::move(done));
+  }
 };
 
 template <>
@@ -131,6 +139,10 @@ struct RpcService<rpc::SendSessionParameter> : RpcServiceDefaults {
     service.async_send_session_parameter(request, reply, std::move(stop), std::move(done));
   }
 };
+
+/// Whether its messages go through as bytes where nobody here needs them otherwise.
+template <typename Rpc>
+constexpr bool kForwardsBytes = requires { typename RpcService<Rpc>::Exchange; };
 
 /// Whether the reply is there at once, without a look at the request.
 template <typename Rpc>

@@ -113,8 +113,10 @@ PackedRequest BatchReader::next() {
   return request;
 }
 
-std::string encode_reply(std::uint64_t id, int field, const google::protobuf::MessageLite& reply) {
-  const std::size_t message_size = reply.ByteSizeLong();
+namespace {
+
+// A batch of one reply but for its message, for which there is room at the end.
+std::string encode_reply_around(std::uint64_t id, int field, std::size_t message_size) {
   const std::uint32_t message_tag = bytes_tag(field);
   const std::size_t reply_size = CodedOutputStream::VarintSize32(kIdTag) +
                                  CodedOutputStream::VarintSize64(id) +
@@ -129,8 +131,23 @@ std::string encode_reply(std::uint64_t id, int field, const google::protobuf::Me
   to = CodedOutputStream::WriteVarint32ToArray(kIdTag, to);
   to = CodedOutputStream::WriteVarint64ToArray(id, to);
   to = CodedOutputStream::WriteVarint32ToArray(message_tag, to);
-  to = CodedOutputStream::WriteVarint64ToArray(message_size, to);
-  reply.SerializeWithCachedSizesToArray(to);
+  CodedOutputStream::WriteVarint64ToArray(message_size, to);
+  return bytes;
+}
+
+}  // namespace
+
+std::string encode_reply(std::uint64_t id, int field, const google::protobuf::MessageLite& reply) {
+  const std::size_t size = reply.ByteSizeLong();
+  std::string bytes = encode_reply_around(id, field, size);
+  reply.SerializeWithCachedSizesToArray(
+      reinterpret_cast<std::uint8_t*>(bytes.data() + bytes.size() - size));
+  return bytes;
+}
+
+std::string encode_reply(std::uint64_t id, int field, std::string_view reply_bytes) {
+  std::string bytes = encode_reply_around(id, field, reply_bytes.size());
+  reply_bytes.copy(bytes.data() + bytes.size() - reply_bytes.size(), reply_bytes.size());
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/support/status.h"
 #include "proto/compiler_gym_stream.grpc.pb.h"
@@ -57,6 +58,7 @@ class BatchReader {
 /// those of others they are a batch of all these replies, as concatenation merges messages.
 [[nodiscard]] std::string encode_reply(std::uint64_t id, int field,
                                        const google::protobuf::MessageLite& reply);
+[[nodiscard]] std::string encode_reply(std::uint64_t id, int field, std::string_view reply_bytes);
 
 /// The same for a request that failed; `error` is not OK.
 [[nodiscard]] std::string encode_error(std::uint64_t id, const grpc::Status& error);

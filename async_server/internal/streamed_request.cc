@@ -8,6 +8,17 @@
 #include "core/support/status.h"
 
 namespace compiler_gym::internal {
+namespace {
+
+// Protobuf counts a message's bytes in an int, and the batch adds some to the reply's.
+constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max() - 64;
+
+grpc::Status too_large(std::size_t bytes) {
+  return resource_exhausted(
+      fmt::format("The reply of {} bytes exceeds the limit of {}", bytes, kMaxReplyBytes));
+}
+
+}  // namespace
 
 void StreamedRequest::Deleter::operator()(StreamedRequest* request) const {
   finish(Ptr(request), internal_error("The request was dropped by the service"));
@@ -27,27 +38,49 @@ StreamedRequest::StreamedRequest(std::shared_ptr<StreamCall> stream, const Packe
       stop_(cancellable ? std::stop_source() : std::stop_source(std::nostopstate)),
       by_id_(stream_->open(packed.id, packed.size, stop_)) {}
 
+grpc::Status StreamedRequest::parse(google::protobuf::MessageLite& request) const {
+  return request.ParseFromArray(batch_.begin() + packed_.offset, static_cast<int>(packed_.size))
+             ? grpc::Status::OK
+             : invalid_argument(
+                   fmt::format("The request cannot be parsed as {}", request.GetTypeName()));
+}
+
 grpc::Status StreamedRequest::parse_request(google::protobuf::MessageLite& request) {
-  const bool parsed =
-      request.ParseFromArray(batch_.begin() + packed_.offset, static_cast<int>(packed_.size));
+  grpc::Status parsed = parse(request);
   batch_ = grpc::Slice();  // the last request that drops it frees it
-  if (!parsed) {
-    return invalid_argument(
-        fmt::format("The request cannot be parsed as {}", request.GetTypeName()));
+  return parsed;
+}
+
+Result<std::string_view> StreamedRequest::parse_and_keep_request(
+    google::protobuf::MessageLite& request) {
+  // All of the batch would stay.
+  constexpr std::size_t kMaxKeptBatchBytes = std::size_t{64} * 1024;
+  if (batch_.size() > kMaxKeptBatchBytes) {
+    const grpc::Status parsed = parse_request(request);
+    return parsed.ok() ? Result<std::string_view>(std::string_view()) : parsed;
   }
-  return grpc::Status::OK;
+  if (grpc::Status parsed = parse(request); !parsed.ok()) {
+    return parsed;
+  }
+  return std::string_view(reinterpret_cast<const char*>(batch_.begin()) + packed_.offset,
+                          packed_.size);
 }
 
 void StreamedRequest::finish(Ptr request, const google::protobuf::MessageLite& reply) {
-  // Protobuf counts a message's bytes in an int, and the batch adds some to the reply's.
-  constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max() - 64;
   if (const std::size_t bytes = reply.ByteSizeLong(); bytes > kMaxReplyBytes) {
-    finish(std::move(request),
-           resource_exhausted(fmt::format("The reply of {} bytes exceeds the limit of {}", bytes,
-                                          kMaxReplyBytes)));
+    finish(std::move(request), too_large(bytes));
     return;
   }
   request->answer(encode_reply(request->packed_.id, request->packed_.field, reply));
+  delete request.release();
+}
+
+void StreamedRequest::finish(Ptr request, const std::string& reply_bytes) {
+  if (reply_bytes.size() > kMaxReplyBytes) {
+    finish(std::move(request), too_large(reply_bytes.size()));
+    return;
+  }
+  request->answer(encode_reply(request->packed_.id, request->packed_.field, reply_bytes));
   delete request.release();
 }
 

@@ -6,12 +6,15 @@
 
 #include <memory>
 #include <stop_token>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "async_server/internal/message_arena.h"
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/stream_call.h"
 #include "async_server/internal/stream_wire.h"
+#include "core/support/status.h"
 
 namespace compiler_gym::internal {
 
@@ -45,20 +48,30 @@ class StreamedRequest {
   [[nodiscard]] Message& make_message() {
     return arena_.template make<Message>();
   }
+  template <typename Object, typename... Args>
+  [[nodiscard]] Object& make_object(Args&&... args) {
+    return arena_.template make_object<Object>(std::forward<Args>(args)...);
+  }
 
   /// INVALID_ARGUMENT if the bytes are not a message of that type.
   [[nodiscard]] grpc::Status parse_request(google::protobuf::MessageLite& request);
+  /// Returns the bytes as well, which stay until this is answered; empty if they are too many to be
+  /// kept beside the message, or lie in pieces.
+  [[nodiscard]] Result<std::string_view> parse_and_keep_request(
+      google::protobuf::MessageLite& request);
 
   /// Triggered when the client cancels the stream or its connection breaks.
   [[nodiscard]] const std::stop_source& stop() const { return stop_; }
 
-  /// Answers. Serialises here, on the caller's thread.
+  /// Answers. Serialises a message here, on the caller's thread; `reply_bytes` are one serialised.
   static void finish(Ptr request, const google::protobuf::MessageLite& reply);
+  static void finish(Ptr request, const std::string& reply_bytes);
   static void finish(Ptr request, const grpc::Status& error);
 
  private:
   StreamedRequest(std::shared_ptr<StreamCall> stream, const PackedRequest& packed,
                   grpc::Slice batch, bool cancellable);
+  [[nodiscard]] grpc::Status parse(google::protobuf::MessageLite& request) const;
   void answer(std::string reply);
 
   const std::shared_ptr<StreamCall> stream_;

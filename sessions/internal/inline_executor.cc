@@ -106,20 +106,18 @@ auto InlineExecutor::async_perform(std::stop_source stop, Run run) {
                              [this, stop = std::move(stop), run] { return perform(stop, run); });
 }
 
-SessionExecutor::Operation<grpc::Status> InlineExecutor::step(const StepRequest& request,
-                                                              StepReply& reply,
+SessionExecutor::Operation<grpc::Status> InlineExecutor::step(StepExchange& step,
                                                               std::stop_source stop) {
-  return async_perform(std::move(stop), [this, &request, &reply](const std::stop_token& token) {
-    return run_step(*plugin_, sessions_.spaces_, request, reply, token);
+  return async_perform(std::move(stop), [this, &step](const std::stop_token& token) {
+    return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token);
   });
 }
 
 // As step(), with the turn in place of the coroutine.
-bool InlineExecutor::try_step(const StepRequest& request, StepReply& reply,
-                              const std::stop_source& stop, SessionTurn& turn) {
-  const bool cheap = is_cheap(request);
-  const auto run = [this, &request, &reply](const std::stop_token& token) {
-    return run_step(*plugin_, sessions_.spaces_, request, reply, token);
+bool InlineExecutor::try_step(StepExchange& step, const std::stop_source& stop, SessionTurn& turn) {
+  const bool cheap = is_cheap(step.request());
+  const auto run = [this, &step](const std::stop_token& token) {
+    return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token);
   };
   sessions_.run(
       sessions_.workers_,

@@ -56,10 +56,9 @@ class InlineExecutor final : public SessionExecutor {
  public:
   InlineExecutor(const InlineSessions& sessions, std::unique_ptr<CompilationSession> plugin);
 
-  [[nodiscard]] Operation<grpc::Status> step(const StepRequest& request, StepReply& reply,
-                                             std::stop_source stop) override;
-  [[nodiscard]] bool try_step(const StepRequest& request, StepReply& reply,
-                              const std::stop_source& stop, SessionTurn& turn) override;
+  [[nodiscard]] Operation<grpc::Status> step(StepExchange& step, std::stop_source stop) override;
+  [[nodiscard]] bool try_step(StepExchange& step, const std::stop_source& stop,
+                              SessionTurn& turn) override;
   [[nodiscard]] Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& request,
                                                        SendSessionParameterReply& reply,
                                                        std::stop_source stop) override;

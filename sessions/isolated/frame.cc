@@ -108,11 +108,15 @@ std::string framed(FrameHeader header, std::string_view body) {
   return bytes;
 }
 
-std::string framed(FrameHeader header, const google::protobuf::MessageLite& body) {
-  header.body_size = body.ByteSizeLong();
+std::string framed(FrameHeader header, const SandboxMessage& body) {
+  if (!body.bytes.empty()) {
+    return framed(header, body.bytes);
+  }
+  const google::protobuf::MessageLite& message = body.message;
+  header.body_size = message.ByteSizeLong();
   std::string bytes(sizeof(header) + header.body_size, '\0');
   std::memcpy(bytes.data(), &header, sizeof(header));
-  body.SerializeWithCachedSizesToArray(
+  message.SerializeWithCachedSizesToArray(
       reinterpret_cast<std::uint8_t*>(bytes.data() + sizeof(header)));
   return bytes;
 }

@@ -39,9 +39,20 @@ struct Frame {
   std::string body;  ///< a message; of a reply that is an error, its text
 };
 
+/// A request's message: serialised here, unless somebody has its bytes.
+/// Lifetime: refers to the message and its bytes.
+struct SandboxMessage {
+  // NOLINTNEXTLINE(google-explicit-constructor): a message is one without bytes
+  SandboxMessage(const google::protobuf::MessageLite& from, std::string_view its_bytes = {})
+      : message(from), bytes(its_bytes) {}
+
+  const google::protobuf::MessageLite& message;
+  std::string_view bytes;  ///< empty: not there
+};
+
 /// A header with its body, ready to be sent. The header's body_size is set here.
 [[nodiscard]] std::string framed(FrameHeader header, std::string_view body);
-[[nodiscard]] std::string framed(FrameHeader header, const google::protobuf::MessageLite& body);
+[[nodiscard]] std::string framed(FrameHeader header, const SandboxMessage& body);
 
 /// Puts a frame together from the pieces in which it arrives. No I/O. One frame at a time: neither
 /// end sends another before it has been answered.

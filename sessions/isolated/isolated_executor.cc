@@ -67,18 +67,22 @@ IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
 
 // ----------------------------------------------------------------------------------- operations
 
-SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(const StepRequest& request,
-                                                                StepReply& reply,
+SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(StepExchange& step,
                                                                 std::stop_source stop) {
-  SandboxReply performed = co_await perform(SandboxOperation::kStep, request, std::move(stop));
+  const StepRequest& request = step.request();
+  SandboxReply performed = co_await perform(
+      SandboxOperation::kStep, SandboxMessage(request, step.request_bytes()), std::move(stop));
   say_where(performed, place(request, performed.applied));
   const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
   if (applied > 0) {
-    auto step = std::make_unique<StepRequest>();
-    step->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
-    recovery_.record({.step = std::move(step), .accepted = performed.status.ok()});
+    auto done = std::make_unique<StepRequest>();
+    done->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
+    recovery_.record({.step = std::move(done), .accepted = performed.status.ok()});
   }
-  co_return parse(performed, reply);
+  if (performed.status.ok()) {
+    step.set_reply_bytes(std::move(performed.message));
+  }
+  co_return performed.status;
 }
 
 SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
@@ -134,9 +138,9 @@ SessionExecutor::Operation<void> IsolatedExecutor::end() {
 
 // -------------------------------------------------------------------------------- one operation
 
-SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(
-    SandboxOperation operation, const google::protobuf::MessageLite& message,
-    std::stop_source stop) {
+SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(SandboxOperation operation,
+                                                                   SandboxMessage message,
+                                                                   std::stop_source stop) {
   RecoveryAction next = recovery_.begin(stop.stop_requested());
   if (next.kind == RecoveryAction::Kind::kRefuse) {
     co_return SandboxReply{.status = std::move(next.status)};

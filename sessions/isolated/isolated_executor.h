@@ -27,8 +27,7 @@ class IsolatedExecutor final : public SessionExecutor {
   IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
                    std::shared_ptr<SandboxChannel> sandbox, SessionRecovery recovery);
 
-  [[nodiscard]] Operation<grpc::Status> step(const StepRequest& request, StepReply& reply,
-                                             std::stop_source stop) override;
+  [[nodiscard]] Operation<grpc::Status> step(StepExchange& step, std::stop_source stop) override;
   [[nodiscard]] Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& request,
                                                        SendSessionParameterReply& reply,
                                                        std::stop_source stop) override;
@@ -37,8 +36,7 @@ class IsolatedExecutor final : public SessionExecutor {
   [[nodiscard]] Operation<void> end() override;
 
  private:
-  Operation<SandboxReply> perform(SandboxOperation operation,
-                                  const google::protobuf::MessageLite& message,
+  Operation<SandboxReply> perform(SandboxOperation operation, SandboxMessage message,
                                   std::stop_source stop);
   Operation<RecoveryAction> restore(RecoveryAction next, std::stop_source stop);
   Operation<RecoveryAction> load(std::stop_source stop);

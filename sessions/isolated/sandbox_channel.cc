@@ -47,13 +47,21 @@ Result<std::shared_ptr<SandboxChannel>> SandboxChannel::make(std::shared_ptr<San
                                                              SandboxHost::Spawned sandbox,
                                                              WorkerPool& workers,
                                                              const SandboxTimeouts& timeouts) {
+  const auto refuse = [&host, pid = sandbox.pid](grpc::Status why) {
+    if (pid != 0) {
+      host->reap(pid, true, SandboxHost::ReapHandler([](int) {}, host->here("a sandbox's end")));
+    }
+    return why;
+  };
+  // One that there was no descriptor for comes without its socket.
+  if (!sandbox.socket || host->descriptors().covers(sandbox.socket.get())) {
+    return refuse(host->descriptors().exhausted("a sandbox process"));
+  }
   const std::optional<std::uint32_t> slot = host->board().take();
   if (!slot) {
     const std::size_t limit = host->board().size();
-    host->reap(sandbox.pid, true,
-               SandboxHost::ReapHandler([](int) {}, host->here("a sandbox's end")));
-    return resource_exhausted(
-        fmt::format("{} sandbox processes are there already, the limit is {}", limit, limit));
+    return refuse(resource_exhausted(
+        fmt::format("{} sandbox processes are there already, the limit is {}", limit, limit)));
   }
   return std::shared_ptr<SandboxChannel>(
       new SandboxChannel(std::move(host), std::move(sandbox), workers, timeouts, *slot));
@@ -93,9 +101,8 @@ void SandboxChannel::end(UniqueHandler<void()> handler) {
 
 // -------------------------------------------------------------------------------------- a request
 
-void SandboxChannel::request(SandboxOperation operation,
-                             const google::protobuf::MessageLite& message, std::stop_source stop,
-                             ReplyHandler handler) {
+void SandboxChannel::request(SandboxOperation operation, const SandboxMessage& message,
+                             std::stop_source stop, ReplyHandler handler) {
   const std::uint64_t number = begin(std::move(handler), stop);
   write(framed({.number = number, .code = static_cast<std::uint32_t>(operation), .slot = *slot_},
                message),

@@ -51,15 +51,15 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
   SandboxChannel& operator=(const SandboxChannel&) = delete;
   ~SandboxChannel();
 
-  void request(SandboxOperation operation, const google::protobuf::MessageLite& message,
-               std::stop_source stop, ReplyHandler handler);
+  void request(SandboxOperation operation, const SandboxMessage& message, std::stop_source stop,
+               ReplyHandler handler);
 
   /// request(), with a completion token. Signature: void(SandboxReply).
   template <boost::asio::completion_token_for<void(SandboxReply)> Token>
-  auto async_request(SandboxOperation operation, const google::protobuf::MessageLite& message,
-                     std::stop_source stop, Token&& token) {
+  auto async_request(SandboxOperation operation, SandboxMessage message, std::stop_source stop,
+                     Token&& token) {
     return boost::asio::async_initiate<Token, void(SandboxReply)>(
-        [this, operation, &message](auto handler, std::stop_source its_stop) {
+        [this, operation, message](auto handler, std::stop_source its_stop) {
           request(operation, message, std::move(its_stop), ReplyHandler(std::move(handler)));
         },
         token, std::move(stop));

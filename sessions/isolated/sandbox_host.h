@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/calling_thread_executor.h"
+#include "core/posix/descriptor_reserve.h"
 #include "core/posix/file_descriptor.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
@@ -58,8 +59,13 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
   [[nodiscard]] CallingThreadExecutor here(const char* place) const { return {logger_, place}; }
   [[nodiscard]] Logger& logger() const { return logger_; }
   [[nodiscard]] SandboxBoard& board() const { return zygote_.board(); }
+  /// Those that sandboxes are not to take.
+  [[nodiscard]] const DescriptorReserve& descriptors() const { return descriptors_; }
 
  private:
+  // For files and for the way out; connections leave some more.
+  static constexpr std::size_t kReservedDescriptors = 32;
+
   struct Waiting {
     SpawnHandler spawn;
     ReapHandler reap;
@@ -79,6 +85,7 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
   const boost::asio::any_io_executor executor_;
   Logger& logger_;
   Zygote zygote_;
+  const DescriptorReserve descriptors_{kReservedDescriptors};
 
   std::mutex mutex_;                               // guards what follows
   boost::asio::posix::stream_descriptor control_;  // a duplicate of the zygote's
