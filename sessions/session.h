@@ -1,7 +1,6 @@
 // One open session: who runs it, and the order in which requests reach it.
 #pragma once
 
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
@@ -69,13 +68,6 @@ class Session : public std::enable_shared_from_this<Session> {
   /// which can take long to heed the request: the session then goes when that task does. Only the
   /// first call has an effect; a further one calls its `on_ended` at once.
   void end(UniqueHandler<void()> on_ended);
-
-  /// end(), with a completion token. Signature: void().
-  template <boost::asio::completion_token_for<void()> Token>
-  auto async_end(Token&& token) {
-    return boost::asio::async_initiate<Token, void()>(
-        [this](auto handler) { end(UniqueHandler<void()>(std::move(handler), here_)); }, token);
-  }
 
   /// As end(), by the running task, with which the session goes. To the tasks that wait it is as if
   /// they had come later (NOT_FOUND).

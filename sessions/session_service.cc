@@ -286,14 +286,16 @@ void SessionService::send_session_parameter(const SendSessionParameterRequest& r
 
 // --------------------------------------------------------------------------------------- ending
 
-SessionService::Operation SessionService::end_session(const EndSessionRequest& request,
-                                                      EndSessionReply& reply) {
+void SessionService::end_session(const EndSessionRequest& request, EndSessionReply& reply,
+                                 StatusHandler handler) {
   const SessionTable::Removed removed = sessions_.remove(request.session_id());
   reply.set_remaining_sessions(static_cast<int>(removed.remaining));
-  if (removed.session != nullptr) {
-    co_await removed.session->async_end(use_awaitable);
+  if (removed.session == nullptr) {
+    handler(grpc::Status::OK);
+    return;
   }
-  co_return grpc::Status::OK;
+  auto ended = [handler = std::move(handler)]() mutable { handler(grpc::Status::OK); };
+  removed.session->end(UniqueHandler<void()>(std::move(ended), here_));
 }
 
 void SessionService::end_session_in_turn(const EndSessionRequest& request, EndSessionReply& reply,

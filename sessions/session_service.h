@@ -129,7 +129,7 @@ class SessionService {
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_end_session(const EndSessionRequest& request, EndSessionReply& reply, Token&& token) {
     return initiate(std::forward<Token>(token), [this, &request, &reply](StatusHandler handler) {
-      spawn(end_session(request, reply), std::move(handler));
+      end_session(request, reply, std::move(handler));
     });
   }
 
@@ -189,7 +189,7 @@ class SessionService {
   void send_session_parameter(const SendSessionParameterRequest& request,
                               SendSessionParameterReply& reply, std::stop_source stop,
                               StatusHandler handler);
-  Operation end_session(const EndSessionRequest& request, EndSessionReply& reply);
+  void end_session(const EndSessionRequest& request, EndSessionReply& reply, StatusHandler handler);
   void end_session_in_turn(const EndSessionRequest& request, EndSessionReply& reply,
                            StatusHandler handler);
   void end_all(UniqueHandler<void()> handler);

@@ -146,10 +146,14 @@ SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(SandboxOperat
     co_return SandboxReply{.status = std::move(next.status)};
   }
   // Given back before the answer, when this frame goes: whose turn is next runs first.
-  const Result<RunLimit::Permit> permit =
-      co_await sessions_.run_limit_->async_acquire(stop, use_awaitable);
+  RunLimit::Permit permit = sessions_.run_limit_->try_acquire();
   if (!permit) {
-    co_return SandboxReply{.status = permit.error()};
+    Result<RunLimit::Permit> granted =
+        co_await sessions_.run_limit_->async_acquire(stop, use_awaitable);
+    if (!granted) {
+      co_return SandboxReply{.status = granted.error()};
+    }
+    permit = *std::move(granted);
   }
   for (;;) {
     if (next.kind != RecoveryAction::Kind::kAsk) {

@@ -31,6 +31,12 @@ void RunLimit::acquire(const std::stop_source& stop, Handler handler) {
   lock.unlock();
 }
 
+RunLimit::Permit RunLimit::try_acquire() {
+  const std::lock_guard lock(mutex_);
+  const std::optional<RunQueue::Number> number = queue_.try_enter(Clock::now());
+  return number ? Permit(Grant{shared_from_this(), *number}) : Permit();
+}
+
 void RunLimit::close() {
   const std::lock_guard lock(mutex_);
   timer_.cancel();

@@ -46,6 +46,9 @@ class RunLimit : public std::enable_shared_from_this<RunLimit> {
   /// that made room; with CANCELLED if `stop` is triggered before there is.
   void acquire(const std::stop_source& stop, Handler handler);
 
+  /// A permit if there is room, an empty one if not.
+  [[nodiscard]] Permit try_acquire();
+
   /// acquire(), with a completion token. Signature: void(Result<Permit>).
   template <boost::asio::completion_token_for<void(Result<Permit>)> Token>
   auto async_acquire(std::stop_source stop, Token&& token) {

@@ -2,15 +2,20 @@
 
 namespace compiler_gym::isolated {
 
-RunQueue::Entry RunQueue::enter(Clock::time_point now) {
-  const Number number = ++last_number_;
-  const bool may_run = running_.size() < limit_;
-  if (may_run) {
-    running_.push_back({number, now});
-  } else {
-    waiting_.insert(number);
+std::optional<RunQueue::Number> RunQueue::try_enter(Clock::time_point now) {
+  if (running_.size() >= limit_) {
+    return std::nullopt;
   }
-  return {number, may_run};
+  running_.push_back({++last_number_, now});
+  return last_number_;
+}
+
+RunQueue::Entry RunQueue::enter(Clock::time_point now) {
+  if (const std::optional<Number> number = try_enter(now)) {
+    return {*number, true};
+  }
+  waiting_.insert(++last_number_);
+  return {last_number_, false};
 }
 
 std::vector<RunQueue::Number> RunQueue::finish(Number number, Clock::time_point now) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -28,6 +29,8 @@ class RunQueue {
     bool may_run = false;  ///< if not it waits, until it is among those that an event returns
   };
   [[nodiscard]] Entry enter(Clock::time_point now);
+  /// The number of one that runs from here on; none if it would have to wait.
+  [[nodiscard]] std::optional<Number> try_enter(Clock::time_point now);
 
   /// One that runs has ended. Returns those who may run now.
   [[nodiscard]] std::vector<Number> finish(Number number, Clock::time_point now);

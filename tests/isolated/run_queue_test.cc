@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <optional>
 
 namespace compiler_gym::isolated {
 namespace {
@@ -37,6 +38,14 @@ TEST_F(RunQueueTest, AsManyRunAsMayAndTheOthersWaitFirstComeFirstServed) {
   EXPECT_THAT(finish(1), ElementsAre(4));
   EXPECT_THAT(finish(3), IsEmpty());
   EXPECT_TRUE(enter()) << "4 alone runs";
+}
+
+TEST_F(RunQueueTest, WhoDoesNotWaitRunsIfThereIsRoom) {
+  enter();
+  EXPECT_EQ(queue_.try_enter(kStart), 2U);
+  EXPECT_EQ(queue_.try_enter(kStart), std::nullopt);
+  EXPECT_THAT(finish(1), IsEmpty()) << "nobody waits";
+  EXPECT_EQ(queue_.try_enter(kStart), 3U);
 }
 
 TEST_F(RunQueueTest, WhoLeavesIsPassedOver) {
