@@ -164,6 +164,10 @@ std::vector<Flag> make_flags() {
           flags::custom("benchmark_root", "DIR", "anywhere",
                         "directory that file:/// benchmarks may lie in, symbolic links followed",
                         kCommon, store_benchmark_roots)),
+      flags::boolean("allow_assembler_files", kAdvanced,
+                     "take benchmarks whose assembler code reads files (.incbin, .include) of this "
+                     "machine",
+                     [](auto& c) -> auto& { return c.server.context.allow_assembler_files; }),
       flags::standing_for(
           "one per processor, at least 2",
           flags::number("workers", kCommon,

@@ -133,17 +133,19 @@ TEST(CommandLineTest, ReadsWhoMayCall) {
   const ServerOptions server =
       parse_command({"--tls_cert=/c", "--tls_key=/k", "--tls_client_ca=/a", "--token_file=/t",
                      "--insecure", "--unix_socket_mode=660", "--benchmark_root=/",
-                     "--benchmark_root", "/proc"})
+                     "--allow_assembler_files", "--benchmark_root", "/proc"})
           .server;
   EXPECT_EQ(server.access.tls_certificate, "/c");
   EXPECT_EQ(server.access.tls_key, "/k");
   EXPECT_EQ(server.access.tls_client_ca, "/a");
   EXPECT_EQ(server.access.token_file, "/t");
   EXPECT_TRUE(server.access.insecure);
+  EXPECT_TRUE(server.context.allow_assembler_files);
   EXPECT_EQ(server.access.unix_socket_mode, 0660U);
   EXPECT_EQ(server.context.benchmark_roots.to_string(), "/, /proc");
   EXPECT_EQ(parse_command({}).server.access.unix_socket_mode, 0600U);
   EXPECT_FALSE(parse_command({}).server.access.insecure);
+  EXPECT_FALSE(parse_command({}).server.context.allow_assembler_files);
 }
 
 TEST(CommandLineTest, ReadsTheOwner) {
