@@ -50,8 +50,7 @@ class FakeExecutor final : public SessionExecutor {
  public:
   explicit FakeExecutor(ExecutorScript& script) : script_(script) {}
 
-  Operation<grpc::Status> step(const StepRequest& /*request*/, StepReply& /*reply*/,
-                               std::stop_source /*stop*/) override {
+  Operation<grpc::Status> step(StepExchange& /*step*/, std::stop_source /*stop*/) override {
     return script_.on_step ? script_.on_step() : succeed();
   }
   Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& /*request*/,
