@@ -29,6 +29,26 @@ TEST_F(IsolatedSessionTest, ASessionStartsWithItsObservations) {
   EXPECT_EQ(reply->observation(1).int64_value(), process_of(reply->session_id()));
 }
 
+// What is asked is told by the bytes here, as the message asks for nothing.
+TEST_F(IsolatedSessionTest, AStepsBytesGoThroughAsTheyAre) {
+  serve_isolated();
+  StepRequest request;
+  request.set_session_id(started());
+  StepRequest sent = request;
+  sent.add_observation_space(1);
+  const std::string bytes = sent.SerializeAsString();
+  StepReply reply;
+  StepExchange exchange(request, reply, bytes);
+  const grpc::Status status = get_within_watchdog(
+      service->async_step(exchange, std::stop_source(), boost::asio::use_future));
+  EXPECT_EQ(to_string(status), "OK");
+  ASSERT_TRUE(exchange.reply_is_bytes());
+  EXPECT_EQ(reply.ByteSizeLong(), 0U) << "nobody has parsed it";
+  EXPECT_EQ(to_string(exchange.parse_reply()), "OK");
+  ASSERT_EQ(reply.observation_size(), 1);
+  EXPECT_EQ(reply.observation(0).int64_value(), process_of(request.session_id()));
+}
+
 // The one of a lock's owner could be missing in a process forked while another thread held it.
 TEST_F(IsolatedSessionTest, WhatForksHasOneThread) {
 #if defined(__SANITIZE_THREAD__)
