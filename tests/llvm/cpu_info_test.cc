@@ -149,7 +149,7 @@ TEST(CpuInfoJsonTest, HasTheKeysOfCompilerGym) {
 
   std::vector<std::string> keys;
   for (const auto& [key, value] : json) keys.push_back(key.str());
-  EXPECT_THAT(keys, testing::UnorderedElementsAreArray(expected));
+  EXPECT_THAT(keys, ::testing::UnorderedElementsAreArray(expected));
 }
 
 TEST(CpuInfoJsonTest, HoldsTheFigures) {

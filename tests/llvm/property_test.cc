@@ -164,7 +164,7 @@ TEST_P(LlvmPropertyTest, ForkReplayAndOriginalAreEqual) {
     const Sequence before = random_sequence(space, random, length);
     const Sequence after = random_sequence(space, random, length);
     SCOPED_TRACE("seed " + std::to_string(seed) + " in " + std::string(space.name) + ": " +
-                 testing::PrintToString(before) + " then " + testing::PrintToString(after));
+                 ::testing::PrintToString(before) + " then " + ::testing::PrintToString(after));
 
     const auto original = start_in(space);
     const auto replay = start_in(space);
