@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/filesystem/operations.hpp>
 #include <boost/filesystem/path.hpp>
 #include <cerrno>
@@ -68,14 +69,15 @@ asio::awaitable<void> terminate_with_owner(stream_descriptor& owner, pid_t pid,
   if (error) {
     co_return;  // the service has ended
   }
-  logger.info("the owner, process {}, has ended", pid);
   termination.request();
+  logger.info("the owner, process {}, has ended", pid);
 }
 
 // The server as the thread that hears the signals knows it: until it has ended.
 class RunningServer {
  public:
-  explicit RunningServer(Logger& logger) : logger_(logger) {}
+  RunningServer(asio::io_context& io_context, Logger& logger)
+      : io_context_(io_context), logger_(logger) {}
 
   /// Once async_run() has been called.
   void started(Server& server) {
@@ -96,10 +98,11 @@ class RunningServer {
       asked_early_ = true;
       return;
     }
-    if (signal != 0) {
-      logger_.info("signal {}", signal);
-    }
     server_->async_drain(grace, [](const grpc::Status&) {});
+    if (signal != 0) {
+      // Not here: whoever hangs in the log must not hold up the thread that ends the process.
+      asio::post(io_context_, [&logger = logger_, signal] { logger.info("signal {}", signal); });
+    }
   }
   // Something hangs, and is not waited for any more. What the plug-in wants to keep is kept all the
   // same, if that can be done; then there is nothing left to wait for.
@@ -111,6 +114,7 @@ class RunningServer {
   }
 
  private:
+  asio::io_context& io_context_;
   Logger& logger_;
   std::mutex mutex_;
   Server* server_ = nullptr;
@@ -197,8 +201,11 @@ Result<std::unique_ptr<Termination>> start_termination(const ServiceCommand& com
 int run(const ServiceCommand& command, ServicePlugin plugin,
         const boost::filesystem::path& log_file, Logger& logger,
         std::optional<isolated::Zygote> zygote) {
+  constexpr int kIoThreads = 2;  // one more than there are completion queues
+  asio::io_context io_context(kIoThreads);
+
   // Before the server, whose destruction could hang as well.
-  RunningServer running(logger);
+  RunningServer running(io_context, logger);
   std::unique_ptr<Termination> termination;
   Result<std::unique_ptr<Termination>> watching =
       start_termination(command, log_file, zygote ? zygote->pid() : 0, running, termination);
@@ -207,8 +214,6 @@ int run(const ServiceCommand& command, ServicePlugin plugin,
   }
   termination = *std::move(watching);
 
-  constexpr int kIoThreads = 2;  // one more than there are completion queues
-  asio::io_context io_context(kIoThreads);
   ServerOptions options = command.server;
   options.max_wait.reset();  // so that one of them can wait for gRPC alone
   Server server(io_context, std::move(plugin), std::move(options), logger, std::move(zygote));

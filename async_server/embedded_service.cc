@@ -4,12 +4,8 @@
 #include "async_server/embedded_service.h"
 
 #include <atomic>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
-#include <exception>
 
 #include "async_server/internal/admission.h"
 #include "async_server/internal/embedded_operation.h"
@@ -20,8 +16,6 @@
 namespace compiler_gym {
 namespace {
 
-using boost::asio::awaitable;
-using boost::asio::use_awaitable;
 using internal::EmbeddedOperation;
 using internal::RpcService;
 using internal::RpcThread;
@@ -59,9 +53,8 @@ class EmbeddedService::Impl final : public ServiceFront {
  private:
   void cancel_calls() override { stop_all_.request_stop(); }
 
-  awaitable<grpc::Status> wait_for_start();
   template <typename Rpc>
-  void perform(std::unique_ptr<EmbeddedOperation<Rpc>> operation);
+  void perform(typename EmbeddedOperation<Rpc>::Ptr operation);
 
   boost::asio::io_context& io_context_;
   const bool on_callers_thread_;
@@ -79,24 +72,8 @@ void EmbeddedService::Impl::start(StatusHandler handler) {
     });
     return;
   }
-  runtime_.async_run([](const grpc::Status&) {});  // drains are told how it ended
-  boost::asio::co_spawn(
-      io_context_, wait_for_start(),
-      [handler = std::move(handler)](const std::exception_ptr& error, grpc::Status status) mutable {
-        if (error != nullptr) {
-          std::rethrow_exception(error);  // a bug of ours: it does not throw
-        }
-        handler(std::move(status));
-      });
-}
-
-// A start that failed is over when the context's shutdown has run as well.
-awaitable<grpc::Status> EmbeddedService::Impl::wait_for_start() {
-  grpc::Status status = co_await runtime_.async_started(use_awaitable);
-  if (!status.ok()) {
-    co_await runtime_.async_ended(use_awaitable);
-  }
-  co_return status;
+  runtime_.start();
+  runtime_.async_ready(std::move(handler));
 }
 
 // ---------------------------------------------------------------------------------------- requests
@@ -115,21 +92,21 @@ void EmbeddedService::Impl::submit(typename Rpc::Request request, std::stop_sour
                                     handler = std::move(handler)]() mutable { handler(status); });
     return;
   }
-  auto operation = std::make_unique<EmbeddedOperation<Rpc>>(
-      io_context_, std::move(pass), *std::move(share), std::move(request), std::move(stop),
-      stop_all_.get_token(), std::move(handler));
+  auto operation = EmbeddedOperation<Rpc>::make(io_context_, std::move(pass), *std::move(share),
+                                                std::move(request), std::move(stop),
+                                                stop_all_.get_token(), std::move(handler));
   // Starting sessions is not to hold up steps.
   if (RpcService<Rpc>::kThread == RpcThread::kStartWorker && !on_callers_thread_) {
     boost::asio::post(
         runtime_.start_workers().executor(),
-        [this, operation = std::move(operation)]() mutable { perform(std::move(operation)); });
+        [this, operation = std::move(operation)]() mutable { perform<Rpc>(std::move(operation)); });
   } else {
-    perform(std::move(operation));
+    perform<Rpc>(std::move(operation));
   }
 }
 
 template <typename Rpc>
-void EmbeddedService::Impl::perform(std::unique_ptr<EmbeddedOperation<Rpc>> operation) {
+void EmbeddedService::Impl::perform(typename EmbeddedOperation<Rpc>::Ptr operation) {
   EmbeddedOperation<Rpc>& under_way = *operation;
   if constexpr (internal::kAnsweredAtOnce<Rpc>) {
     const auto& answer = RpcService<Rpc>::answer(runtime_.sessions(), under_way.reply());

@@ -45,6 +45,7 @@ class ServiceRuntime::Impl {
         host_(io_context, std::move(plugin), options, logger, std::move(zygote)),
         admission_({options.max_requests_in_flight, options.max_bytes_in_flight}),
         started_(io_context),
+        ready_(io_context),
         ended_(io_context),
         drain_(strand_),
         idle_check_(strand_, options.session_ttl, host_.sessions(), logger) {}
@@ -56,6 +57,7 @@ class ServiceRuntime::Impl {
 
   void run(StatusHandler handler);
   void wait_started(StatusHandler handler);
+  void wait_ready(StatusHandler handler);
   void wait_ended(StatusHandler handler);
   void drain(Clock::duration grace, StatusHandler handler);
 
@@ -101,6 +103,7 @@ class ServiceRuntime::Impl {
   State state_ = State::kNew;
   StatusHandler run_handler_;
   internal::StatusEvent started_;  // set when it is known whether the service can be reached
+  internal::StatusEvent ready_;    // set when it serves, or when a start that failed is over
   internal::StatusEvent ended_;
   internal::Drain drain_;
   internal::IdleSessionCheck idle_check_;
@@ -113,6 +116,7 @@ awaitable<std::optional<grpc::Status>> ServiceRuntime::Impl::start() {
   if (status.ok() && !drain_.requested()) {
     state_ = State::kServing;
     started_.set(status);
+    ready_.set(status);
     idle_check_.start();
     co_return std::nullopt;
   }
@@ -127,6 +131,9 @@ awaitable<grpc::Status> ServiceRuntime::Impl::make_ready() {
   grpc::Status status = co_await front_.prepare();
   if (!status.ok()) {
     logger_.error("start failed: {}", to_string(status));
+    co_return status;
+  }
+  if (drain_.requested()) {
     co_return status;
   }
   logger_.info("starting: context init");
@@ -172,7 +179,9 @@ awaitable<grpc::Status> ServiceRuntime::Impl::stop(grpc::Status outcome) {
 void ServiceRuntime::Impl::run(StatusHandler handler) {
   boost::asio::dispatch(strand_, [this, handler = std::move(handler)]() mutable {
     if (state_ != State::kNew) {
-      complete(std::move(handler), failed_precondition("async_run() was called before"));
+      if (handler) {
+        complete(std::move(handler), failed_precondition("async_run() was called before"));
+      }
       return;
     }
     state_ = State::kStarting;
@@ -189,6 +198,11 @@ void ServiceRuntime::Impl::wait_started(StatusHandler handler) {
   boost::asio::dispatch(strand_, [this, handler = std::move(handler)]() mutable {
     started_.wait(std::move(handler));
   });
+}
+
+void ServiceRuntime::Impl::wait_ready(StatusHandler handler) {
+  boost::asio::dispatch(
+      strand_, [this, handler = std::move(handler)]() mutable { ready_.wait(std::move(handler)); });
 }
 
 void ServiceRuntime::Impl::wait_ended(StatusHandler handler) {
@@ -229,8 +243,13 @@ void ServiceRuntime::Impl::drain_on_strand(Clock::duration grace) {
 
 void ServiceRuntime::Impl::end_on_strand(grpc::Status outcome) {
   state_ = State::kEnded;
-  ended_.wait(std::move(run_handler_));  // after those who asked for a drain
-  ended_.set(std::move(outcome));        // from here on `this` may be gone
+  if (!ready_.is_set()) {
+    ready_.set(started_.status());
+  }
+  if (run_handler_) {
+    ended_.wait(std::move(run_handler_));  // after those who asked for a drain
+  }
+  ended_.set(std::move(outcome));  // from here on `this` may be gone
 }
 
 // Neither inside of the call nor on the strand.
@@ -272,6 +291,12 @@ void ServiceRuntime::run(StatusHandler handler) {
 }
 void ServiceRuntime::wait_started(StatusHandler handler) {
   impl_->wait_started(std::move(handler));
+}
+void ServiceRuntime::wait_ready(StatusHandler handler) {
+  impl_->wait_ready(std::move(handler));
+}
+void ServiceRuntime::start() {
+  impl_->run({});
 }
 void ServiceRuntime::wait_ended(StatusHandler handler) {
   impl_->wait_ended(std::move(handler));

@@ -132,6 +132,17 @@ class ServiceRuntime {
         token);
   }
 
+  /// As async_run(), with nobody to hear how it ends but who asks async_ended() or async_drain(): so
+  /// that nothing keeps the io_context from running dry meanwhile.
+  void start();
+
+  /// As async_started(), but an error comes when all is over that follows a start that failed.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_ready(Token&& token) {
+    return boost::asio::async_initiate<Token, void(grpc::Status)>(
+        [this](auto handler) { wait_ready(StatusHandler(std::move(handler), executor_)); }, token);
+  }
+
   /// Completes when async_run() does, with its status.
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_ended(Token&& token) {
@@ -161,6 +172,7 @@ class ServiceRuntime {
  private:
   void run(StatusHandler handler);
   void wait_started(StatusHandler handler);
+  void wait_ready(StatusHandler handler);
   void wait_ended(StatusHandler handler);
   void drain(Clock::duration grace, StatusHandler handler);
 

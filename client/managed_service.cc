@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +75,9 @@ class SpawnFileActions {
 }  // namespace
 
 std::string ProcessExit::describe() const {
+  if (returncode == kUnknown) {
+    return "an exit status that went to whoever ignores SIGCHLD in this process";
+  }
   std::string text = returncode >= 0 ? "exit status " + std::to_string(returncode)
                                      : "killed by signal " + std::to_string(-returncode) + " (" +
                                            strsignal(-returncode) + ")";
@@ -88,7 +92,7 @@ ManagedService::ManagedService(Executor executor, ManagedServiceOptions options)
 
 ManagedService::~ManagedService() {
   if (pid_ > 0 && !exit_) {
-    kill(pid_, SIGKILL);
+    signal(SIGKILL);
     reap();
   }
   if (made_working_directory_) {
@@ -215,19 +219,30 @@ void ManagedService::reap() {
   do {
     reaped = waitpid(pid_, &status, 0);
   } while (reaped < 0 && errno == EINTR);
-  if (reaped == pid_) {
-    exit_ =
-        ProcessExit{.returncode = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)};
+  if (reaped != pid_) {
+    // This process ignores SIGCHLD, or reaps all its children: it has ended, and nobody can say how.
+    exit_ = ProcessExit{.returncode = ProcessExit::kUnknown};
+    return;
+  }
+  exit_ = ProcessExit{.returncode = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+// By the descriptor: if somebody else has reaped it, its number can be another process's by now.
+void ManagedService::signal(int number) {
+  if (ended_.is_open()) {
+    syscall(SYS_pidfd_send_signal, ended_.native_handle(), number, nullptr, 0);
+  } else {
+    kill(pid_, number);
   }
 }
 
 asio::awaitable<ProcessExit> ManagedService::async_stop() {
   if (!exit_) {
-    kill(pid_, SIGTERM);
+    signal(SIGTERM);
     // In a variable: GCC 12 miscompiles a co_await in the condition of a nested if.
     const bool ended = co_await ends_within(options_.stop_timeout);
     if (!ended) {
-      kill(pid_, SIGKILL);
+      signal(SIGKILL);
       co_await async_wait();
       exit_->had_to_be_killed = true;
     }

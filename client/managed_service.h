@@ -33,7 +33,10 @@ struct ManagedServiceOptions {
 
 /// How a process ended.
 struct ProcessExit {
-  /// Its exit status, or minus the number of the signal that ended it.
+  /// The status is not to be had: this process ignores SIGCHLD, or reaps what is not its own.
+  static constexpr int kUnknown = 256;
+
+  /// Its exit status, or minus the number of the signal that ended it, or kUnknown.
   int returncode = 0;
   /// It had not ended in time after SIGTERM, and got SIGKILL.
   bool had_to_be_killed = false;
@@ -100,6 +103,7 @@ class ManagedService {
   [[nodiscard]] boost::asio::awaitable<bool> ends_within(Clock::duration patience);
   /// Waits for the end of the process and takes its status.
   void reap();
+  void signal(int number);
 
   const ManagedServiceOptions options_;
   boost::filesystem::path binary_;

@@ -172,9 +172,13 @@ void Session::drop(Tasks tasks, const grpc::Status& why) const {
 }
 
 void Session::end_executor(UniqueHandler<void()> on_ended) {
+  // The pass goes last: once it is back, the service that all of this refers to may go.
   boost::asio::co_spawn(coroutines_, release_executor(shared_from_this()),
-                        [on_ended = std::move(on_ended)](
-                            const std::exception_ptr& /*error*/) mutable { on_ended(); });
+                        [alive = std::move(alive_), on_ended = std::move(on_ended)](
+                            const std::exception_ptr& /*error*/) mutable {
+                          alive.reset();
+                          on_ended();
+                        });
 }
 
 boost::asio::awaitable<void> Session::release_executor(std::shared_ptr<Session> /*self*/) {
@@ -184,7 +188,6 @@ boost::asio::awaitable<void> Session::release_executor(std::shared_ptr<Session> 
     logger_.error("session {}, its end: {}", id_, status_from_current_exception().error_message());
   }
   executor_.reset();
-  alive_.reset();
 }
 
 // ------------------------------------------------------------------------------------------- turns

@@ -28,7 +28,11 @@ class RequestTask : public internal::SessionTask {
   void run(Session& session, SessionTurn& turn) override { run_(session, stop(), turn); }
   void complete(grpc::Status outcome) override {
     if constexpr (requires { run_.finish(outcome); }) {
-      run_.finish(outcome);
+      try {
+        run_.finish(outcome);
+      } catch (...) {
+        outcome = status_from_current_exception();
+      }
     }
     handler_(std::move(outcome));
   }
@@ -333,7 +337,12 @@ void SessionService::drop_waiting() {
 void SessionService::end_all(UniqueHandler<void()> handler) {
   boost::asio::co_spawn(
       coroutines_, end_sessions(),
-      [handler = std::move(handler)](const std::exception_ptr& /*error*/) mutable { handler(); });
+      [this, handler = std::move(handler)](const std::exception_ptr& error) mutable {
+        if (const grpc::Status ended = answer_of(error, grpc::Status::OK); !ended.ok()) {
+          context_host_.logger().error("ending all sessions: {}", ended.error_message());
+        }
+        handler();
+      });
 }
 
 awaitable<void> SessionService::end_sessions() {

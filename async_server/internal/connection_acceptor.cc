@@ -1,7 +1,6 @@
 #include "async_server/internal/connection_acceptor.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -27,14 +26,14 @@ void ConnectionAcceptor::add(grpc::ServerBuilder& builder, ListeningSocket socke
   auto grpc_acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       access.credentials(socket.address));
-  doors_.push_back(
-      std::make_unique<Door>(Door{stream_descriptor(strand_, socket.socket.release()),
-                                  std::move(grpc_acceptor), Timer(strand_), socket.address.path}));
+  sockets_.push_back(std::make_unique<AcceptingSocket>(
+      AcceptingSocket{stream_descriptor(strand_, socket.socket.release()), std::move(grpc_acceptor),
+                      Timer(strand_), std::move(socket.socket_file)}));
 }
 
 void ConnectionAcceptor::start() {
-  for (const std::unique_ptr<Door>& door : doors_) {
-    asio::co_spawn(strand_, accept_from(*door),
+  for (const std::unique_ptr<AcceptingSocket>& accepting : sockets_) {
+    asio::co_spawn(strand_, accept_from(*accepting),
                    [this, pass = running_.try_enter()](const std::exception_ptr& error) {
                      if (error != nullptr) {
                        std::rethrow_exception(error);  // a bug of ours: it does not throw
@@ -50,55 +49,53 @@ asio::awaitable<void> ConnectionAcceptor::stop() {
 
 asio::awaitable<void> ConnectionAcceptor::close_on_strand() {
   stopping_ = true;
-  for (const std::unique_ptr<Door>& door : doors_) {
-    door->socket.close();
-    door->pause.cancel();
-    if (!door->socket_file.empty()) {
-      unlink(door->socket_file.c_str());
-    }
+  for (const std::unique_ptr<AcceptingSocket>& accepting : sockets_) {
+    accepting->socket_file.remove();  // first: without a listener, it could be another's at once
+    accepting->socket.close();
+    accepting->pause.cancel();
   }
   co_return;
 }
 
-asio::awaitable<void> ConnectionAcceptor::accept_from(Door& door) {
+asio::awaitable<void> ConnectionAcceptor::accept_from(AcceptingSocket& accepting) {
   constexpr auto kPause = std::chrono::milliseconds(100);
   while (!stopping_) {
-    const auto [error] = co_await door.socket.async_wait(stream_descriptor::wait_read,
-                                                         asio::as_tuple(asio::use_awaitable));
+    const auto [error] = co_await accepting.socket.async_wait(stream_descriptor::wait_read,
+                                                              asio::as_tuple(asio::use_awaitable));
     if (error) {
       co_return;  // stopped
     }
-    while (!stopping_ && accept_one(door)) {
+    while (!stopping_ && accept_one(accepting)) {
     }
     const bool without_means = errno != EAGAIN && errno != EWOULDBLOCK;
     if (!stopping_ && without_means) {
       logger_.error("no connection can be accepted: {}", std::strerror(errno));
-      door.pause.expires_after(kPause);  // or the processor is kept busy for as long
-      co_await door.pause.async_wait(asio::as_tuple(asio::use_awaitable));
+      accepting.pause.expires_after(kPause);  // or the processor is kept busy for as long
+      co_await accepting.pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
   }
 }
 
-bool ConnectionAcceptor::accept_one(Door& door) {
+bool ConnectionAcceptor::accept_one(AcceptingSocket& accepting) {
   FileDescriptor connection(
-      accept4(door.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      accept4(accepting.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!connection) {
     return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
   }
   if (reserve_.covers(connection.get())) {
-    say_refused(static_cast<std::size_t>(connection.get()));
+    log_refused(static_cast<std::size_t>(connection.get()));
     return true;
   }
   refused_ = 0;
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters accepted;
-  accepted.listener_fd = door.socket.native_handle();
+  accepted.listener_fd = accepting.socket.native_handle();
   accepted.fd = connection.release();
-  door.grpc_acceptor->HandleNewConnection(&accepted);
+  accepting.grpc_acceptor->HandleNewConnection(&accepted);
   return true;
 }
 
 // The first of a row, then ever fewer.
-void ConnectionAcceptor::say_refused(std::size_t descriptors) {
+void ConnectionAcceptor::log_refused(std::size_t descriptors) {
   ++refused_;
   if ((refused_ & (refused_ - 1)) == 0) {
     logger_.error(

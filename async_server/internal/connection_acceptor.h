@@ -9,7 +9,6 @@
 #include <boost/asio/strand.hpp>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "async_server/internal/access.h"
@@ -47,23 +46,23 @@ class ConnectionAcceptor {
   [[nodiscard]] boost::asio::awaitable<void> stop();
 
  private:
-  struct Door {
+  struct AcceptingSocket {
     boost::asio::posix::stream_descriptor socket;
     std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> grpc_acceptor;
     Timer pause;
-    std::string socket_file;  // of a unix socket; ours to remove
+    SocketFile socket_file;
   };
 
-  [[nodiscard]] boost::asio::awaitable<void> accept_from(Door& door);
+  [[nodiscard]] boost::asio::awaitable<void> accept_from(AcceptingSocket& accepting);
   [[nodiscard]] boost::asio::awaitable<void> close_on_strand();
   /// False if there is nothing to accept, or no means to.
-  [[nodiscard]] bool accept_one(Door& door);
-  void say_refused(std::size_t descriptors);
+  [[nodiscard]] bool accept_one(AcceptingSocket& accepting);
+  void log_refused(std::size_t descriptors);
 
   const boost::asio::strand<boost::asio::any_io_executor> strand_;
   const DescriptorReserve reserve_;
   Logger& logger_;
-  std::vector<std::unique_ptr<Door>> doors_;
+  std::vector<std::unique_ptr<AcceptingSocket>> sockets_;
   std::uint64_t refused_ = 0;  // in a row
   bool stopping_ = false;
   Gate running_;

@@ -24,6 +24,19 @@ class EmbeddedOperation {
   using Reply = typename Rpc::Reply;
   using Handler = UniqueHandler<void(Result<Reply>)>;
 
+  /// Completes with INTERNAL what has not been completed.
+  struct Deleter {
+    void operator()(EmbeddedOperation* operation) const {
+      complete(Ptr(operation), internal_error("The request was dropped by the service"));
+    }
+  };
+  using Ptr = std::unique_ptr<EmbeddedOperation, Deleter>;
+
+  template <typename... Args>
+  [[nodiscard]] static Ptr make(Args&&... args) {
+    return Ptr(new EmbeddedOperation(std::forward<Args>(args)...));
+  }
+
   /// `pass` is given back when the handler is called, and `share` before. `stop_all` stops the
   /// request as `own_stop` does.
   EmbeddedOperation(boost::asio::io_context& io_context, Gate::Pass pass,
@@ -43,7 +56,8 @@ class EmbeddedOperation {
 
   // On the thread that made the request this may be inside the initiating call, which must not run
   // the handler.
-  static void complete(std::unique_ptr<EmbeddedOperation> operation, const grpc::Status& status) {
+  static void complete(Ptr to_complete, const grpc::Status& status) {
+    std::unique_ptr<EmbeddedOperation> operation(to_complete.release());
     EmbeddedOperation& completed = *operation;
     completed.status_ = status;
     if (completed.caller_ == std::this_thread::get_id()) {

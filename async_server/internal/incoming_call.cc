@@ -143,6 +143,7 @@ void IncomingCall::finish(Ptr call, const grpc::Status& error) {
 // From here on the call waits for its client, which may be slow: all that it holds is the answer.
 IncomingCall& IncomingCall::answered(std::size_t reply_bytes) {
   arena_.reset();
+  kept_request_ = grpc::Slice();
   share_.reset();
   reply_.add(reply_bytes);
   return *this;

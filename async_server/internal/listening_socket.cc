@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -44,6 +45,11 @@ int port_of(const FileDescriptor& socket) {
              : 0;
 }
 
+// Where an IPv4 address has it, an IPv6 address has it, too.
+void set_port(sockaddr& address, int port) {
+  reinterpret_cast<sockaddr_in&>(address).sin_port = htons(static_cast<std::uint16_t>(port));
+}
+
 SocketResult bound_socket(const sockaddr* address, socklen_t size) {
   FileDescriptor bound(socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!bound) {
@@ -53,6 +59,11 @@ SocketResult bound_socket(const sockaddr* address, socklen_t size) {
   // Not SO_REUSEPORT: a port that is taken is an error rather than a share.
   if (address->sa_family != AF_UNIX &&
       setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
+    return last_error();
+  }
+  // What is accepted inherits it; gRPC writes what it has in one piece.
+  if (address->sa_family != AF_UNIX &&
+      setsockopt(bound.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
     return last_error();
   }
   if (address->sa_family == AF_INET6 &&
@@ -96,7 +107,7 @@ Result<std::vector<ListeningSocket>> listen_on_path(const ListenAddress& address
     return cannot_listen(address, socket.error().message());
   }
   std::vector<ListeningSocket> sockets;
-  sockets.push_back({*std::move(socket), address});
+  sockets.push_back({*std::move(socket), address, SocketFile::at(address.path)});
   return sockets;
 }
 
@@ -125,7 +136,7 @@ Result<std::vector<ListeningSocket>> listen_on_loopback(int port) {
   }
   if (socket) {
     address.port = port_of(*socket);
-    sockets.push_back({*std::move(socket), address});
+    sockets.push_back({*std::move(socket), address, {}});
   }
   address.host = "::1";
   six.sin6_port = htons(static_cast<std::uint16_t>(address.port));
@@ -135,7 +146,7 @@ Result<std::vector<ListeningSocket>> listen_on_loopback(int port) {
   }
   if (socket) {
     address.port = port_of(*socket);
-    sockets.push_back({*std::move(socket), address});
+    sockets.push_back({*std::move(socket), address, {}});
   }
   return sockets;
 }
@@ -162,16 +173,23 @@ Result<std::vector<ListeningSocket>> listen_on_host(const ListenAddress& address
     return cannot_listen(address, gai_strerror(error));
   }
   std::vector<ListeningSocket> sockets;
+  ListenAddress bound = address;
+  boost::system::error_code missing;
   for (const addrinfo* entry = entries.get(); entry != nullptr; entry = entry->ai_next) {
+    set_port(*entry->ai_addr, bound.port);
     SocketResult socket = listening(bound_socket(entry->ai_addr, entry->ai_addrlen));
-    if (!socket) {
-      return cannot_listen(address, socket.error().message());
+    if (socket) {
+      bound.port = port_of(*socket);  // which the name's other addresses are to have as well
+      sockets.push_back({*std::move(socket), bound, {}});
+    } else if (is_missing(socket.error())) {
+      missing = socket.error();
+    } else {
+      return cannot_listen(bound, socket.error().message());
     }
-    ListenAddress bound = address;
-    bound.port = port_of(*socket);
-    sockets.push_back({*std::move(socket), std::move(bound)});
   }
-  return sockets;
+  return sockets.empty()
+             ? Result<std::vector<ListeningSocket>>(cannot_listen(address, missing.message()))
+             : std::move(sockets);
 }
 
 }  // namespace

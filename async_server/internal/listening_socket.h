@@ -6,14 +6,16 @@
 #include <vector>
 
 #include "async_server/internal/listen_address.h"
+#include "async_server/internal/unix_socket.h"
 #include "core/posix/file_descriptor.h"
 #include "core/support/status.h"
 
 namespace compiler_gym::internal {
 
 struct ListeningSocket {
-  FileDescriptor socket;  ///< non-blocking
-  ListenAddress address;  ///< with the port that was found
+  FileDescriptor socket;     ///< non-blocking
+  ListenAddress address;     ///< with the port that was found
+  SocketFile socket_file{};  ///< of a unix socket
 };
 
 /// Listens on an address. A host may have several addresses; `localhost` is both loopback addresses

@@ -23,6 +23,8 @@ class StatusEvent {
   explicit StatusEvent(boost::asio::io_context& io_context) : io_context_(io_context) {}
 
   [[nodiscard]] bool is_set() const { return status_.has_value(); }
+  /// If it is set.
+  [[nodiscard]] const grpc::Status& status() const { return *status_; }
 
   void wait(Handler handler) {
     waiters_.push_back(std::move(handler));

@@ -55,7 +55,7 @@ Result<std::string_view> StreamedRequest::parse_and_keep_request(
     google::protobuf::MessageLite& request) {
   // All of the batch would stay.
   constexpr std::size_t kMaxKeptBatchBytes = std::size_t{64} * 1024;
-  if (batch_.size() > kMaxKeptBatchBytes) {
+  if (batch_.size() > kMaxKeptBatchBytes || packed_.size * 4 < batch_.size()) {
     const grpc::Status parsed = parse_request(request);
     return parsed.ok() ? Result<std::string_view>(std::string_view()) : parsed;
   }

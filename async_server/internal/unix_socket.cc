@@ -53,6 +53,19 @@ grpc::Status make_room_for_socket(const std::string& path) {
   return grpc::Status::OK;
 }
 
+SocketFile SocketFile::at(const std::string& path) {
+  struct stat file{};
+  return lstat(path.c_str(), &file) == 0 ? SocketFile{path, file.st_dev, file.st_ino}
+                                         : SocketFile{};
+}
+
+void SocketFile::remove() const {
+  const SocketFile present = at(path);
+  if (!path.empty() && present.device == device && present.number == number) {
+    unlink(path.c_str());
+  }
+}
+
 grpc::Status set_socket_mode(const std::string& path, mode_t mode) {
   if (chmod(path.c_str(), mode) != 0) {
     return internal_error(

@@ -32,7 +32,8 @@ grpc::Status reset_inherited_signals() {
     // What has a handler got it in this process: a sanitizer's, or an embedder's.
     const bool ignored =
         (present.sa_flags & SA_SIGINFO) == 0 && present.sa_handler == SIG_IGN;  // NOLINT: a union
-    if (ignored) {
+    // What nohup, or a shell's `&`, ignores is meant for this process.
+    if (ignored && signal != SIGHUP && signal != SIGQUIT) {
       struct sigaction standard{};
       standard.sa_handler = SIG_DFL;  // NOLINT(cppcoreguidelines-pro-type-union-access): POSIX's
       if (sigaction(signal, &standard, nullptr) != 0) {

@@ -9,8 +9,9 @@ namespace compiler_gym {
 
 /// Signal dispositions and the signal mask are inherited over exec, and so a parent that ignores
 /// SIGCHLD makes its children's children end unheard: waitpid() fails, and their statuses are lost.
-/// Sets every signal to its default and unblocks it, but for SIGPIPE, which is ignored from then on:
-/// a reader that goes away is the business of who writes, by EPIPE.
+/// Sets every signal that is ignored to its default, but for SIGHUP and SIGQUIT, which nohup and shells
+/// ignore on purpose, and SIGPIPE, which is ignored from then on: a reader that goes away is the
+/// business of who writes, by EPIPE. Unblocks all.
 /// To be called first in main(), while there is one thread. What is executed from then on needs
 /// SIGPIPE's default back.
 /// Errors: INTERNAL with the system's reason.

@@ -103,7 +103,8 @@ class Termination {
   std::jthread thread_;  // last: uses all of the above
 };
 
-/// SIGTERM and SIGINT, in the calling thread and those it makes.
+/// SIGTERM and SIGINT, in the calling thread and those it makes; and, unless it is set back, in what
+/// they execute.
 /// Errors: INTERNAL with the system's reason.
 [[nodiscard]] grpc::Status block_termination_signals();
 

@@ -34,7 +34,7 @@ std::string abbreviated(const Event& action) {
 }
 
 // Where in a step something went wrong.
-std::string place(const StepRequest& request, std::uint32_t applied) {
+std::string place_in(const StepRequest& request, std::uint32_t applied) {
   const auto done = static_cast<int>(applied);
   if (done < request.action_size()) {
     return fmt::format("Session {}, action {} of {} ({})", request.session_id(), done + 1,
@@ -44,10 +44,8 @@ std::string place(const StepRequest& request, std::uint32_t applied) {
 }
 
 void say_where(SandboxReply& reply, const std::string& where) {
-  if (reply.sandbox_lost) {
-    reply.status =
-        grpc::Status(reply.status.error_code(), where + ": " + reply.status.error_message());
-  }
+  reply.status =
+      grpc::Status(reply.status.error_code(), where + ": " + reply.status.error_message());
 }
 
 }  // namespace
@@ -72,7 +70,9 @@ SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(StepExchange& st
   const StepRequest& request = step.request();
   SandboxReply performed = co_await perform(
       SandboxOperation::kStep, SandboxMessage(request, step.request_bytes()), std::move(stop));
-  say_where(performed, place(request, performed.applied));
+  if (performed.sandbox_lost) {
+    say_where(performed, place_in(request, performed.applied));
+  }
   const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
   if (applied > 0) {
     auto done = std::make_unique<StepRequest>();
@@ -93,7 +93,9 @@ SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
                                    request.parameter().end());
   SandboxReply performed =
       co_await perform(SandboxOperation::kParameters, offered, std::move(stop));
-  say_where(performed, fmt::format("Session {}", request.session_id()));
+  if (performed.sandbox_lost) {
+    say_where(performed, fmt::format("Session {}", request.session_id()));
+  }
   const int applied = std::min(static_cast<int>(performed.applied), offered.parameter_size());
   if (applied > 0) {
     auto parameters = std::make_unique<SendSessionParameterRequest>();
@@ -154,6 +156,10 @@ SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(SandboxOperat
       co_return SandboxReply{.status = granted.error()};
     }
     permit = *std::move(granted);
+    next = recovery_.begin(stop.stop_requested());  // it may have been cancelled just then
+    if (next.kind == RecoveryAction::Kind::kRefuse) {
+      co_return SandboxReply{.status = std::move(next.status)};
+    }
   }
   for (;;) {
     if (next.kind != RecoveryAction::Kind::kAsk) {

@@ -53,17 +53,19 @@ void RunLimit::release(RunQueue::Number number) {
 
 RunLimit::Granted RunLimit::take_locked(const std::vector<RunQueue::Number>& numbers) {
   Granted granted;
+  granted.reserve(numbers.size());
   for (const RunQueue::Number number : numbers) {
-    granted.emplace_back(number, std::move(waiting_.extract(number).mapped()));
+    granted.emplace_back(Permit(Grant{shared_from_this(), number}),
+                         std::move(waiting_.extract(number).mapped()));
   }
   watch_the_time_locked();
   return granted;
 }
 
 void RunLimit::run(Granted granted) {
-  for (auto& [number, waiter] : granted) {
+  for (auto& [permit, waiter] : granted) {
     waiter.on_stop.reset();
-    waiter.handler(Permit(Grant{shared_from_this(), number}));
+    waiter.handler(std::move(permit));
   }
 }
 

@@ -73,7 +73,7 @@ class RunLimit : public std::enable_shared_from_this<RunLimit> {
     Handler handler;
     std::unique_ptr<std::stop_callback<OnStop>> on_stop{};
   };
-  using Granted = std::vector<std::pair<RunQueue::Number, Waiter>>;
+  using Granted = std::vector<std::pair<Permit, Waiter>>;
 
   void release(RunQueue::Number number);
   void leave(RunQueue::Number waiter);

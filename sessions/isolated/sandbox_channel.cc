@@ -11,6 +11,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -63,8 +64,14 @@ Result<std::shared_ptr<SandboxChannel>> SandboxChannel::make(std::shared_ptr<San
     return refuse(resource_exhausted(
         fmt::format("{} sandbox processes are there already, the limit is {}", limit, limit)));
   }
-  return std::shared_ptr<SandboxChannel>(
-      new SandboxChannel(std::move(host), std::move(sandbox), workers, timeouts, *slot));
+  try {
+    return std::shared_ptr<SandboxChannel>(
+        new SandboxChannel(host, std::move(sandbox), workers, timeouts, *slot));
+  } catch (const std::exception& error) {  // the socket can't be watched, or there is no memory
+    host->board().give_back(*slot);
+    return refuse(
+        resource_exhausted(fmt::format("A sandbox process can't be connected: {}", error.what())));
+  }
 }
 
 SandboxChannel::SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::Spawned sandbox,
@@ -103,10 +110,13 @@ void SandboxChannel::end(UniqueHandler<void()> handler) {
 
 void SandboxChannel::request(SandboxOperation operation, const SandboxMessage& message,
                              std::stop_source stop, ReplyHandler handler) {
-  const std::uint64_t number = begin(std::move(handler), stop);
-  write(framed({.number = number, .code = static_cast<std::uint32_t>(operation), .slot = *slot_},
-               message),
-        0);
+  // From begin() on the handler may run, and with it go who asks, the message and this channel.
+  const std::shared_ptr<SandboxChannel> self = shared_from_this();
+  std::string bytes = framed(
+      {.number = last_number_ + 1, .code = static_cast<std::uint32_t>(operation), .slot = *slot_},
+      message);
+  begin(std::move(handler), stop);
+  write(std::move(bytes), 0);
 }
 
 void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
@@ -121,6 +131,7 @@ void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
                       });
     return;
   }
+  const std::shared_ptr<SandboxChannel> self = shared_from_this();  // as in request()
   // The new sandbox's first reply is to a request that this one's passes on.
   const std::shared_ptr<SandboxChannel> child = *std::move(made);
   auto on_forked = [child, handler = std::move(handler)](SandboxReply reply) mutable {
@@ -144,7 +155,7 @@ void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
 }
 
 // The stop source may be triggered already; what it asks for is noted before the request is sent.
-std::uint64_t SandboxChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
+void SandboxChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -161,7 +172,6 @@ std::uint64_t SandboxChannel::begin(ReplyHandler handler, const std::stop_source
     watch_the_time_locked();
   }
   on_stop_.emplace(stop.get_token(), OnStop{weak_from_this(), number});
-  return number;
 }
 
 // Directly, mostly: a request is small, and the sandbox's socket empty.

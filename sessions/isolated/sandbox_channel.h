@@ -110,7 +110,7 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
   SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::Spawned sandbox,
                  WorkerPool& workers, const SandboxTimeouts& timeouts, std::uint32_t slot);
 
-  std::uint64_t begin(ReplyHandler handler, const std::stop_source& stop);
+  void begin(ReplyHandler handler, const std::stop_source& stop);
   void write(std::string bytes, std::size_t written);
   void wait_to_read();
   void read();

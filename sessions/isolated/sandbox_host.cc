@@ -102,7 +102,12 @@ void SandboxHost::read_answers() {
                            sizeof(received), socket, MSG_DONTWAIT);
     }
     if (size == sizeof(received)) {
-      answer(received, std::move(socket));
+      try {
+        answer(received, std::move(socket));
+      } catch (...) {  // who asked; the others still wait for theirs
+        logger_.error("an answer of the process that forks sandboxes: {}",
+                      status_from_current_exception().error_message());
+      }
     } else if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       wait_for_answers();
       return;

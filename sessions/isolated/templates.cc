@@ -131,7 +131,8 @@ awaitable<void> Templates::load(std::shared_ptr<Templates> self, TemplateId of) 
   auto [error, loaded] = co_await boost::asio::co_spawn(
       anywhere, load_sandbox(self, scheduler_.key(of), stop), boost::asio::as_tuple(use_awaitable));
   if (error != nullptr) {
-    loaded = internal_error("A benchmark can't be loaded");
+    log(error);
+    loaded = unavailable("A benchmark can't be loaded");  // and another time perhaps it can
   }
   if (const auto found = templates_.find(of); found != templates_.end() && loaded) {
     found->second.sandbox = *loaded;

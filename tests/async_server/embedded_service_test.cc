@@ -30,6 +30,22 @@ INSTANTIATE_TEST_SUITE_P(Threads, EmbeddedServiceTest,
                            return row.param == PluginThreads::kPool ? "Pool" : "Caller";
                          });
 
+// An application may run its loop until there is nothing left to do, and again when there is.
+TEST_P(EmbeddedServiceTest, KeepsNoLoopRunningBetweenRequests) {
+  EmbeddedServiceOptions options;
+  options.sessions.request_timeout = std::chrono::milliseconds(0);
+  serve(options);
+  io_context.restart();
+  io_context.run_for(kWatchdog);
+  EXPECT_TRUE(io_context.stopped()) << "an idle service is work";
+  io_context.restart();
+  const Session::Id session = started_session();
+  EXPECT_TRUE(step(session, {1}));
+  io_context.run_for(kWatchdog);
+  EXPECT_TRUE(io_context.stopped()) << "a service with an idle session is work";
+  io_context.restart();
+}
+
 TEST_P(EmbeddedServiceTest, DoesWhatTheRpcsDo) {
   serve();
   EXPECT_EQ(
