@@ -94,7 +94,7 @@ awaitable<grpc::Status> Server::Impl::open() {
   }
   grpc_server_.start_reading();
   accept_loops_.start();
-  if (options_.write_service_files && addresses_.port() != 0) {
+  if (options_.write_service_files) {
     status = co_await run_on(runtime_.start_workers().executor(), [this] { return write_files(); });
   }
   if (status.ok()) {
@@ -113,7 +113,8 @@ grpc::Status Server::Impl::listen() {
 }
 
 grpc::Status Server::Impl::write_files() const {
-  return internal::write_service_files(options_.working_directory, addresses_.port());
+  return internal::write_service_files(options_.working_directory, addresses_.port(),
+                                       addresses_.addresses());
 }
 
 awaitable<void> Server::Impl::close() {

@@ -37,8 +37,8 @@ struct ServerOptions {
   AccessOptions access;
   /// Handed to the context. Must exist.
   boost::filesystem::path working_directory;
-  /// Whether to write `port.txt` and `pid.txt` to the working directory once the service can be
-  /// reached.
+  /// Whether to write `addresses.txt`, `port.txt` and `pid.txt` to the working directory once the
+  /// service can be reached.
   bool write_service_files = false;
   /// Threads for steps, and as many more for starting and destroying sessions. 0: one per
   /// processor, at least 2.

@@ -8,33 +8,11 @@
 #include <tuple>
 #include <utility>
 
+#include "async_server/internal/error_text.h"
 #include "core/support/status.h"
 
 namespace compiler_gym::internal {
 namespace {
-
-bool is_utf8_continuation(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
-}
-
-// The text of an error travels in metadata, which clients take up to 512 kB of; over that they see
-// another error instead. Bytes that are not printable ASCII take three.
-std::string fit_into_metadata(const std::string& text) {
-  constexpr std::size_t kMaxEncodedBytes = std::size_t{384} * 1024;
-  std::size_t encoded = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool plain = text[i] >= ' ' && text[i] <= '~' && text[i] != '%';
-    encoded += plain ? 1 : 3;
-    if (encoded > kMaxEncodedBytes) {
-      std::size_t end = i;
-      while (end > 0 && is_utf8_continuation(text[end])) {
-        --end;  // half a letter would make clients misread all others
-      }
-      return fmt::format("{}... ({} more bytes)", text.substr(0, end), text.size() - end);
-    }
-  }
-  return text;
-}
 
 // The bytes of larger requests don't stay beside the message that was made of them.
 constexpr std::size_t kMaxKeptRequestBytes = std::size_t{64} * 1024;

@@ -27,7 +27,11 @@ grpc::Status check(std::string_view what, const RequestBudget::Amount& in_flight
 Result<RequestBudget::Share> RequestBudget::take(AdmissionClass admission_class,
                                                  std::size_t bytes) {
   if (admission_class == AdmissionClass::kAlways) {
-    return Share();
+    return bytes <= kMaxSmallRequestBytes
+               ? Result<Share>(Share())
+               : resource_exhausted(
+                     fmt::format("The request has {} bytes, the limit for one of its kind is {}",
+                                 bytes, kMaxSmallRequestBytes));
   }
   const std::lock_guard lock(mutex_);
   grpc::Status status = check("requests", all_, limit_, bytes);

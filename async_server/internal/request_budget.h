@@ -11,7 +11,7 @@ namespace compiler_gym::internal {
 
 /// What a request costs the service until it is answered.
 enum class AdmissionClass {
-  kAlways,     ///< answered at once, or gives back what sessions hold: never refused
+  kAlways,  ///< small; answered at once, or gives back what sessions hold: never refused for others
   kInSession,  ///< waits for its session's turn and a worker
   kStart,      ///< waits for a worker that starts sessions and reads benchmarks
 };
@@ -41,6 +41,9 @@ class RequestBudget {
   };
   /// What one request takes; one of kAlways takes nothing.
   using Share = UniqueResource<Taken>;
+
+  /// Of a request of kAlways, which is parsed on the thread that serves everybody.
+  static constexpr std::size_t kMaxSmallRequestBytes = std::size_t{64} * 1024;
 
   /// RESOURCE_EXHAUSTED, with what is in flight and the limit, if there is no room.
   [[nodiscard]] Result<Share> take(AdmissionClass admission_class, std::size_t bytes);

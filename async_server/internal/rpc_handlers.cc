@@ -19,6 +19,10 @@ namespace {
 template <typename Message>
 concept NamesSession = requires(const Message& message) { message.session_id(); };
 
+// On the thread where they arrive, which serves everybody: a Step of 100 MB takes seconds to parse. Those
+// of a stream keep their order, and so are parsed there whatever their size.
+constexpr std::size_t kMaxParsedOnArrival = std::size_t{64} * 1024;
+
 // One line per request, for those who asked for verbose logs.
 class RequestLog {
  public:
@@ -81,17 +85,28 @@ void RpcHandlers<Call>::handle(CallPtr call) {
     Call::finish(std::move(call), answer);
   } else if constexpr (RpcService<Rpc>::kThread == RpcThread::kStartWorker) {
     start_on_start_worker<Rpc>(std::move(call));
-  } else if constexpr (kForwardsBytes<Rpc>) {
-    start_forwarding<Rpc>(std::move(call));
+  } else if (!Call::kInOrder && call->request_bytes() > kMaxParsedOnArrival) {
+    boost::asio::post(start_workers_.executor(), [this, call = std::move(call)]() mutable {
+      start_on_this_thread<Rpc>(std::move(call));
+    });
   } else {
-    start_on_arrival<Rpc>(std::move(call));
+    start_on_this_thread<Rpc>(std::move(call));
   }
 }
 
-// Parses on this thread: such requests are small, and which session to queue at must be known.
 template <typename Call>
 template <typename Rpc>
-void RpcHandlers<Call>::start_on_arrival(CallPtr call) {
+void RpcHandlers<Call>::start_on_this_thread(CallPtr call) {
+  if constexpr (kForwardsBytes<Rpc>) {
+    start_forwarding<Rpc>(std::move(call));
+  } else {
+    start_parsed<Rpc>(std::move(call));
+  }
+}
+
+template <typename Call>
+template <typename Rpc>
+void RpcHandlers<Call>::start_parsed(CallPtr call) {
   const RequestLog log(logger_, Rpc::kName);
   auto& request = call->template make_message<typename Rpc::Request>();
   if (const grpc::Status parsed = call->parse_request(request); !parsed.ok()) {
@@ -108,7 +123,7 @@ void RpcHandlers<Call>::start_on_arrival(CallPtr call) {
       });
 }
 
-// As start_on_arrival(), with the bytes beside the messages.
+// As start_parsed(), with the bytes beside the messages.
 template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::start_forwarding(CallPtr call) {

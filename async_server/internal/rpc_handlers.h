@@ -30,8 +30,11 @@ class RpcHandlers {
   void handle(CallPtr call);
 
  private:
+  // Parse, and ask the sessions.
   template <typename Rpc>
-  void start_on_arrival(CallPtr call);
+  void start_on_this_thread(CallPtr call);
+  template <typename Rpc>
+  void start_parsed(CallPtr call);
   template <typename Rpc>
   void start_forwarding(CallPtr call);
   template <typename Rpc>

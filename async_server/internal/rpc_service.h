@@ -13,7 +13,7 @@ namespace compiler_gym::internal {
 
 /// Where a request is parsed and handled.
 enum class RpcThread {
-  kArrival,      ///< where it arrives: it is small, and its session decides what comes next
+  kArrival,      ///< where it arrives if it is small, as its session decides what comes next
   kStartWorker,  ///< it may be large, and start() below blocks
 };
 

@@ -38,8 +38,16 @@ grpc::Status write_file_atomically(const fs::path& path, std::string_view conten
   return grpc::Status::OK;
 }
 
-grpc::Status write_service_files(const fs::path& directory, int port) {
-  grpc::Status status = write_file_atomically(directory / "port.txt", std::to_string(port) + "\n");
+grpc::Status write_service_files(const fs::path& directory, int port,
+                                 const std::vector<std::string>& addresses) {
+  std::string lines;
+  for (const std::string& address : addresses) {
+    lines += address + '\n';
+  }
+  grpc::Status status = write_file_atomically(directory / "addresses.txt", lines);
+  if (status.ok() && port != 0) {
+    status = write_file_atomically(directory / "port.txt", std::to_string(port) + "\n");
+  }
   if (status.ok()) {
     status = write_file_atomically(directory / "pid.txt", std::to_string(getpid()) + "\n");
   }

@@ -4,7 +4,9 @@
 #include <grpcpp/support/status.h>
 
 #include <boost/filesystem/path.hpp>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace compiler_gym::internal {
 
@@ -13,7 +15,9 @@ namespace compiler_gym::internal {
 [[nodiscard]] grpc::Status write_file_atomically(const boost::filesystem::path& path,
                                                  std::string_view contents);
 
-/// `port.txt`, the decimal port and a newline, then `pid.txt`, likewise with this process's id.
-[[nodiscard]] grpc::Status write_service_files(const boost::filesystem::path& directory, int port);
+/// `addresses.txt`, what is being listened on, one a line; `port.txt`, the decimal port and a newline,
+/// unless it is 0; then `pid.txt`, likewise with this process's id.
+[[nodiscard]] grpc::Status write_service_files(const boost::filesystem::path& directory, int port,
+                                               const std::vector<std::string>& addresses);
 
 }  // namespace compiler_gym::internal

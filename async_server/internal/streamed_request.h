@@ -43,6 +43,8 @@ class StreamedRequest {
   /// `share` is given back when gRPC has taken the reply.
   void keep(RequestBudget::Share share) { share_ = std::move(share); }
 
+  [[nodiscard]] std::size_t request_bytes() const { return packed_.size; }
+
   /// A message in the request's arena.
   template <typename Message>
   [[nodiscard]] Message& make_message() {

@@ -68,7 +68,14 @@ TEST(RequestBudgetTest, OfOneLetsASessionStart) {
 TEST(RequestBudgetTest, NeverRefusesWhatIsFree) {
   RequestBudget budget({.requests = 1, .bytes = 1});
   const auto only = budget.take(AdmissionClass::kInSession, 1);
-  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kAlways, 1'000'000)), "OK");
+  EXPECT_EQ(answer_of(budget.take(AdmissionClass::kAlways, 64 * 1024)), "OK");
+}
+
+TEST(RequestBudgetTest, WhatIsFreeIsSmall) {
+  RequestBudget budget({.requests = 1, .bytes = std::size_t{1} << 30});
+  EXPECT_EQ(
+      answer_of(budget.take(AdmissionClass::kAlways, 64 * 1024 + 1)),
+      "RESOURCE_EXHAUSTED: The request has 65537 bytes, the limit for one of its kind is 65536");
 }
 
 // ------------------------------------------------------------------------------------- the service

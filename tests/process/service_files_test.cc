@@ -243,9 +243,10 @@ TEST_F(ServiceFilesTest, ListensOnEveryAddressAskedFor) {
 TEST_F(ServiceFilesTest, AUnixSocketAloneWillDo) {
   const std::string socket = "unix:" + (root() / "socket").string();
   run(kExampleService, {"--working_dir=" + working_dir().string(), "--listen=" + socket});
-  poll_until([&] { return fs::exists(root() / "socket"); });
+  wait_until_serving(working_dir());
   EXPECT_EQ(outcome(WireClient(socket).get_spaces()), "OK");
   EXPECT_FALSE(fs::exists(working_dir() / "port.txt")) << "there is no port";
+  EXPECT_EQ(read_file(working_dir() / "addresses.txt"), socket + "\n");
   EXPECT_EQ(stop(), 0);
 }
 

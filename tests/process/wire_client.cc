@@ -67,6 +67,10 @@ Result<ForkSessionReply> WireClient::fork_session(std::int64_t session) {
 Result<EndSessionReply> WireClient::end_session(std::int64_t session) {
   EndSessionRequest request;
   request.set_session_id(session);
+  return end_session(request);
+}
+
+Result<EndSessionReply> WireClient::end_session(const EndSessionRequest& request) {
   return unary(*stub_, &CompilerGymService::Stub::EndSession, request);
 }
 

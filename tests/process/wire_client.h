@@ -27,6 +27,7 @@ class WireClient {
   Result<StartSessionReply> start_session(const StartSessionRequest& request);
   Result<ForkSessionReply> fork_session(std::int64_t session);
   Result<EndSessionReply> end_session(std::int64_t session);
+  Result<EndSessionReply> end_session(const EndSessionRequest& request);
   Result<StepReply> step(const StepRequest& request);
   Result<AddBenchmarkReply> add_benchmark(const AddBenchmarkRequest& request);
   Result<SendSessionParameterReply> send_session_parameter(
