@@ -139,7 +139,8 @@ TEST_P(FullDiskCrowdTest, CostsThoseWhoNeedRoomAndNobodyElseAnything) {
   EXPECT_GT(times, 0);
   stop();  // with no room for its last words
   disk_->make_room();
-  EXPECT_THAT(files(), UnorderedElementsAre("addresses.txt", "disk", "logs", "pid.txt", "port.txt", "service.lock"));
+  EXPECT_THAT(files(), UnorderedElementsAre("addresses.txt", "disk", "logs", "pid.txt", "port.txt",
+                                            "service.lock"));
 }
 
 INSTANTIATE_TEST_SUITE_P(, FullDiskCrowdTest, ::testing::Values("inline", "isolated"),
