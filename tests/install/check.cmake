@@ -1,13 +1,7 @@
 # cmake -D BUILD=<build tree> -D EXAMPLES=<examples> -D WORK=<directory> -D GENERATOR=... -P check.cmake:
 # installs the project, builds the embedding examples and the client's with find_package(CompilerGymService) from there,
 # and runs them; the client with the example service of the build tree.
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE errors)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${ARGN}: ${status}\n${output}${errors}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --component development --prefix ${WORK}/prefix)
