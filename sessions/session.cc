@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/support/status.h"
+#include "sessions/internal/operation_status.h"
 #include "sessions/session_rules.h"
 
 namespace compiler_gym {
@@ -173,21 +174,28 @@ void Session::drop(Tasks tasks, const grpc::Status& why) const {
 
 void Session::end_executor(UniqueHandler<void()> on_ended) {
   // The pass goes last: once it is back, the service that all of this refers to may go.
-  boost::asio::co_spawn(coroutines_, release_executor(shared_from_this()),
-                        [alive = std::move(alive_), on_ended = std::move(on_ended)](
-                            const std::exception_ptr& /*error*/) mutable {
-                          alive.reset();
-                          on_ended();
-                        });
+  auto ended = [self = shared_from_this(), alive = std::move(alive_),
+                on_ended = std::move(on_ended)]() mutable {
+    self->executor_.reset();
+    alive.reset();
+    on_ended();
+  };
+  SessionExecutor::EndHandler handler(std::move(ended),
+                                      CallingThreadExecutor(logger_, "a session's end"));
+  if (!executor_->try_end(handler)) {
+    boost::asio::co_spawn(
+        coroutines_, executor_->end(),
+        [this, handler = std::move(handler)](const std::exception_ptr& error) mutable {
+          log_end(error);
+          handler();
+        });
+  }
 }
 
-boost::asio::awaitable<void> Session::release_executor(std::shared_ptr<Session> /*self*/) {
-  try {
-    co_await executor_->end();
-  } catch (...) {
-    logger_.error("session {}, its end: {}", id_, status_from_current_exception().error_message());
+void Session::log_end(const std::exception_ptr& error) const {
+  if (const grpc::Status ended = internal::operation_status(error, grpc::Status::OK); !ended.ok()) {
+    logger_.error("session {}, its end: {}", id_, ended.error_message());
   }
-  executor_.reset();
 }
 
 // ------------------------------------------------------------------------------------------- turns

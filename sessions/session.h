@@ -86,7 +86,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void complete(internal::SessionTask& task, grpc::Status outcome) const noexcept;
   void drop(Tasks tasks, const grpc::Status& why) const;
   void end_executor(UniqueHandler<void()> on_ended);
-  boost::asio::awaitable<void> release_executor(std::shared_ptr<Session> self);
+  void log_end(const std::exception_ptr& error) const;
 
   const Id id_;
   const ContinuationExecutor coroutines_;

@@ -8,6 +8,7 @@
 #include <stop_token>
 
 #include "core/support/status.h"
+#include "core/unique_handler.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/session_turn.h"
 #include "sessions/step_exchange.h"
@@ -53,6 +54,16 @@ class SessionExecutor {
   [[nodiscard]] virtual Operation<grpc::Status> set_parameters(
       const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
       std::stop_source stop) = 0;
+
+  using ForkHandler = UniqueHandler<void(Result<std::unique_ptr<SessionExecutor>>)>;
+  using EndHandler = UniqueHandler<void()>;
+
+  /// fork() and end() by plain calls, as try_step(). Return whether they took the handler, which they
+  /// then call, in this call or later.
+  [[nodiscard]] virtual bool try_fork(const std::stop_source& /*stop*/, ForkHandler& /*handler*/) {
+    return false;
+  }
+  [[nodiscard]] virtual bool try_end(EndHandler& /*handler*/) { return false; }
 
   /// Hands over a session with this one's state.
   [[nodiscard]] virtual Operation<Result<std::unique_ptr<SessionExecutor>>> fork(

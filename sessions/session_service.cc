@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sessions/internal/inline_executor.h"
+#include "sessions/internal/operation_status.h"
 #include "sessions/session_rules.h"
 #include "sessions/task_queue.h"
 
@@ -49,17 +50,6 @@ class EndTask final : public RequestTask<Run> {
   using RequestTask<Run>::RequestTask;
   [[nodiscard]] bool ends_session() const override { return true; }
 };
-
-grpc::Status answer_of(const std::exception_ptr& error, grpc::Status returned) {
-  if (error == nullptr) {
-    return returned;
-  }
-  try {
-    std::rethrow_exception(error);
-  } catch (...) {
-    return status_from_current_exception();
-  }
-}
 
 // Ends inside the call if the operation does: co_spawn() posts the end of a coroutine that never
 // waited.
@@ -113,7 +103,7 @@ void SessionService::spawn(Operation operation, StatusHandler handler) {
   boost::asio::co_spawn(
       coroutines_, ending_in_place(std::move(operation)),
       [handler = std::move(handler)](const std::exception_ptr& error, grpc::Status status) mutable {
-        handler(answer_of(error, std::move(status)));
+        handler(internal::operation_status(error, std::move(status)));
       });
 }
 
@@ -122,7 +112,7 @@ void SessionService::spawn(Operation operation, SessionTurn& turn) {
   boost::asio::co_spawn(
       coroutines_, std::move(operation),
       [turn = std::move(turn)](const std::exception_ptr& error, grpc::Status status) mutable {
-        turn.finish(answer_of(error, std::move(status)));
+        turn.finish(internal::operation_status(error, std::move(status)));
       });
 }
 
@@ -135,107 +125,6 @@ void SessionService::submit(Session::Id id, std::stop_source stop, StatusHandler
   }
   (*session)->submit(
       std::make_unique<Task<Run>>(std::move(stop), std::move(run), std::move(handler)));
-}
-
-// ------------------------------------------------------------------------------------- starting
-
-SessionService::Operation SessionService::start_session(StartSessionRequest& request,
-                                                        StartSessionReply& reply,
-                                                        std::stop_source stop) {
-  Result<std::shared_ptr<const Benchmark>> benchmark =
-      find_benchmark(request, context_host_.benchmarks());
-  if (!benchmark) {
-    co_return benchmark.error();
-  }
-  Result<StartingSession> starting = prepare_start({.benchmark = *benchmark,
-                                                    .action_space = request.action_space(),
-                                                    .executor = options_.executor});
-  if (!starting) {
-    co_return starting.error();
-  }
-  Result<std::unique_ptr<SessionExecutor>> executor =
-      co_await start_executor(options_.executor, request, *std::move(benchmark), reply, stop);
-  const Result<Session::Id> id = open(*starting, std::move(executor), stop);
-  if (!id) {
-    co_return id.error();
-  }
-  reply.set_session_id(*id);
-  co_return grpc::Status::OK;
-}
-
-awaitable<Result<std::unique_ptr<SessionExecutor>>> SessionService::start_executor(
-    ExecutorKind kind, const StartSessionRequest& request,
-    std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply, std::stop_source stop) {
-  if (kind == ExecutorKind::kInline) {
-    co_return inline_sessions_->start(request, std::move(benchmark), reply, stop.get_token());
-  }
-  if (const grpc::Status status = check_indices(spaces_, request); !status.ok()) {
-    co_return status;
-  }
-  co_return co_await isolated_sessions_->start(request, std::move(benchmark), reply,
-                                               std::move(stop));
-}
-
-// A request to the parent, so that nothing changes it while the fork is made.
-void SessionService::fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
-                                  std::stop_source stop, StatusHandler handler) {
-  submit<RequestTask>(
-      request.session_id(), std::move(stop), std::move(handler),
-      [this, &reply](Session& parent, const std::stop_source& its_stop, SessionTurn& turn) {
-        spawn(fork(parent, reply, its_stop), turn);
-      });
-}
-
-SessionService::Operation SessionService::fork(Session& parent, ForkSessionReply& reply,
-                                               std::stop_source stop) {
-  Result<StartingSession> starting = prepare_start(parent.origin());
-  if (!starting) {
-    co_return starting.error();
-  }
-  Result<std::unique_ptr<SessionExecutor>> executor = co_await parent.executor().fork(stop);
-  const Result<Session::Id> id = open(*starting, std::move(executor), stop);
-  if (!id) {
-    co_return id.error();
-  }
-  reply.set_session_id(*id);
-  co_return grpc::Status::OK;
-}
-
-Result<SessionService::StartingSession> SessionService::prepare_start(SessionOrigin origin) {
-  Result<SessionTable::Reservation> reservation = sessions_.reserve();
-  if (!reservation) {
-    return reservation.error();
-  }
-  Gate::Pass alive = alive_.try_enter();
-  if (!alive) {
-    return unavailable("The service is shutting down: no session can be started");
-  }
-  return StartingSession{std::move(origin), *std::move(reservation), std::move(alive)};
-}
-
-// The id is taken last: a session that fails to start leaves no trace, nor does one whose client
-// has left.
-Result<Session::Id> SessionService::open(StartingSession& starting,
-                                         Result<std::unique_ptr<SessionExecutor>> executor,
-                                         const std::stop_source& stop) {
-  if (executor && stop.stop_requested()) {
-    executor = cancelled("Cancelled while the session was starting");
-  }
-  Result<Session::Id> id = executor ? Result<Session::Id>(-1) : executor.error();
-  if (executor) {
-    const Result<std::shared_ptr<Session>> session =
-        sessions_.insert(std::move(starting.reservation), [&](Session::Id next_id) {
-          return std::make_shared<Session>(
-              next_id, *std::move(executor), std::move(starting.origin), std::move(starting.alive),
-              options_.max_queued_steps, coroutines_, context_host_.logger());
-        });
-    id = session ? Result<Session::Id>((*session)->id()) : session.error();
-  }
-  if (!id) {
-    executor = id.error();  // what may be left of it goes before its reservation and its pass
-    starting = StartingSession();
-  }
-  return id;
 }
 
 // ------------------------------------------------------------------------------------- requests
@@ -276,6 +165,16 @@ void SessionService::step_in_turn(Session& session, StepExchange& exchange,
   if (!session.executor().try_step(exchange, stop, turn)) {
     spawn(session.executor().step(exchange, stop), turn);
   }
+}
+
+// A request to the parent, so that nothing changes it while the fork is made.
+void SessionService::fork_session(const ForkSessionRequest& request, ForkSessionReply& reply,
+                                  std::stop_source stop, StatusHandler handler) {
+  submit<RequestTask>(
+      request.session_id(), std::move(stop), std::move(handler),
+      [this, &reply](Session& parent, const std::stop_source& its_stop, SessionTurn& turn) {
+        fork_in_turn(parent, reply, its_stop, turn);
+      });
 }
 
 void SessionService::send_session_parameter(const SendSessionParameterRequest& request,
@@ -338,7 +237,8 @@ void SessionService::end_all(UniqueHandler<void()> handler) {
   boost::asio::co_spawn(
       coroutines_, end_sessions(),
       [this, handler = std::move(handler)](const std::exception_ptr& error) mutable {
-        if (const grpc::Status ended = answer_of(error, grpc::Status::OK); !ended.ok()) {
+        if (const grpc::Status ended = internal::operation_status(error, grpc::Status::OK);
+            !ended.ok()) {
           context_host_.logger().error("ending all sessions: {}", ended.error_message());
         }
         handler();

@@ -83,7 +83,7 @@ class SessionService {
                            std::stop_source stop, Token&& token) {
     return initiate(std::forward<Token>(token),
                     [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-                      spawn(start_session(request, reply, stop), std::move(handler));
+                      start_session(request, reply, stop, std::move(handler));
                     });
   }
 
@@ -179,8 +179,12 @@ class SessionService {
     Gate::Pass alive;
   };
 
-  Operation start_session(StartSessionRequest& request, StartSessionReply& reply,
-                          std::stop_source stop);
+  void start_session(StartSessionRequest& request, StartSessionReply& reply, std::stop_source stop,
+                     StatusHandler handler);
+  grpc::Status start_inline_session(StartSessionRequest& request, StartSessionReply& reply,
+                                    const std::stop_source& stop);
+  Operation start_isolated_session(StartSessionRequest& request, StartSessionReply& reply,
+                                   std::stop_source stop);
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler);
   void step(StepExchange& exchange, std::stop_source stop, StatusHandler handler);
@@ -198,7 +202,8 @@ class SessionService {
   struct StepWithMessages;
   void step_in_turn(Session& session, StepExchange& exchange, const std::stop_source& stop,
                     SessionTurn& turn);
-  Operation fork(Session& parent, ForkSessionReply& reply, std::stop_source stop);
+  void fork_in_turn(Session& parent, ForkSessionReply& reply, const std::stop_source& stop,
+                    SessionTurn& turn);
   Operation set_parameters(Session& session, const SendSessionParameterRequest& request,
                            SendSessionParameterReply& reply, std::stop_source stop);
   boost::asio::awaitable<Result<std::string>> set_service_parameter(
@@ -217,9 +222,10 @@ class SessionService {
       ExecutorKind kind, const StartSessionRequest& request,
       std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply, std::stop_source stop);
   Result<StartingSession> prepare_start(SessionOrigin origin);
-  Result<Session::Id> open(StartingSession& starting,
-                           Result<std::unique_ptr<SessionExecutor>> executor,
-                           const std::stop_source& stop);
+  Result<StartingSession> prepare_start_of(StartSessionRequest& request);
+  template <typename Reply>
+  grpc::Status open(StartingSession& starting, Result<std::unique_ptr<SessionExecutor>> executor,
+                    const std::stop_source& stop, Reply& reply);
 
   ContextHost& context_host_;
   WorkerPool& workers_;

@@ -149,6 +149,14 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> InlineExecu
                        [this](const std::stop_token& token) { return make_fork(token); });
 }
 
+bool InlineExecutor::try_fork(const std::stop_source& stop, ForkHandler& handler) {
+  const auto run = [this](const std::stop_token& token) { return make_fork(token); };
+  sessions_.run(sessions_.workers_, [this, stop, run, handler = std::move(handler)]() mutable {
+    handler(perform(stop, run));
+  });
+  return true;
+}
+
 Result<std::unique_ptr<SessionExecutor>> InlineExecutor::make_fork(const std::stop_token& stop) {
   Result<std::unique_ptr<CompilationSession>> plugin = sessions_.make_plugin();
   if (!plugin) {
@@ -164,6 +172,15 @@ Result<std::unique_ptr<SessionExecutor>> InlineExecutor::make_fork(const std::st
 SessionExecutor::Operation<void> InlineExecutor::end() {
   return sessions_.async_run(sessions_.context_host_.workers(),
                              [plugin = std::move(plugin_)]() mutable { plugin.reset(); });
+}
+
+bool InlineExecutor::try_end(EndHandler& handler) {
+  sessions_.run(sessions_.context_host_.workers(),
+                [plugin = std::move(plugin_), handler = std::move(handler)]() mutable {
+                  plugin.reset();
+                  handler();
+                });
+  return true;
 }
 
 }  // namespace compiler_gym::internal

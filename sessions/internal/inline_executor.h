@@ -64,7 +64,9 @@ class InlineExecutor final : public SessionExecutor {
                                                        std::stop_source stop) override;
   [[nodiscard]] Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
       std::stop_source stop) override;
+  [[nodiscard]] bool try_fork(const std::stop_source& stop, ForkHandler& handler) override;
   [[nodiscard]] Operation<void> end() override;
+  [[nodiscard]] bool try_end(EndHandler& handler) override;
 
  private:
   template <typename Run>
