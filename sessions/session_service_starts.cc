@@ -91,8 +91,10 @@ void SessionService::fork_in_turn(Session& parent, ForkSessionReply& reply,
   };
   SessionExecutor::ForkHandler handler(std::move(open_fork), here_);
   if (!parent.executor().try_fork(stop, handler)) {
+    // Called by co_spawn(), so that what it throws is the handler's as well.
+    auto fork = [&executor = parent.executor(), stop] { return executor.fork(stop); };
     boost::asio::co_spawn(
-        coroutines_, parent.executor().fork(stop),
+        coroutines_, std::move(fork),
         [handler = std::move(handler)](const std::exception_ptr& error,
                                        Result<std::unique_ptr<SessionExecutor>> executor) mutable {
           const grpc::Status failure = internal::operation_status(error, grpc::Status::OK);
