@@ -29,7 +29,11 @@ class PassRunnerTest : public ::testing::Test {
 
   /// The module after a pipeline, or `crash`.
   std::string text_after(std::string_view pipeline, const std::string& bitcode) {
-    TargetMachines::Lease machine = machines_->borrow();
+    return text_after(*machines_, pipeline, bitcode);
+  }
+  static std::string text_after(TargetMachines& machines, std::string_view pipeline,
+                                const std::string& bitcode) {
+    TargetMachines::Lease machine = machines.borrow();
     IrModule module = parse_module(bitcode);
     std::string bytes;
     const LlvmCall call = call_llvm("testing", std::stop_token(), [&] {
@@ -50,14 +54,14 @@ class PassRunnerTest : public ::testing::Test {
 
 // A runner that has run other pipelines, on other modules, gives what a new one does.
 TEST_F(PassRunnerTest, DependsOnNothingItHasRunBefore) {
-  const TargetMachines::Lease machine = machines_->borrow();
-  PassRunner runner(machine.get());
+  TargetMachines::Lease machine = machines_->borrow();
   std::mt19937 random(1);
   const auto actions = passes_all_actions();
   std::uniform_int_distribution<std::size_t> any(0, actions.size() - 1);
   for (const char* name : {"crc32", "sorting", "demo_regex", "shapes"}) {
     const IrModule ours = parse_module(start_bitcode(name));
     const IrModule others = parse_module(start_bitcode(name));
+    PassRunner& runner = machine.pass_runner(*ours);
     for (int i = 0; i < 60; ++i) {
       const LlvmAction& action = actions[any(random)];
       if (action.flag == "-attributor" || action.flag == "-scalarizer") {
@@ -69,6 +73,48 @@ TEST_F(PassRunnerTest, DependsOnNothingItHasRunBefore) {
       ASSERT_EQ(ir_sha1(*ours), ir_sha1(*others)) << name << ", " << action.flag;
     }
   }
+}
+
+// A loop that Darwin's library has a function for, and others' have not.
+std::string fill_loop(const std::string& triple) {
+  return assemble("target triple = \"" + triple + R"("
+    define void @fill(ptr %p, i64 %n) {
+    entry:
+      br label %loop
+    loop:
+      %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+      %a = getelementptr inbounds i32, ptr %p, i64 %i
+      store i32 305419896, ptr %a, align 4
+      %next = add nuw nsw i64 %i, 1
+      %done = icmp eq i64 %next, %n
+      br i1 %done, label %exit, label %loop
+    exit:
+      ret void
+    }
+  )");
+}
+
+// What the runner that a machine keeps gives does not depend on whose turn it was before.
+TEST_F(PassRunnerTest, KnowsTheLibraryOfEachModulesTarget) {
+  constexpr const char* kPipeline = "function(loop(loop-idiom))";
+  const std::vector<std::string> triples{"x86_64-pc-linux-gnu",    "x86_64-apple-macosx10.15.0",
+                                         "x86_64-pc-windows-msvc", "arm64-apple-macosx11.0.0",
+                                         "nvptx64-nvidia-cuda",    ""};
+  std::vector<std::string> fresh;
+  for (const std::string& triple : triples) {
+    fresh.push_back(text_after(*value_of(TargetMachines::create()), kPipeline, fill_loop(triple)));
+    EXPECT_EQ(fresh.back().find("memset_pattern16") != std::string::npos,
+              triple.find("apple") != std::string::npos)
+        << fresh.back();
+  }
+  for (std::size_t first = 0; first < triples.size(); ++first) {
+    for (std::size_t second = 0; second < triples.size(); ++second) {
+      EXPECT_EQ(text_after(kPipeline, fill_loop(triples[first])), fresh[first]);
+      EXPECT_EQ(text_after(kPipeline, fill_loop(triples[second])), fresh[second])
+          << triples[second] << " after " << triples[first];
+    }
+  }
+  EXPECT_EQ(machines_->made(), 1U);
 }
 
 TEST_F(PassRunnerTest, TellsWhichFunctionsHaveChanged) {
@@ -86,7 +132,7 @@ TEST_F(PassRunnerTest, TellsWhichFunctionsHaveChanged) {
       ret void
     }
   )"));
-  PassRunner runner(nullptr);
+  PassRunner runner(nullptr, module->getTargetTriple());
   const auto names = [](const PassChanges& changes) {
     std::set<std::string> found;
     for (const llvm::Function* function : changes.functions) {
@@ -110,7 +156,7 @@ TEST_F(PassRunnerTest, TellsWhichFunctionsHaveChanged) {
 
 TEST_F(PassRunnerTest, WhatIsNoPipelineIsAnErrorAndTheRunnerGoesOn) {
   const IrModule module = parse_module(crc32_start_bitcode());
-  PassRunner runner(nullptr);
+  PassRunner runner(nullptr, module->getTargetTriple());
   EXPECT_EQ(runner.run(*module, "function(no-such-pass)").error().error_code(),
             grpc::StatusCode::INTERNAL);
   EXPECT_TRUE(value_of(runner.run(*module, "function(mem2reg)")).any);
@@ -169,7 +215,7 @@ TEST_F(PassRunnerTest, LeavesAloneWhatIsOptnone) {
     return count;
   };
   const IrModule module = parse_module(start_bitcode("optnone"));
-  PassRunner runner(nullptr);
+  PassRunner runner(nullptr, module->getTargetTriple());
   const std::size_t before = allocas(module, "sum_plainly");
   ASSERT_GT(before, 0U);
   ASSERT_GT(allocas(module, "sum_twice"), 0U);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "sessions/llvm/ir/llvm_call.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 
@@ -37,7 +38,9 @@ TEST_F(TargetMachinesTest, AnAbandonedMachineDoesNotComeBack) {
   {
     TargetMachines::Lease lease = machines_->borrow();
     abandoned.reset(lease.get());
+    const std::uint64_t leaked_before = crash_losses().leaked_bytes;
     lease.abandon();
+    EXPECT_GE(crash_losses().leaked_bytes, leaked_before + (std::uint64_t{1} << 20));
   }
   EXPECT_NE(machines_->borrow().get(), abandoned.get());
   EXPECT_EQ(machines_->made(), 2U);

@@ -50,7 +50,8 @@ struct CodeGenerator::Passes {
 };
 
 CodeGenerator::CodeGenerator(llvm::TargetMachine& machine)
-    : machine_(machine), preparation_(std::make_unique<PassRunner>(&machine)) {}
+    : machine_(machine),
+      preparation_(std::make_unique<PassRunner>(&machine, machine.getTargetTriple().str())) {}
 
 CodeGenerator::~CodeGenerator() = default;
 

@@ -2,11 +2,14 @@
 
 #include <llvm/Analysis/CGSCCPassManager.h>
 #include <llvm/Analysis/LoopAnalysisManager.h>
+#include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/PassInstrumentation.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Passes/StandardInstrumentations.h>
+#include <llvm/TargetParser/Triple.h>
 
+#include <cassert>
 #include <string>
 #include <utility>
 
@@ -22,7 +25,7 @@ bool only_runs_others(llvm::StringRef pass) {
 }  // namespace
 
 struct PassRunner::State {
-  explicit State(llvm::TargetMachine* machine)
+  State(llvm::TargetMachine* machine, const std::string& triple)
       : builder(machine, llvm::PipelineTuningOptions(), std::nullopt, &callbacks) {
     opt_none.registerCallbacks(callbacks);
     callbacks.registerAfterPassCallback(
@@ -36,6 +39,10 @@ struct PassRunner::State {
         [this](llvm::StringRef, const llvm::PreservedAnalyses&) {
           changes.beyond_functions = true;
         });
+    // Before the builder's own, which takes the triple of the first module it meets, for good.
+    function_analyses.registerPass([&triple] {
+      return llvm::TargetLibraryAnalysis(llvm::TargetLibraryInfoImpl(llvm::Triple(triple)));
+    });
     builder.registerModuleAnalyses(module_analyses);
     builder.registerCGSCCAnalyses(cgscc_analyses);
     builder.registerFunctionAnalyses(function_analyses);
@@ -71,11 +78,13 @@ struct PassRunner::State {
   PassChanges changes;
 };
 
-PassRunner::PassRunner(llvm::TargetMachine* machine) : state_(std::make_unique<State>(machine)) {}
+PassRunner::PassRunner(llvm::TargetMachine* machine, std::string triple)
+    : triple_(std::move(triple)), state_(std::make_unique<State>(machine, triple_)) {}
 
 PassRunner::~PassRunner() = default;
 
 Result<PassChanges> PassRunner::run(llvm::Module& module, std::string_view pipeline) {
+  assert(module.getTargetTriple() == triple_ && "a runner is for modules of one target triple");
   {
     // Passes go before the results that they may refer to.
     llvm::ModulePassManager passes;
@@ -92,7 +101,8 @@ Result<PassChanges> PassRunner::run(llvm::Module& module, std::string_view pipel
 
 Result<bool> run_pipeline(llvm::Module& module, llvm::TargetMachine* machine,
                           std::string_view pipeline) {
-  const Result<PassChanges> changes = PassRunner(machine).run(module, pipeline);
+  const Result<PassChanges> changes =
+      PassRunner(machine, module.getTargetTriple()).run(module, pipeline);
   if (!changes) {
     return changes.error();
   }

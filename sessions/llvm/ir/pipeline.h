@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,18 +33,22 @@ struct PassChanges {
 /// run twice, and the analyses' results, as what one pass leaves there must not make the next
 /// result depend on the path that led to it.
 ///
+/// Target:   a runner is for modules of one target triple: what the analyses know of the target's
+///           library is among what is kept.
 /// Machine:  tells the passes about the target; null for modules of another target or of none. Must
 ///           outlive this object.
 /// Threads:  one at a time.
 /// Crash:    must not be used any more, nor destroyed, after a pass has crashed.
 class PassRunner {
  public:
-  explicit PassRunner(llvm::TargetMachine* machine);
+  PassRunner(llvm::TargetMachine* machine, std::string triple);
   PassRunner(const PassRunner&) = delete;
   PassRunner& operator=(const PassRunner&) = delete;
   ~PassRunner();
 
-  /// `any` is false if all analyses are preserved. Some passes lie; see ChangeDetection. The
+  [[nodiscard]] const std::string& triple() const { return triple_; }
+
+  /// The module is one of this triple, as its text is. `any` is false if all analyses are preserved. Some passes lie; see ChangeDetection. The
   /// answer's functions are the module's as it is then.
   /// Errors: INTERNAL for text that is not a pipeline; the module is untouched then. That a pass may
   ///         crash is the caller's business: see llvm_call.h.
@@ -51,6 +56,7 @@ class PassRunner {
 
  private:
   struct State;
+  const std::string triple_;
   std::unique_ptr<State> state_;
 };
 

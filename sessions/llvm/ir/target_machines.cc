@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "sessions/llvm/ir/llvm_call.h"
+
 namespace compiler_gym {
 namespace {
 
@@ -18,6 +20,9 @@ constexpr const char* kTriple = "x86_64-pc-linux-gnu";
 // A machine keeps what it learns about every combination of CPU and features it meets, and the
 // programs that clients send name these. Replacing it from time to time bounds that.
 constexpr std::size_t kUsesOfOneMachine = 10'000;
+
+// What one takes with what is kept beside it, about.
+constexpr std::uint64_t kSizeOfOneMachine = std::uint64_t{1} << 20;
 
 // The code generator's registrations are global and not locked.
 void initialize_target_once() {
@@ -60,16 +65,25 @@ PassRunner& TargetMachines::Lease::pass_runner(const llvm::Module& module) {
   llvm::TargetMachine* machine = for_module(module);
   std::unique_ptr<PassRunner>& runner =
       machine != nullptr ? machine_.runner : machine_.runner_without_target;
-  if (runner == nullptr) {
-    runner = std::make_unique<PassRunner>(machine);
+  if (runner == nullptr || runner->triple() != module.getTargetTriple()) {
+    runner = std::make_unique<PassRunner>(machine, module.getTargetTriple());
   }
   return *runner;
 }
 
+StructuralHasher& TargetMachines::Lease::hasher() {
+  if (machine_.hasher == nullptr) {
+    machine_.hasher = std::make_unique<StructuralHasher>();
+  }
+  return *machine_.hasher;
+}
+
 void TargetMachines::Lease::abandon() {
+  count_leaked_bytes(kSizeOfOneMachine);
   std::ignore = machine_.code_generator.release();
   std::ignore = machine_.runner.release();
   std::ignore = machine_.runner_without_target.release();
+  std::ignore = machine_.hasher.release();
   std::ignore = machine_.target.release();
 }
 

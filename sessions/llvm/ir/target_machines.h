@@ -10,6 +10,7 @@
 #include "core/support/status.h"
 #include "sessions/llvm/ir/code_generator.h"
 #include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/ir/structural_hash.h"
 
 namespace llvm {
 class Module;
@@ -30,10 +31,11 @@ namespace compiler_gym {
 class TargetMachines {
   struct Machine {
     std::unique_ptr<llvm::TargetMachine> target{};
-    // If they have been asked for; they go first.
+    // If they have been asked for; they go first. Runners are for the last module's triple.
     std::unique_ptr<CodeGenerator> code_generator{};
     std::unique_ptr<PassRunner> runner{};
     std::unique_ptr<PassRunner> runner_without_target{};
+    std::unique_ptr<StructuralHasher> hasher{};
     std::size_t uses = 0;
   };
 
@@ -52,10 +54,15 @@ class TargetMachines {
     /// The machine if the module is for its target, else null.
     [[nodiscard]] llvm::TargetMachine* for_module(const llvm::Module& module) const;
 
-    /// Runs passes on modules such as this one, for what for_module() says.
+    /// Runs passes on modules such as this one, for what for_module() says. Good until it is called
+    /// with a module of another target triple.
     [[nodiscard]] PassRunner& pass_runner(const llvm::Module& module);
 
-    /// After a crash within: neither reuses nor destroys the machine, whose state is unknown.
+    /// One that keeps its memory from step to step.
+    [[nodiscard]] StructuralHasher& hasher();
+
+    /// After a crash within: neither reuses nor destroys the machine, whose state is unknown. Counts
+    /// it among the losses, see llvm_call.h.
     void abandon();
 
    private:
