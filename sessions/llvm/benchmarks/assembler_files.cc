@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 // The assembler's own parser would know better, but it can't be asked before the operands are put
 // in, and by then it opens the file.
@@ -26,63 +27,111 @@ bool is_name_character(char c) {
          c == '@' || c == kOperand;
 }
 
-// In lower case, as the assembler compares directives, and comments of the form /**/ as the blank
-// that they are.
-std::string normalised(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i, 2) == "/*") {
-      const std::size_t end = text.find("*/", i + 2);
-      i = end == std::string_view::npos ? text.size() : end + 1;
-      result += ' ';
-      continue;
-    }
-    const char c = text[i];
-    result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// In lower case, as the assembler compares directives. Comments stay: what looks like the beginning
+// or the end of one may be part of a string, or of another comment.
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   return result;
 }
 
-// As the text of a function's assembler code is written out: of `$(att$|intel$)` the first, `$$` as
-// the sign itself, and operands as kOperand.
-std::string instantiated(std::string_view text) {
-  std::string result;
-  bool skipped_variant = false;
-  const auto add = [&](char c) {
-    if (!skipped_variant) {
-      result += c;
-    }
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '$' || i + 1 == text.size()) {
-      add(text[i]);
-      continue;
-    }
-    const char next = text[++i];
-    if (next == '(' || next == ')') {
-      skipped_variant = false;
-    } else if (next == '|') {
-      skipped_variant = true;
-    } else if (next == '$') {
-      add('$');
-    } else {
-      add(kOperand);
-      if (next == '{') {
-        const std::size_t end = text.find('}', i);
-        i = end == std::string_view::npos ? text.size() : end;
+// The dialects of assembler code; each is the number of its variant in `$(att$|intel$)`.
+enum class Dialect { kAtt = 0, kIntel = 1 };
+
+// The text of a function's assembler code as LLVM's EmitInlineAsmStr() writes it out, with operands
+// as kOperand. That is less regular than one would think: lines end in skipped variants too, and
+// outside of variants `$|` and `$)` are signs of their own.
+class Instantiation {
+ public:
+  Instantiation(std::string_view text, Dialect dialect) : text_(text), dialect_(dialect) {}
+
+  std::string run() && {
+    while (next_ < text_.size()) {
+      const char c = text_[next_++];
+      if (c == '\n') {
+        result_ += c;
+      } else if (c != '$' || next_ == text_.size()) {
+        add(c);
+      } else {
+        add_escaped();
       }
     }
+    return std::move(result_);
   }
-  return result;
-}
+
+ private:
+  static constexpr int kNoVariant = -1;
+
+  void add(char c) {
+    if (variant_ == kNoVariant || variant_ == static_cast<int>(dialect_)) {
+      result_ += c;
+    }
+  }
+
+  // What comes after a `$`.
+  void add_escaped() {
+    switch (text_[next_]) {
+      case '$':
+        ++next_;
+        if (dialect_ == Dialect::kAtt) {
+          add('$');
+        }
+        return;
+      case '(':
+        ++next_;
+        variant_ = 0;
+        return;
+      case '|':
+        ++next_;
+        if (variant_ == kNoVariant) {
+          add('|');
+        } else {
+          ++variant_;
+        }
+        return;
+      case ')':
+        ++next_;
+        if (variant_ == kNoVariant) {
+          add('}');
+        }
+        variant_ = kNoVariant;
+        return;
+      default:
+        add(kOperand);
+        skip_operand();
+    }
+  }
+
+  void skip_operand() {
+    if (text_[next_] == '{') {
+      const std::size_t end = text_.find('}', next_);
+      next_ = end == std::string_view::npos ? text_.size() : end + 1;
+      return;
+    }
+    while (next_ < text_.size() && is_digit(text_[next_])) {
+      ++next_;
+    }
+  }
+
+  const std::string_view text_;
+  const Dialect dialect_;
+  std::size_t next_ = 0;
+  int variant_ = kNoVariant;
+  std::string result_;
+};
 
 // Whether a name with operands in it could turn out as one of the directives.
 bool may_become_directive(std::string_view name) {
   const std::string_view start = name.substr(0, name.find(kOperand));
-  return start.size() < name.size() &&
-         std::ranges::any_of(
-             kFileDirectives,
-             [&](std::string_view directive) { return directive.starts_with(start); });
+  const auto starts_so = [&](std::string_view directive) { return directive.starts_with(start); };
+  return start.size() < name.size() && (std::ranges::any_of(kFileDirectives, starts_so) ||
+                                        std::ranges::any_of(kMacroDirectives, starts_so));
 }
 
 bool is_directive(std::string_view name) {
@@ -90,33 +139,129 @@ bool is_directive(std::string_view name) {
          std::ranges::find(kMacroDirectives, name) != kMacroDirectives.end();
 }
 
+// Prefixes of instructions, which the assembler takes for statements of their own.
+constexpr std::array<std::string_view, 22> kPrefixes{
+    "lock", "rep",    "repe",   "repz",   "repne",  "repnz", "notrack", "xacquire",
+    "cs",   "ds",     "es",     "fs",     "gs",     "ss",    "rex64",   "xrelease",
+    "bnd",  "addr16", "addr32", "data16", "data32", "rex"};
+
+bool is_prefix(std::string_view name) {
+  return std::ranges::find(kPrefixes, name) != kPrefixes.end();
+}
+
+// Directives that people use with operands, and that take the whole of their line.
+constexpr std::array<std::string_view, 47> kWholeLineDirectives{
+    ".2byte", ".4byte",   ".8byte", ".align",       ".ascii",     ".asciz",   ".balign", ".byte",
+    ".comm",  ".double",  ".equ",   ".fill",        ".float",     ".global",  ".globl",  ".hidden",
+    ".hword", ".if",      ".ifeq",  ".ifge",        ".ifgt",      ".ifle",    ".iflt",   ".ifne",
+    ".int",   ".local",   ".long",  ".octa",        ".org",       ".p2align", ".quad",   ".rept",
+    ".reloc", ".section", ".set",   ".short",       ".size",      ".skip",    ".space",  ".string",
+    ".type",  ".value",   ".weak",  ".pushsection", ".protected", ".sleb128", ".zero"};
+
+// Whether the assembler may find another statement in what follows this directive in its line: some,
+// such as `.att_syntax` and `.text`, do not look whether anything is left there.
+bool may_leave_rest(std::string_view directive) {
+  return directive.starts_with('.') && !directive.starts_with(".cfi_") &&
+         std::ranges::find(kWholeLineDirectives, directive) == kWholeLineDirectives.end();
+}
+
+// Goes through assembler code and knows, or else assumes, where a statement begins. Strings and
+// comments are not left out, as to know where they end takes the assembler's own parser: what is
+// said of positions holds whether or not the text is in one.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view code) : code_(code) {}
+
+  std::optional<std::string> find() {
+    while (next_ < code_.size()) {
+      if (!is_name_character(code_[next_])) {
+        skip_sign();
+        continue;
+      }
+      const std::string_view name = take_name();
+      if (is_directive(name)) {
+        return std::string(name);
+      }
+      const bool is_label = next_ < code_.size() && code_[next_] == ':';
+      if ((first_ || rest_of_line_) && may_become_directive(name) && !is_left_side()) {
+        std::string shown(name);
+        std::ranges::replace(shown, kOperand, '$');
+        return shown;
+      }
+      rest_of_line_ = rest_of_line_ || (first_ && !is_label && may_leave_rest(name));
+      first_ = first_ && (is_label || is_prefix(name));
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::string_view take_name() {
+    const std::size_t begin = next_;
+    while (next_ < code_.size() && is_name_character(code_[next_])) {
+      ++next_;
+    }
+    return code_.substr(begin, next_ - begin);
+  }
+
+  void skip_sign() {
+    if (code_.substr(next_, 2) == "/*") {
+      comment_at_first_ = comment_at_first_ || first_;
+    } else if (code_.substr(next_, 2) == "*/") {
+      first_ = first_ || comment_at_first_;
+      next_ += 2;
+      return;
+    }
+    switch (code_[next_++]) {
+      case ' ':
+      case '\t':
+      case '"':  // names may be quoted, directives as well
+        break;
+      case '\n':
+      case '\r':
+      case ';':
+        first_ = true;
+        rest_of_line_ = false;
+        break;
+      case ':':
+        first_ = true;
+        break;
+      default:
+        first_ = false;
+    }
+  }
+
+  // Whether a name, the one before this position, is a label, or is assigned to: `name = value`,
+  // and other targets' `r1 += r2`. No directive that matters has such a sign after it.
+  [[nodiscard]] bool is_left_side() const {
+    const std::size_t sign = code_.find_first_not_of(" \t", next_);
+    constexpr std::string_view kSigns = ":=+-&|^<>";
+    return sign != std::string_view::npos && kSigns.find(code_[sign]) != std::string_view::npos;
+  }
+
+  const std::string_view code_;
+  std::size_t next_ = 0;
+  bool first_ = true;              // only blanks, labels and prefixes since a statement's beginning
+  bool rest_of_line_ = false;      // another statement may begin without a sign that separates them
+  bool comment_at_first_ = false;  // a comment may have begun at such a position
+};
+
+// A name that a string or a comment of assembler code into which it is put can't hold.
+bool is_breakout(llvm::StringRef name) {
+  return name.find_first_of(";\r\n") != llvm::StringRef::npos || name.contains("*/");
+}
+
 }  // namespace
 
 std::optional<std::string> find_file_directive(std::string_view text, bool is_template) {
-  const std::string code = normalised(is_template ? instantiated(text) : text);
-  // Whether what is read now is a statement's first name, which says what it does; labels don't.
-  bool first = true;
-  for (std::size_t i = 0; i < code.size();) {
-    if (!is_name_character(code[i])) {
-      first = first ? code[i] == ' ' || code[i] == '\t' || code[i] == ':' : false;
-      first = first || code[i] == '\n' || code[i] == '\r' || code[i] == ';' || code[i] == ':';
-      ++i;
-      continue;
+  if (!is_template) {
+    const std::string code = lower_case(text);
+    return Scanner(code).find();
+  }
+  for (const Dialect dialect : {Dialect::kAtt, Dialect::kIntel}) {
+    const std::string code = lower_case(Instantiation(text, dialect).run());
+    if (auto found = Scanner(code).find()) {
+      return found;
     }
-    const auto begin = code.begin() + static_cast<std::ptrdiff_t>(i);
-    const auto end = std::find_if_not(begin, code.end(), is_name_character);
-    const std::string_view name(begin, end);
-    i += name.size();
-    const bool is_label = i < code.size() && code[i] == ':';
-    if (is_directive(name)) {
-      return std::string(name);
-    }
-    if (first && !is_label && may_become_directive(name)) {
-      std::string shown(name);
-      std::ranges::replace(shown, kOperand, '$');
-      return shown;
-    }
-    first = first && is_label;
   }
   return std::nullopt;
 }
@@ -126,6 +271,7 @@ std::optional<std::string> find_assembler_file_directive(const llvm::Module& mod
     return found;
   }
   llvm::SmallPtrSet<const llvm::InlineAsm*, 8> seen;
+  bool has_operands = false;
   for (const llvm::Function& function : module) {
     for (const llvm::Instruction& instruction : llvm::instructions(function)) {
       const auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
@@ -136,6 +282,14 @@ std::optional<std::string> find_assembler_file_directive(const llvm::Module& mod
       }
       if (auto found = find_file_directive(code->getAsmString(), /*is_template=*/true)) {
         return found;
+      }
+      has_operands = has_operands || !code->getConstraintString().empty();
+    }
+  }
+  if (has_operands) {
+    for (const llvm::GlobalValue& value : module.global_values()) {
+      if (is_breakout(value.getName())) {
+        return "in the name \"" + value.getName().str() + '"';
       }
     }
   }
