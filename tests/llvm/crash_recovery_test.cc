@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -86,6 +87,28 @@ TEST_F(CrashRecoveryTest, InnermostCallSeesTheCrash) {
   EXPECT_EQ(run_recovering([&] { inner = run_recovering([] { std::raise(SIGSEGV); }); }),
             std::nullopt);
   EXPECT_THAT(inner, Optional(HasSubstr("signal 11")));
+}
+
+TEST_F(CrashRecoveryTest, TheTextOfACallInsideIsNotThatOfTheOneAroundIt) {
+  std::optional<std::string> inner;
+  const std::optional<std::string> outer = run_recovering([&] {
+    inner = run_recovering([] { llvm::report_fatal_error("inside"); });
+    std::raise(SIGSEGV);
+  });
+  EXPECT_EQ(inner, "LLVM ERROR: inside");
+  EXPECT_THAT(outer, Optional(HasSubstr("signal 11")));
+}
+
+TEST_F(CrashRecoveryTest, TellsAWantOfMemoryFromOtherCrashes) {
+  EXPECT_EQ(run_recovering([] { llvm::report_bad_alloc_error("Allocation failed"); }),
+            "LLVM ERROR: Allocation failed");
+  EXPECT_TRUE(last_crash_was_out_of_memory());
+  EXPECT_TRUE(run_recovering([] { std::raise(SIGSEGV); }).has_value());
+  EXPECT_FALSE(last_crash_was_out_of_memory());
+  EXPECT_TRUE(run_recovering([] { throw std::bad_alloc(); }).has_value());
+  EXPECT_TRUE(last_crash_was_out_of_memory());
+  EXPECT_TRUE(run_recovering([] { throw std::runtime_error("other"); }).has_value());
+  EXPECT_FALSE(last_crash_was_out_of_memory());
 }
 
 TEST_F(CrashRecoveryTest, ThreadsCrashIndependently) {

@@ -1,7 +1,12 @@
 // Valid programs on which LLVM crashes, inline: the service lives, and says whose fault it is.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
@@ -89,8 +94,10 @@ TEST_F(HostileProgramsTest, ACrashOfAChangedModulesCodeGenerationIsRememberedFor
 }
 
 TEST_F(HostileProgramsTest, ACrashOfABaselineIsTheBenchmarksAndIsRemembered) {
-  const auto benchmark = make_benchmark("benchmark://tower", constant_tower(60'000));
+  const std::string tower = constant_tower(60'000);
+  const auto benchmark = make_benchmark("benchmark://tower", tower);
   const auto session = start(benchmark);
+  const CrashLosses before = crash_losses();
   const grpc::Status status = observation_error(*session, "IrInstructionCountOz");
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), HasSubstr("baseline Oz"));
@@ -98,6 +105,8 @@ TEST_F(HostileProgramsTest, ACrashOfABaselineIsTheBenchmarksAndIsRemembered) {
   EXPECT_THAT(status.error_message(), HasSubstr("signal 11"));
 
   const CrashLosses after_one = crash_losses();
+  EXPECT_GE(after_one.leaked_bytes, before.leaked_bytes + 20 * tower.size())
+      << "the module, although it was there before";
   EXPECT_EQ(to_string(observation_error(*start(benchmark), "IrInstructionCountOz")),
             to_string(status));
   EXPECT_EQ(crash_losses().crashes, after_one.crashes);
@@ -125,6 +134,42 @@ TEST_F(HostileProgramsTest, ACrashOfAnObservationIsThatSessionsAlone) {
   }
   EXPECT_EQ(observe(*start(crc32_benchmark()), "IrInstructionCount").int64_value(), 242);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need the address space
+// Lets this process have so much more memory than it has.
+void limit_memory(std::size_t more) {
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + more;
+  setrlimit(RLIMIT_AS, &limit);
+}
+
+TEST_F(HostileProgramsTest, WantOfMemoryIsNotTheBenchmarksAndIsNotRemembered) {
+  // Its object file holds all of these bytes.
+  const auto session = start(make_benchmark(
+      "benchmark://large",
+      assemble("@large = global [1073741824 x i8] zeroinitializer, section \".data\"")));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    limit_memory(std::size_t{128} << 20);
+    const CrashLosses before = crash_losses();
+    for (int i = 0; i < 2; ++i) {
+      const grpc::Status status = observation_error(*session, "ObjectTextSizeBytes");
+      if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) {
+        std::fprintf(stderr, "%s\n", to_string(status).c_str());
+        _exit(1);
+      }
+    }
+    _exit(crash_losses().crashes == before.crashes + 2 ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+#endif
 
 TEST_F(HostileProgramsTest, AProcessThatHasLostTooMuchStartsNothingNew) {
   const auto session = start(crc32_benchmark());

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <new>
 #include <stop_token>
 #include <vector>
 
@@ -32,6 +33,16 @@ TEST_F(LlvmCallTest, ACrashIsNamedByWhatWasBeingDone) {
   EXPECT_TRUE(call.crashed());
   EXPECT_EQ(call.status().error_code(), grpc::StatusCode::DATA_LOSS);
   EXPECT_THAT(call.status().error_message(), StartsWith("LLVM crashed while counting: signal 11"));
+}
+
+TEST_F(LlvmCallTest, WantOfMemoryIsTheMachinesFault) {
+  const CrashLosses before = crash_losses();
+  const LlvmCall call = call_llvm("counting", std::stop_token(), [] { throw std::bad_alloc(); });
+  EXPECT_TRUE(call.crashed());
+  EXPECT_TRUE(call.out_of_memory);
+  EXPECT_EQ(call.status().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(call.status().error_message(), StartsWith("LLVM ran out of memory while counting: "));
+  EXPECT_EQ(crash_losses().crashes, before.crashes + 1) << "it leaks like any other";
 }
 
 TEST_F(LlvmCallTest, IsNotStartedAfterAStopRequest) {

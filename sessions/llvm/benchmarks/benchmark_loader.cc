@@ -26,15 +26,24 @@ void anonymise(llvm::Module& module) {
   }
 }
 
-// For instance `LLVM20.1.8`; empty if the bitcode does not say, or is none.
+// For instance `LLVM20.1.8`; empty if the bitcode does not say, or is none. What could not be parsed
+// may crash this as well.
 std::string producer_of(std::string_view bitcode) {
-  llvm::Expected<std::string> producer = llvm::getBitcodeProducerString(
-      llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "-"));
-  if (!producer) {
-    llvm::consumeError(producer.takeError());
-    return "";
-  }
-  return *producer;
+  std::string found;
+  const LlvmCall call = call_llvm("reading what has written it", std::stop_token(), [&] {
+    llvm::Expected<std::string> producer = llvm::getBitcodeProducerString(
+        llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "-"));
+    if (producer) {
+      found = *std::move(producer);
+    } else {
+      llvm::consumeError(producer.takeError());
+    }
+  });
+  return call.returned() ? found : "";
+}
+
+bool is_machines_fault(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
 }
 
 // The same but for the patch level writes the same; vendors add to their versions.
@@ -87,6 +96,9 @@ class Loader {
         reason = parsed.error().error_message();
       }
     });
+    if (is_machines_fault(survived)) {
+      return survived;
+    }
     if (!survived.ok()) {
       return parsing_error(benchmark_uri_, bitcode_, survived.error_message());
     }
@@ -105,8 +117,7 @@ class Loader {
       directive = find_assembler_file_directive(module);
     });
     if (!survived.ok()) {
-      return invalid_argument("Benchmark \"" + benchmark_uri_ +
-                              "\" can't be used: " + survived.error_message());
+      return unusable(survived);
     }
     if (verified.ok() && directive.has_value() && !options_.allow_assembler_files) {
       return invalid_argument("Benchmark \"" + benchmark_uri_ + "\" has the assembler directive " +
@@ -125,11 +136,17 @@ class Loader {
     grpc::Status survived = survive("writing its bitcode",
                                     [&] { program_.bitcode = write_bitcode(**program_.module); });
     if (!survived.ok()) {
-      return invalid_argument("Benchmark \"" + benchmark_uri_ +
-                              "\" can't be used: " + survived.error_message());
+      return unusable(survived);
     }
     program_.module.reset();
     return grpc::Status::OK;
+  }
+
+  [[nodiscard]] grpc::Status unusable(const grpc::Status& crash) const {
+    return is_machines_fault(crash)
+               ? crash
+               : invalid_argument("Benchmark \"" + benchmark_uri_ +
+                                  "\" can't be used: " + crash.error_message());
   }
 
   template <typename Function>

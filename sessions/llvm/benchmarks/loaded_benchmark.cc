@@ -14,12 +14,12 @@ namespace compiler_gym {
 namespace {
 
 // What a level makes of the benchmark; a crash on the way there is the benchmark's.
-Result<IrModule> optimised(const std::string& bitcode, Baseline baseline, TargetMachines& machines,
-                           const std::stop_token& stop_token) {
+Result<IrModule> optimised(const LoadedBenchmark& benchmark, Baseline baseline,
+                           TargetMachines& machines, const std::stop_token& stop_token) {
   std::optional<IrModule> module;
   grpc::Status status;
   const LlvmCall parsing = call_llvm("parsing the benchmark", stop_token, [&] {
-    Result<IrModule> parsed = parse_program(bitcode);
+    Result<IrModule> parsed = parse_program(benchmark.bitcode());
     if (parsed) {
       module.emplace(std::move(*parsed));
     } else {
@@ -41,6 +41,7 @@ Result<IrModule> optimised(const std::string& bitcode, Baseline baseline, Target
   if (running.crashed()) {
     machine.abandon();
     module->abandon();
+    count_leaked_bytes(benchmark.module_size_in_bytes());  // parsed before this call
   }
   if (!running.returned()) {
     return running.status();
@@ -108,13 +109,14 @@ Result<std::int64_t> LoadedBenchmark::baseline_cost(Baseline baseline, Cost cost
     if (grpc::Status status = refuse_after_losses(); !status.ok()) {
       return status;
     }
-    Result<IrModule> module = optimised(bitcode_, baseline, cost_model.machines(), stop_token);
+    Result<IrModule> module = optimised(*this, baseline, cost_model.machines(), stop_token);
     if (!module) {
       return as_fault_of_benchmark(module.error(), baseline, cost);
     }
+    LlvmCall reading;
     const Result<std::int64_t> value =
-        cost_model.compute(cost, **module, dynamic_config_, stop_token);
-    if (!value && value.error().error_code() == grpc::StatusCode::DATA_LOSS) {
+        cost_model.compute(cost, **module, dynamic_config_, stop_token, &reading);
+    if (reading.crashed()) {
       module->abandon();
       count_leaked_bytes(module_size_in_bytes());
       return as_fault_of_benchmark(value.error(), baseline, cost);

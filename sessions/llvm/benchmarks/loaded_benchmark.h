@@ -48,7 +48,8 @@ class LoadedBenchmark {
   /// What the benchmark costs at a level. Computed when first asked for, by one caller, while those
   /// who ask for the same wait, in processes forked from this one too. That LLVM can't do it is
   /// remembered like a number: to find out again might leak once more.
-  /// Errors: those of CostModel::compute(), and INVALID_ARGUMENT if LLVM crashes on this benchmark.
+  /// Errors: those of CostModel::compute(), and INVALID_ARGUMENT if LLVM crashes on this benchmark;
+  ///         RESOURCE_EXHAUSTED, which is not remembered, if that is for want of memory.
   [[nodiscard]] Result<std::int64_t> baseline_cost(Baseline baseline, Cost cost,
                                                    const CostModel& cost_model,
                                                    const std::stop_token& stop_token) const;

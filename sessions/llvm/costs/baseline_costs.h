@@ -41,6 +41,7 @@ class BaselineCosts {
       } else if (failures == Failures::kKept &&
                  value.error().error_code() == grpc::StatusCode::INVALID_ARGUMENT) {
         set_failure(index, value.error().error_message());
+        return answer(index);  // the same for all, not more for the first
       }
       return value;
     }

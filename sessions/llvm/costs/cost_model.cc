@@ -38,7 +38,8 @@ CostModel::CostModel(TargetMachines& machines, ClangPath& clang,
 
 Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
                                         const BenchmarkDynamicConfig& config,
-                                        const std::stop_token& stop_token) const {
+                                        const std::stop_token& stop_token,
+                                        LlvmCall* reading) const {
   std::int64_t instructions = 0;
   std::string bitcode;
   const bool counts = cost == Cost::kIrInstructionCount;
@@ -50,6 +51,9 @@ Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
           bitcode = write_bitcode(module);
         }
       });
+  if (reading != nullptr) {
+    *reading = call;
+  }
   if (!call.returned()) {
     return call.status();
   }

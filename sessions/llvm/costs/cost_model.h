@@ -18,6 +18,7 @@ namespace compiler_gym {
 
 class ClangPath;
 class TargetMachines;
+struct LlvmCall;
 
 enum class Cost {
   kIrInstructionCount,
@@ -35,10 +36,14 @@ class CostModel {
   CostModel(TargetMachines& machines, ClangPath& clang,
             std::function<boost::filesystem::path()> scratch_parent);
 
-  /// Errors: those of size(); DATA_LOSS if LLVM crashes on the module.
+  /// `reading`, if wanted, is how the call that reads the module ends: after one that crashes the
+  /// module must not be destroyed.
+  /// Errors: those of size(); DATA_LOSS if LLVM crashes on the module, RESOURCE_EXHAUSTED if that is
+  ///         for want of memory.
   [[nodiscard]] Result<std::int64_t> compute(Cost cost, const llvm::Module& module,
                                              const BenchmarkDynamicConfig& config,
-                                             const std::stop_token& stop_token) const;
+                                             const std::stop_token& stop_token,
+                                             LlvmCall* reading = nullptr) const;
 
   /// One of the two sizes, of a module by its bitcode.
   /// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...` if the program or the command

@@ -42,7 +42,8 @@ Result<std::int64_t> object_text_size(std::string_view bitcode, TargetMachines& 
     if (module.has_value()) {
       module->abandon();
     }
-    return text_size_error("the code generator crashed: " + call.reason);
+    return call.out_of_memory ? call.status()
+                              : text_size_error("the code generator crashed: " + call.reason);
   }
   if (!call.returned()) {
     return call.status();

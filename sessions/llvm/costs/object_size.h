@@ -15,7 +15,8 @@ class TargetMachines;
 /// of the object file. Works on a copy in a context of its own, so the caller's module is not
 /// touched, nor lost if the code generator crashes.
 /// Errors: INVALID_ARGUMENT `Failed to compute .text size cost: ...`; clients look for this text.
-///         RESOURCE_EXHAUSTED, see refuse_after_losses(): each crash may leak a hundred megabytes.
+///         RESOURCE_EXHAUSTED if there is no memory left, and see refuse_after_losses(): each crash
+///         may leak a hundred megabytes.
 [[nodiscard]] Result<std::int64_t> object_text_size(std::string_view bitcode,
                                                     TargetMachines& machines,
                                                     const std::stop_token& stop_token = {});

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <system_error>
 
 namespace compiler_gym {
@@ -23,6 +24,7 @@ struct Recovery {
   sigjmp_buf entry;
   Recovery* outer = nullptr;
   volatile int signal = 0;  // 0: a fatal error
+  volatile bool out_of_memory = false;
 };
 
 thread_local Recovery* innermost = nullptr;
@@ -31,7 +33,9 @@ thread_local Recovery* innermost = nullptr;
 // middle of one.
 thread_local std::array<char, 1024> fatal_error_reason{};
 
-// Called where LLVM gives up, for want of memory too. If this returns, the process ends.
+thread_local bool last_was_out_of_memory = false;
+
+// Called where LLVM gives up. If this returns, the process ends.
 void on_fatal_error(void* /*user_data*/, const char* reason, bool /*gen_crash_diagnostics*/) {
   if (innermost == nullptr) {
     return;
@@ -40,6 +44,14 @@ void on_fatal_error(void* /*user_data*/, const char* reason, bool /*gen_crash_di
   std::memcpy(fatal_error_reason.data(), reason, length);
   fatal_error_reason[length] = '\0';
   siglongjmp(innermost->entry, 1);
+}
+
+// Called where LLVM gives up for want of memory.
+void on_out_of_memory(void* user_data, const char* reason, bool gen_crash_diagnostics) {
+  if (innermost != nullptr) {
+    innermost->out_of_memory = true;
+  }
+  on_fatal_error(user_data, reason, gen_crash_diagnostics);
 }
 
 // What was there before enable_crash_recovery(): the default, or a sanitizer's.
@@ -132,7 +144,7 @@ void enable_crash_recovery() {
       sigaction(kCrashSignals[i], &action, &previous_actions[i]);
     }
     llvm::install_fatal_error_handler(on_fatal_error);
-    llvm::install_bad_alloc_error_handler(on_fatal_error);
+    llvm::install_bad_alloc_error_handler(on_out_of_memory);
     return true;
   }();
 }
@@ -150,9 +162,13 @@ std::optional<std::string> internal::run_recovering(void (*function)(void*), voi
     return std::nullopt;
   }
   crash_survived = true;
+  last_was_out_of_memory = recovery.out_of_memory;
   if (exception != nullptr) {
     try {
       std::rethrow_exception(exception);
+    } catch (const std::bad_alloc& error) {
+      last_was_out_of_memory = true;
+      return std::string("exception: ") + error.what();
     } catch (const std::exception& error) {
       return std::string("exception: ") + error.what();
     } catch (...) {
@@ -160,10 +176,16 @@ std::optional<std::string> internal::run_recovering(void (*function)(void*), voi
     }
   }
   if (fatal_error_reason[0] != '\0') {
-    return std::string("LLVM ERROR: ") + fatal_error_reason.data();
+    std::string reason = std::string("LLVM ERROR: ") + fatal_error_reason.data();
+    fatal_error_reason[0] = '\0';  // not that of a call around this one
+    return reason;
   }
   const int signal = recovery.signal;
   return "signal " + std::to_string(signal) + " (" + strsignal(signal) + ")";
+}
+
+bool last_crash_was_out_of_memory() {
+  return last_was_out_of_memory;
 }
 
 }  // namespace compiler_gym

@@ -27,6 +27,8 @@ std::optional<std::string> run_recovering(void (*function)(void*), void* argumen
 ///
 /// Stack:    overflow is caught, as the handlers run on a stack of their own.
 /// Nesting:  the innermost call sees the crash.
+/// Memory:   running out of it, LLVM's way or by std::bad_alloc, is a crash as well; see
+///           last_crash_was_out_of_memory().
 /// Limits:   can't stop a function that hangs, nor one that has damaged the heap.
 template <typename Function>
 [[nodiscard]] std::optional<std::string> run_recovering(Function&& function) {
@@ -34,5 +36,9 @@ template <typename Function>
   return internal::run_recovering([](void* argument) { (*static_cast<F*>(argument))(); },
                                   const_cast<std::remove_const_t<F>*>(&function));
 }
+
+/// Of the last crash that run_recovering() has told this thread of: whether there was no memory left,
+/// which is nobody's fault in particular, and may be over next time.
+[[nodiscard]] bool last_crash_was_out_of_memory();
 
 }  // namespace compiler_gym

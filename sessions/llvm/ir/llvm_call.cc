@@ -19,7 +19,9 @@ grpc::Status LlvmCall::status() const {
     case End::kReturned:
       return grpc::Status::OK;
     case End::kCrashed:
-      return data_loss("LLVM crashed while " + doing + ": " + reason);
+      return out_of_memory
+                 ? resource_exhausted("LLVM ran out of memory while " + doing + ": " + reason)
+                 : data_loss("LLVM crashed while " + doing + ": " + reason);
     case End::kNotStarted:
       return cancelled("Cancelled before " + doing);
   }

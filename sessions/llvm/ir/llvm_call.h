@@ -25,11 +25,15 @@ struct LlvmCall {
   End end = End::kReturned;
   std::string doing;
   std::string reason;
+  /// Of a crash: whether there was no memory left. All that is said of crashes goes for it but that
+  /// it is the program's fault, or would happen again.
+  bool out_of_memory = false;
 
   [[nodiscard]] bool returned() const { return end == End::kReturned; }
   [[nodiscard]] bool crashed() const { return end == End::kCrashed; }
 
-  /// OK; DATA_LOSS `LLVM crashed while <doing>: <reason>`; CANCELLED. What is the fault of a
+  /// OK; DATA_LOSS `LLVM crashed while <doing>: <reason>`; RESOURCE_EXHAUSTED if that was for want of
+  /// memory; CANCELLED. What is the fault of a
   /// benchmark, as opposed to that of what a session has made of it, is not for this to say.
   [[nodiscard]] grpc::Status status() const;
 };
@@ -70,7 +74,7 @@ template <typename Function>
 [[nodiscard]] LlvmCall call_llvm(std::string_view doing, const std::stop_token& stop_token,
                                  Function&& function) {
   if (stop_token.stop_requested()) {
-    return {LlvmCall::End::kNotStarted, std::string(doing), {}};
+    return {LlvmCall::End::kNotStarted, std::string(doing), {}, false};
   }
   const std::uint64_t pages = internal::pages_touched_by_this_thread();
   std::optional<std::string> crash = run_recovering(function);
@@ -78,7 +82,8 @@ template <typename Function>
     return {};
   }
   internal::count_crash(internal::pages_touched_by_this_thread() - pages);
-  return {LlvmCall::End::kCrashed, std::string(doing), *std::move(crash)};
+  return {LlvmCall::End::kCrashed, std::string(doing), *std::move(crash),
+          last_crash_was_out_of_memory()};
 }
 
 }  // namespace compiler_gym
