@@ -16,6 +16,7 @@
 #include "sessions/llvm/figure_parameters.h"
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
+#include "sessions/llvm/observations/module_features.h"
 #include "sessions/llvm/observations/module_observations.h"
 #include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/benchmark_runner.h"
@@ -258,7 +259,7 @@ grpc::Status LlvmSession::compute_cost(LlvmObservation observation, Event& event
     }
   } else if (wanted.cost == Cost::kIrInstructionCount) {
     grpc::Status status = module_->read([&](const llvm::Module& module) {
-      cost = model.compute(wanted.cost, module, dynamic_config(), stopToken());
+      cost = static_cast<std::int64_t>(inst_count(module)[0]);
     });
     if (!status.ok()) {
       return status;

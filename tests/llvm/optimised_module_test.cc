@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <new>
 #include <random>
 #include <stop_token>
 #include <string>
@@ -73,6 +74,15 @@ TEST_F(OptimisedModuleTest, ACrashBreaksItAndNothingElse) {
   EXPECT_EQ(module.fork(std::stop_token()).error().error_message(), crash.error_message());
   EXPECT_TRUE(apply(other, "function(mem2reg)").ok());
   EXPECT_TRUE(other.check().ok());
+}
+
+// The session has lost its module, whatever there will be of memory.
+TEST_F(OptimisedModuleTest, WantOfMemoryBreaksIt) {
+  OptimisedModule module = start(crc32_start_bitcode());
+  const grpc::Status status = module.read([](const llvm::Module&) { throw std::bad_alloc(); });
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_THAT(status.error_message(), StartsWith("LLVM ran out of memory while "));
+  EXPECT_EQ(module.check().error_message(), status.error_message());
 }
 
 // LLVM has passes for this purpose.
@@ -182,6 +192,17 @@ TEST(IdleActionsTest, WhatIsKnownIsOnlySoUntilSomethingElseMayHaveTouchedTheModu
   idle.clear();
   EXPECT_FALSE(idle.known("a"));
   EXPECT_FALSE(idle.seen("a"));
+}
+
+// Passes that lie leave no hash behind that others would compare with.
+TEST_F(OptimisedModuleTest, WhatWasNotToldIsNotTheNextActionsChange) {
+  // Says that it has preserved everything; see passes_all_actions.cc.
+  OptimisedModule module = start(assemble("define i32 @f(i32 %0) { ret i32 %0 }"));
+  EXPECT_FALSE(value_of(module.apply("no-op-module", ChangeDetection::kHash)));
+  const std::string before = sha1(module);
+  EXPECT_FALSE(value_of(module.apply("function(instnamer)", ChangeDetection::kPassManager)));
+  ASSERT_NE(sha1(module), before) << "this pass does not lie any more: find another one";
+  EXPECT_FALSE(value_of(module.apply("function(no-op-function)", ChangeDetection::kHash)));
 }
 
 TEST_F(OptimisedModuleTest, ForkStopsWhenAsked) {

@@ -30,6 +30,9 @@ OptimisedModule::OptimisedModule(std::shared_ptr<const LoadedBenchmark> benchmar
 Result<OptimisedModule> OptimisedModule::start(std::shared_ptr<const LoadedBenchmark> benchmark,
                                                TargetMachines& machines, SpareModules* spares) {
   Result<IrModule> module = spares != nullptr ? spares->take(benchmark) : benchmark->make_module();
+  if (!module && module.error().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    return module.error();
+  }
   if (!module) {
     return internal_error("Failed to parse a benchmark's bitcode again: " +
                           module.error().error_message());
@@ -96,15 +99,17 @@ Result<OptimisedModule::Effect> OptimisedModule::run(std::string_view pipeline,
   TargetMachines::Lease machine = machines_->borrow();
   Result<PassChanges> changes = PassChanges();
   bool touched = true;
-  const grpc::Status survived = survive("running " + std::string(pipeline), [&] {
+  LlvmCall call = call_llvm("running", std::stop_token(), [&] {
     const bool look_closely = idle_.seen(pipeline);
     const std::uint64_t before = look_closely ? hidden_state(**module_) : 0;
-    changes = run_passes(machine.pass_runner(**module_), pipeline, change_detection);
+    changes =
+        run_passes(machine.pass_runner(**module_), machine.hasher(), pipeline, change_detection);
     touched = !look_closely || !changes || changes->any || hidden_state(**module_) != before;
   });
-  if (!survived.ok()) {
+  if (call.crashed()) {
     machine.abandon();
-    return survived;
+    call.doing += " " + std::string(pipeline);
+    return crashed(call);
   }
   if (const std::string error = module_->take_reported_error(); !error.empty()) {
     return become_broken(data_loss("Running " + std::string(pipeline) + " failed: " + error));
@@ -119,16 +124,13 @@ Result<OptimisedModule::Effect> OptimisedModule::run(std::string_view pipeline,
   return touched ? Effect::kNoChange : Effect::kNothing;
 }
 
-Result<PassChanges> OptimisedModule::run_passes(PassRunner& runner, std::string_view pipeline,
+Result<PassChanges> OptimisedModule::run_passes(PassRunner& runner, StructuralHasher& hasher,
+                                                std::string_view pipeline,
                                                 ChangeDetection change_detection) {
   if (change_detection == ChangeDetection::kPassManager) {
-    Result<PassChanges> changes = runner.run(**module_, pipeline);
-    if (!changes || changes->any) {
-      hash_.reset();
-    }
-    return changes;
+    hash_.reset();  // whatever the passes say, it may be another one
+    return runner.run(**module_, pipeline);
   }
-  StructuralHasher hasher;
   const std::uint64_t before = hash_.has_value() ? *hash_ : hasher.hash(**module_);
   hash_.reset();
   Result<PassChanges> changes = runner.run(**module_, pipeline);
@@ -194,7 +196,8 @@ grpc::Status OptimisedModule::crashed(const LlvmCall& call) {
   count_leaked_bytes(benchmark_->module_size_in_bytes());
   module_->abandon();
   module_.reset();
-  return become_broken(call.status());
+  // For want of memory too: there is no module any more, however much memory there will be.
+  return become_broken(data_loss(call.status().error_message()));
 }
 
 }  // namespace compiler_gym

@@ -40,7 +40,8 @@ class TargetMachines;
 class OptimisedModule {
  public:
   /// Takes the benchmark's module, and those of forks, from `spares`; parses it if that is null.
-  /// Errors: INTERNAL if the benchmark's bitcode, which once could be read, can't be.
+  /// Errors: INTERNAL if the benchmark's bitcode, which once could be read, can't be;
+  ///         RESOURCE_EXHAUSTED if there is no memory for it.
   [[nodiscard]] static Result<OptimisedModule> start(
       std::shared_ptr<const LoadedBenchmark> benchmark, TargetMachines& machines,
       SpareModules* spares = nullptr);
@@ -86,7 +87,8 @@ class OptimisedModule {
   };
 
   [[nodiscard]] Result<Effect> run(std::string_view pipeline, ChangeDetection change_detection);
-  [[nodiscard]] Result<PassChanges> run_passes(PassRunner& runner, std::string_view pipeline,
+  [[nodiscard]] Result<PassChanges> run_passes(PassRunner& runner, StructuralHasher& hasher,
+                                               std::string_view pipeline,
                                                ChangeDetection change_detection);
   void note_changes(PassChanges changes);
   [[nodiscard]] grpc::Status verify_changes();

@@ -213,9 +213,11 @@ class RunningCommand {
                                     {out_.read_end(), POLLIN, 0},
                                     {err_.read_end(), POLLIN, 0}}};
       poll(events.data(), events.size(), milliseconds_to_wait(enforce, next_look));
+      // Before what it has written is read, so that nothing is left when it has ended.
+      const bool ended = process_ ? events[0].revents != 0 : has_ended();
       out_.drain();
       err_.drain();
-      if (process_ ? events[0].revents != 0 : has_ended()) {
+      if (ended) {
         return ProcessEnd::kExited;
       }
       const Clock::time_point now = Clock::now();
