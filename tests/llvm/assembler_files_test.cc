@@ -102,9 +102,9 @@ TEST(AssemblerFilesTest, OrdinaryCodeIsNot) {
   for (const char* text :
        {"movl $1, $0", "$(movl $1, $0$|mov $0, $1$)", "1:\n\tlock; cmpxchg $2, $1\n\tjne 1b",
         ".Ltmp${:uid}:\n\tnop", "movl $$5, $0", ".long $0", "bswap $0", "$0 = *(u64 *)($1 + 0)",
-        "$0 += $1", "$0=$1", "lock cmpxchg $2, $1", "rep movsb", "nop $(# $|; $) $0",
-        ".cfi_def_cfa_offset $0", ".pushsection .note, \"a\"\n.quad $0\n.popsection",
-        "\n.ascii \"->SIZE $0 x\"", "/* c */ nop $0", ".Lx${:uid} : nop", "jmp ${0:l}"}) {
+        "$0 += $1", "$0=$1", "lock cmpxchg $2, $1", "rep movsb", ".cfi_def_cfa_offset $0",
+        ".pushsection .note, \"a\"\n.quad $0\n.popsection", "\n.ascii \"->SIZE $0 x\"",
+        "/* c */ nop $0", ".Lx${:uid} : nop", "jmp ${0:l}"}) {
     EXPECT_EQ(in_function(text), std::nullopt) << text;
   }
 }
