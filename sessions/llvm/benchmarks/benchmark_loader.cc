@@ -96,9 +96,7 @@ class Loader {
         reason = parsed.error().error_message();
       }
     });
-    if (is_machines_fault(survived)) {
-      return survived;
-    }
+    // For want of memory too: damaged bitcode asks for any amount of it.
     if (!survived.ok()) {
       return parsing_error(benchmark_uri_, bitcode_, survived.error_message());
     }

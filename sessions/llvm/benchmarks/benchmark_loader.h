@@ -29,7 +29,8 @@ struct LoadOptions {
 ///
 /// Errors: INVALID_ARGUMENT `Failed to parse LLVM bitcode: "<benchmark URI>": ...`, with LLVM's
 ///         reason, and naming the benchmark if LLVM crashes on it or its assembler code reads files;
-///         DATA_LOSS `Failed to verify module: ...`; RESOURCE_EXHAUSTED if there is no memory left.
+///         DATA_LOSS `Failed to verify module: ...`; RESOURCE_EXHAUSTED if there is no memory left for what
+///         could be parsed.
 [[nodiscard]] Result<LoadedProgram> load_program(std::string_view bitcode,
                                                  const std::string& benchmark_uri,
                                                  LoadOptions options = {});
