@@ -6,28 +6,13 @@
 
 #include <cerrno>
 #include <csignal>
-#include <functional>
+
+#include "tests/support/another_process.h"
 
 namespace compiler_gym {
 namespace {
 
-// Runs it in a process of its own, as it changes what is the process's. Returns the exit status, or
-// minus the signal that ended it.
-int in_another_process(const std::function<int()>& function) {
-  const pid_t child = fork();
-  if (child == 0) {
-    _exit(function());
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) {
-      ADD_FAILURE() << "waitpid";
-      return -1;
-    }
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
+using testing::in_another_process;
 // What a child that ends with 7 is known to have ended with; 100 if nobody knows.
 int status_of_a_child() {
   const pid_t child = fork();

@@ -1,18 +1,18 @@
 #include "core/posix/termination.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
-#include <functional>
 #include <future>
 #include <utility>
+
+#include "tests/support/another_process.h"
 
 namespace compiler_gym {
 namespace {
 
+using testing::in_another_process;
 using namespace std::chrono_literals;
 using Step = TerminationSchedule::Step;
 
@@ -64,18 +64,6 @@ TEST_F(TerminationScheduleTest, AThreadThatSleptTooLongForcesAtOnce) {
 // -------------------------------------------------------------------------------------- the thread
 
 constexpr int kForced = 42;
-
-// In a process of its own. Its exit status, or minus the signal that ended it.
-int in_another_process(const std::function<int()>& function) {
-  const pid_t child = fork();
-  if (child == 0) {
-    _exit(function());
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
 
 TerminationOptions options() {
   return {.grace = 1h, .forced_exit_status = kForced, .on_request = [](int, Clock::duration) {}};
