@@ -2,26 +2,17 @@
 #include "sessions/llvm/costs/baseline_costs.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <string>
 
+#include "tests/support/another_process.h"
+
 namespace compiler_gym {
 namespace {
 
-/// Runs `function` in a forked process; its exit status, or minus its signal.
-template <typename Function>
-int in_another_process(Function function) {
-  const pid_t child = fork();
-  if (child == 0) {
-    _exit(function());
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
+using testing::in_another_process;
 
 TEST(BaselineCostsTest, WhatOneProcessHasComputedTheOthersKnow) {
   BaselineCosts costs;
