@@ -30,6 +30,7 @@
 #include "async_server/internal/working_directory.h"
 #include "async_server/memory_budget.h"
 #include "async_server/version.h"
+#include "core/abseil_locks.h"
 #include "core/posix/inherited_state.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
@@ -266,6 +267,7 @@ int run(const ServiceCommand& command, ServicePlugin plugin,
 
 int run_compiler_gym_service(int argc, const char* const* argv, const char* usage,
                              ServicePlugin plugin) {
+  disable_abseil_deadlock_detection();
   try {
     for (const auto prepare : {&reset_inherited_signals, &block_termination_signals}) {
       if (const grpc::Status ready = prepare(); !ready.ok()) {

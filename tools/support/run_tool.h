@@ -6,11 +6,14 @@
 #include <cstdio>
 #include <exception>
 
+#include "core/abseil_locks.h"
+
 namespace compiler_gym {
 
 /// Runs the tool; its exit status. What it throws goes to stderr, after its name, and is `failed`.
 template <typename Run>
 int run_tool(const char* name, int failed, Run run, int argc, char** argv) {
+  disable_abseil_deadlock_detection();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

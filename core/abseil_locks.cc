@@ -1,0 +1,11 @@
+#include "core/abseil_locks.h"
+
+#include <absl/synchronization/mutex.h>
+
+namespace compiler_gym {
+
+void disable_abseil_deadlock_detection() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+}
+
+}  // namespace compiler_gym
