@@ -94,8 +94,8 @@ asio::awaitable<void> FaultInjector::async_inject(Fault fault) {
   ++counts_[static_cast<std::size_t>(fault)];
 }
 
-// What the service itself started, the process that makes its sandboxes, is spared: with that one gone
-// it can only be started anew.
+// Or the process that makes them, which is replaced then. What the service itself started, which keeps
+// that one, is spared: with it gone nothing is replaced any more.
 bool FaultInjector::kill_sandbox() {
   std::vector<pid_t> sandboxes;
   for (const pid_t child : process_tree(targets_.service)) {
