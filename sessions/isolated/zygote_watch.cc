@@ -107,6 +107,7 @@ ZygoteWatch::Actions ZygoteWatch::on_time(Clock::time_point now) {
     replace(now, actions);
   } else if (now >= next_probe_ && !requests_.empty()) {
     actions.push_back({.kind = ZygoteAction::Kind::kProbe});
+    probed_at_ = now;
     // The longer it says nothing, the more seldom.
     next_probe_ = now + std::max<Clock::duration>(timeouts_.probe, now - silent_since());
   }
@@ -123,17 +124,23 @@ Clock::time_point ZygoteWatch::next() const {
   return std::min(next_probe_, deaf_at());
 }
 
-// As far as it was asked something: requests are in the order of their tags.
+// As far as it was asked something. Requests are in the order of their tags.
 Clock::time_point ZygoteWatch::silent_since() const {
   return requests_.empty() ? Clock::time_point::max()
                            : std::max(since_, requests_.begin()->second.since);
 }
 
+// Not before it had time to answer a probe: this process may have been stopped as well, or the machine.
 Clock::time_point ZygoteWatch::deaf_at() const {
   if (!connected() || requests_.empty()) {
     return Clock::time_point::max();
   }
-  return silent_since() + (state_ == State::kReady ? timeouts_.answer : timeouts_.preparation);
+  if (probed_at_ < silent_since()) {
+    return Clock::time_point::max();
+  }
+  return std::max(
+      silent_since() + (state_ == State::kReady ? timeouts_.answer : timeouts_.preparation),
+      probed_at_ + timeouts_.probe);
 }
 
 // What was asked of it is asked of the next one, once.

@@ -107,6 +107,7 @@ class ZygoteWatch {
   State state_ = State::kAwaited;
   Clock::time_point since_;  // that state; of kPreparing and kReady: since it was last heard of
   Clock::time_point next_probe_ = Clock::time_point::max();
+  Clock::time_point probed_at_ = Clock::time_point::min();
   std::map<Tag, Request> requests_;
   bool has_keeper_ = true;
   std::string why_;  // there is no zygote

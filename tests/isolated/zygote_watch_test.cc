@@ -99,7 +99,8 @@ TEST_F(ZygoteWatchTest, ADeafOneIsProbedAndThenReplaced) {
   EXPECT_THAT(time(1s), IsEmpty());
   EXPECT_THAT(time(1s), ElementsAre("probe"));
   EXPECT_EQ(watch.next(), now + 4s);
-  EXPECT_THAT(time(6s - 1ns), ElementsAre("probe"));
+  EXPECT_THAT(time(4s), ElementsAre("probe"));
+  EXPECT_THAT(time(2s - 1ns), IsEmpty());
   EXPECT_THAT(time(1ns), ElementsAre("say it does not answer", "replace"));
   EXPECT_THAT(words(watch.on_zygote(now)), ElementsAre("send 1", "gone 2"));
 }
@@ -112,14 +113,26 @@ TEST_F(ZygoteWatchTest, AnyAnswerIsASignOfLife) {
   watch.on_answer(2, now);
   EXPECT_THAT(time(9s), ElementsAre("probe"));
   watch.on_alive(now);
-  EXPECT_THAT(time(10s - 1ns), ElementsAre("probe"));
+  EXPECT_THAT(time(9s), ElementsAre("probe"));
+  EXPECT_THAT(time(1s - 1ns), IsEmpty());
   EXPECT_THAT(time(1ns), ElementsAre("say it does not answer", "replace"));
+}
+
+// As when the whole service was stopped for a while.
+TEST_F(ZygoteWatchTest, TimeThatNobodyHadIsNotHeldAgainstIt) {
+  be_ready();
+  EXPECT_THAT(want_sandbox(1), ElementsAre("send 1"));
+  EXPECT_THAT(time(1000s), ElementsAre("probe"));
+  EXPECT_THAT(time(1s - 1ns), IsEmpty());
+  watch.on_answer(1, now);
+  EXPECT_THAT(time(1ns), IsEmpty());
 }
 
 TEST_F(ZygoteWatchTest, OneThatInitialisesTheContextHasMoreTime) {
   EXPECT_THAT(words(watch.on_zygote(now)), IsEmpty());
   EXPECT_THAT(want_sandbox(1), ElementsAre("send 1"));
-  EXPECT_THAT(time(100s - 1ns), ElementsAre("probe"));
+  EXPECT_THAT(time(90s), ElementsAre("probe"));
+  EXPECT_THAT(time(10s - 1ns), IsEmpty());
   EXPECT_THAT(time(1ns), ElementsAre("say it does not answer", "replace"));
 }
 

@@ -94,12 +94,12 @@ asio::awaitable<void> FaultInjector::async_inject(Fault fault) {
   ++counts_[static_cast<std::size_t>(fault)];
 }
 
-// Or the process that makes them, which is replaced then. What the service itself started, which keeps
-// that one, is spared: with it gone nothing is replaced any more.
+// Not one of those that make them, which lead no POSIX session or are the service's own children.
 bool FaultInjector::kill_sandbox() {
   std::vector<pid_t> sandboxes;
   for (const pid_t child : process_tree(targets_.service)) {
-    if (child != targets_.service && parent_of(child) != targets_.service) {
+    if (child != targets_.service && parent_of(child) != targets_.service &&
+        getsid(child) == child) {
       sandboxes.push_back(child);
     }
   }
