@@ -332,7 +332,8 @@ void SandboxHost::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     disconnect_locked();
-    keeper_.close();
+    boost::system::error_code ignored;
+    keeper_.close(ignored);
     timer_.cancel();
     for (auto& [tag, waiting] : std::exchange(waiting_, {})) {
       refused.push_back({std::move(waiting), unavailable("The service ends")});
