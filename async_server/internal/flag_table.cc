@@ -262,7 +262,7 @@ std::vector<Flag> make_flags() {
       flags::repeatable(flags::custom(
           "sandbox_read", "DIR", "",
           "directory that these processes may read beside those of --benchmark_root, for data and "
-          "programs of benchmarks' commands; may be given several times",
+          "programs of benchmarks' commands",
           kAdvanced, store_sandbox_read)),
       flags::custom("sandbox_memory", "BYTES",
                     fmt::format("from --memory_budget, {} at most",

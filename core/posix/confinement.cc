@@ -25,7 +25,7 @@
 namespace compiler_gym {
 namespace {
 
-grpc::Status cannot(const char* what) {
+grpc::Status cannot_confine(const char* what) {
   return unavailable(
       fmt::format("A process can't be confined: {}: {}", what, std::strerror(errno)));
 }
@@ -103,13 +103,15 @@ grpc::Status confine_files(const FileAccess& files, int version) {
   for (const std::string& path : files.write) {
     done = done && landlock.allow(path, kWrite);
   }
-  return done && landlock.restrict() ? grpc::Status::OK : cannot("landlock");
+  return done && landlock.restrict() ? grpc::Status::OK : cannot_confine("landlock");
 }
 
 // -------------------------------------------------------------------------------------- seccomp
 
 #if defined(__x86_64__) || defined(__aarch64__)
 #define COMPILER_GYM_HAS_SYSTEM_CALL_FILTER 1
+
+namespace filter {
 
 constexpr sock_filter statement(unsigned code, unsigned value) {
   return {static_cast<std::uint16_t>(code), 0, 0, value};
@@ -129,44 +131,46 @@ constexpr unsigned refuse(int error) {
   return SECCOMP_RET_ERRNO | static_cast<unsigned>(error);
 }
 
+}  // namespace filter
+
 // The low half of an argument, which is all that the kernel looks at in a family of addresses.
 constexpr std::size_t kFirstArgument = offsetof(seccomp_data, args);
 
 constexpr std::array kFilter{
-    load(offsetof(seccomp_data, arch)),
+    filter::load(offsetof(seccomp_data, arch)),
 #if defined(__x86_64__)
-    compare(BPF_JEQ, AUDIT_ARCH_X86_64, 8, 0),
+    filter::compare(BPF_JEQ, AUDIT_ARCH_X86_64, 8, 0),
     // 32-bit programs: the numbers of socketcall, socket and io_uring_setup.
-    compare(BPF_JEQ, AUDIT_ARCH_I386, 0, 6),
-    load(offsetof(seccomp_data, nr)),
-    compare(BPF_JEQ, 102, 3, 0),
-    compare(BPF_JEQ, 359, 2, 0),
-    compare(BPF_JEQ, 425, 1, 0),
-    answer(SECCOMP_RET_ALLOW),
-    answer(refuse(EACCES)),
-    answer(refuse(ENOSYS)),
-    load(offsetof(seccomp_data, nr)),
-    compare(BPF_JGE, 0x40000000U, 5, 0),  // another set of system calls, which nobody uses
+    filter::compare(BPF_JEQ, AUDIT_ARCH_I386, 0, 6),
+    filter::load(offsetof(seccomp_data, nr)),
+    filter::compare(BPF_JEQ, 102, 3, 0),
+    filter::compare(BPF_JEQ, 359, 2, 0),
+    filter::compare(BPF_JEQ, 425, 1, 0),
+    filter::answer(SECCOMP_RET_ALLOW),
+    filter::answer(filter::refuse(EACCES)),
+    filter::answer(filter::refuse(ENOSYS)),
+    filter::load(offsetof(seccomp_data, nr)),
+    filter::compare(BPF_JGE, 0x40000000U, 5, 0),  // another set of system calls, which nobody uses
 #else
-    compare(BPF_JEQ, AUDIT_ARCH_AARCH64, 1, 0),
-    answer(refuse(ENOSYS)),
-    load(offsetof(seccomp_data, nr)),
-    compare(BPF_JGE, 0x40000000U, 5, 0),
+    filter::compare(BPF_JEQ, AUDIT_ARCH_AARCH64, 1, 0),
+    filter::answer(filter::refuse(ENOSYS)),
+    filter::load(offsetof(seccomp_data, nr)),
+    filter::compare(BPF_JGE, 0x40000000U, 5, 0),
 #endif
-    compare(BPF_JEQ, SYS_io_uring_setup, 4, 0),
-    compare(BPF_JEQ, SYS_socket, 0, 2),
-    load(kFirstArgument),
-    compare(BPF_JEQ, AF_UNIX, 0, 2),
-    answer(SECCOMP_RET_ALLOW),
-    answer(refuse(ENOSYS)),
-    answer(refuse(EACCES)),
+    filter::compare(BPF_JEQ, SYS_io_uring_setup, 4, 0),
+    filter::compare(BPF_JEQ, SYS_socket, 0, 2),
+    filter::load(kFirstArgument),
+    filter::compare(BPF_JEQ, AF_UNIX, 0, 2),
+    filter::answer(SECCOMP_RET_ALLOW),
+    filter::answer(filter::refuse(ENOSYS)),
+    filter::answer(filter::refuse(EACCES)),
 };
 
 grpc::Status confine_system_calls() {
-  auto filter = kFilter;
-  const sock_fprog program{static_cast<std::uint16_t>(filter.size()), filter.data()};
+  auto code = kFilter;
+  const sock_fprog program{static_cast<std::uint16_t>(code.size()), code.data()};
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ? grpc::Status::OK
-                                                                   : cannot("seccomp");
+                                                                   : cannot_confine("seccomp");
 }
 
 #else
@@ -213,7 +217,7 @@ grpc::Status confine(const FileAccess& files, const ConfinementSupport& support)
     return grpc::Status::OK;
   }
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return cannot("no_new_privs");
+    return cannot_confine("no_new_privs");
   }
   if (support.landlock_version > 0) {
     if (grpc::Status status = confine_files(files, support.landlock_version); !status.ok()) {

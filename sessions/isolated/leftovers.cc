@@ -46,7 +46,10 @@ void become_servant(const char* name, const FileDescriptor& socket) {
 void remove_scratch_of(const std::vector<EndedChild>& processes,
                        const boost::filesystem::path& working_directory) {
   for (const EndedChild& process : processes) {
-    remove_scratch(process.pid, working_directory);
+    if (start_time_of(process.pid) ==
+        0) {  // else the number, and the directory, are another's by now
+      remove_scratch(process.pid, working_directory);
+    }
   }
 }
 
@@ -55,13 +58,16 @@ void clean_up_after_sandboxes(const std::vector<EndedChild>& sandboxes, pid_t zy
   const boost::filesystem::path program = program_of(getpid());
   const auto is_left = [&](pid_t pid) {
     const pid_t session = getsid(pid);
-    if (pid != session && std::any_of(sandboxes.begin(), sandboxes.end(), [&](const auto& sandbox) {
-          return sandbox.pid == session;
-        })) {
+    // Where there is a leader, the number is a new session's, and of the old one nobody was left.
+    if (pid != session && start_time_of(session) == 0 &&
+        std::any_of(sandboxes.begin(), sandboxes.end(),
+                    [&](const auto& sandbox) { return sandbox.pid == session; })) {
       return true;
     }
     // Sandboxes run the service's program, and what has left their POSIX session has run another.
-    return parent_of(pid) == zygote && session != getsid(zygote) && program_of(pid) != program;
+    const boost::filesystem::path its_program = program_of(pid);
+    return parent_of(pid) == zygote && session != getsid(zygote) && !its_program.empty() &&
+           its_program != program;
   };
   for (const pid_t pid : all_processes()) {
     kill_if(pid, is_left);

@@ -12,6 +12,14 @@ using ::testing::StartsWith;
 
 class ZygoteReplacementTest : protected OwnsFakeClock, public IsolatedTest {
  protected:
+  /// The time that these tests let go by is enough to look, and never to give up.
+  void serve_with_patience() {
+    isolated::IsolationOptions options;
+    options.zygote_timeouts = {
+        .probe = 1s, .answer = 24h, .preparation = 24h, .reap = 24h, .keeper = 24h};
+    serve_isolated(options);
+  }
+
   /// start(), as time goes by.
   std::string start_in_time(const std::string& uri) {
     StartSessionRequest request;
@@ -84,7 +92,7 @@ TEST_F(ZygoteReplacementTest, ItIsReplacedAsOftenAsItDies) {
 }
 
 TEST_F(ZygoteReplacementTest, AStoppedZygoteIsReplacedWhenItIsFoundNotToAnswer) {
-  serve_isolated();
+  serve_with_patience();
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1})->get()), "OK");
   kill(zygote_process_, SIGSTOP);
@@ -95,7 +103,7 @@ TEST_F(ZygoteReplacementTest, AStoppedZygoteIsReplacedWhenItIsFoundNotToAnswer) 
 }
 
 TEST_F(ZygoteReplacementTest, ASessionEndsAlsoIfTheZygoteIsStopped) {
-  serve_isolated();
+  serve_with_patience();
   const Session::Id session = started();
   const pid_t process = process_of(session);
   kill(zygote_process_, SIGSTOP);
