@@ -8,11 +8,19 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "async_server/server.h"
 #include "core/support/status.h"
 
 namespace compiler_gym {
+
+/// Whether sandbox processes are confined, see Confinement.
+enum class SandboxMode {
+  kAuto,  ///< as far as the kernel can
+  kOff,
+  kRequired,  ///< the service does not start if the kernel can't
+};
 
 /// What a service was asked to do.
 struct ServiceCommand {
@@ -22,6 +30,9 @@ struct ServiceCommand {
   /// None: what the plug-in is for.
   std::optional<ExecutorKind> executor;
   isolated::SandboxLimits sandbox_limits;
+  SandboxMode sandbox = SandboxMode::kAuto;
+  /// What sandbox processes may read as well, if benchmarks may not lie anywhere.
+  std::vector<std::string> sandbox_read;
   /// As given; empty: make one under the temporary directory, and remove it at the end.
   boost::filesystem::path working_directory;
   /// The service ends with this process.

@@ -27,6 +27,7 @@
 
 #include "async_server/command_line.h"
 #include "async_server/internal/byte_size.h"
+#include "async_server/internal/sandbox_confinement.h"
 #include "async_server/internal/working_directory.h"
 #include "async_server/memory_budget.h"
 #include "async_server/version.h"
@@ -144,8 +145,9 @@ Result<ExecutorKind> choose_executor(std::optional<ExecutorKind> asked_for, Isol
 }
 
 // Before there are threads.
-Result<std::optional<isolated::Zygote>> fork_zygote(const ServiceCommand& command,
-                                                    const ServicePlugin& plugin) {
+Result<std::optional<isolated::Zygote>> fork_zygote(
+    const ServiceCommand& command, const ServicePlugin& plugin,
+    const std::optional<isolated::Confinement>& confinement) {
   if (plugin.isolation == Isolation::kImpossible) {
     return std::nullopt;
   }
@@ -156,6 +158,7 @@ Result<std::optional<isolated::Zygote>> fork_zygote(const ServiceCommand& comman
       .make_session = plugin.make_session,
       .working_directory = server.working_directory,
       .limits = command.sandbox_limits,
+      .confinement = confinement,
       .max_sandboxes = server.sessions.max_sessions + 2 * server.isolation.max_templates,
   });
   if (!zygote) {
@@ -181,7 +184,7 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
 
 Result<std::unique_ptr<Termination>> start_termination(const ServiceCommand& command,
                                                        const boost::filesystem::path& log_file,
-                                                       pid_t zygote, RunningServer& running,
+                                                       pid_t keeper, RunningServer& running,
                                                        std::unique_ptr<Termination>& termination) {
   return Termination::start({
       .grace = command.server.drain_grace,
@@ -191,9 +194,9 @@ Result<std::unique_ptr<Termination>> start_termination(const ServiceCommand& com
       .on_abandon = [&] { running.abandon(*termination); },
       // It ends what sessions have left when this process is gone, unless somebody has stopped it.
       .on_force =
-          [zygote] {
-            if (zygote > 0) {
-              kill(zygote, SIGCONT);
+          [keeper] {
+            if (keeper > 0) {
+              kill(keeper, SIGCONT);
             }
           },
   });
@@ -209,7 +212,7 @@ int run(const ServiceCommand& command, ServicePlugin plugin,
   RunningServer running(io_context, logger);
   std::unique_ptr<Termination> termination;
   Result<std::unique_ptr<Termination>> watching =
-      start_termination(command, log_file, zygote ? zygote->pid() : 0, running, termination);
+      start_termination(command, log_file, zygote ? zygote->keeper() : 0, running, termination);
   if (!watching) {
     return fail(watching.error().error_message());
   }
@@ -299,7 +302,12 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     if (!descriptors) {
       return fail(descriptors.error().error_message());
     }
-    Result<std::optional<isolated::Zygote>> zygote = fork_zygote(command, plugin);
+    const Result<std::optional<isolated::Confinement>> confined =
+        internal::sandbox_confinement(command);
+    if (!confined) {
+      return fail(confined.error().error_message());
+    }
+    Result<std::optional<isolated::Zygote>> zygote = fork_zygote(command, plugin, *confined);
     if (!zygote) {
       return fail(zygote.error().error_message());
     }
@@ -314,6 +322,9 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
                  directory->path().string());
     log_memory(command, memory, *logger);
     logger->info("file descriptors: {} may be open", *descriptors);
+    if (zygote->has_value()) {
+      logger->info("{}", internal::describe_confinement(*confined, command.sandbox));
+    }
     const int status = run(command, std::move(plugin), log_file, *logger, *std::move(zygote));
     boost::system::error_code ignored;
     boost::filesystem::remove_all(

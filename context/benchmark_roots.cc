@@ -35,6 +35,14 @@ bool BenchmarkRoots::contain(const fs::path& real_path) const {
          });
 }
 
+std::vector<std::string> BenchmarkRoots::directories() const {
+  std::vector<std::string> directories;
+  for (const fs::path& root : roots_) {
+    directories.push_back(root.string());
+  }
+  return directories;
+}
+
 std::string BenchmarkRoots::to_string() const {
   std::string text;
   for (const fs::path& root : roots_) {

@@ -25,6 +25,9 @@ class BenchmarkRoots {
   /// no `.` and no `..`.
   [[nodiscard]] bool contain(const boost::filesystem::path& real_path) const;
 
+  /// Without symbolic links.
+  [[nodiscard]] std::vector<std::string> directories() const;
+
   /// `/data, /home/user/programs`, for messages.
   [[nodiscard]] std::string to_string() const;
 

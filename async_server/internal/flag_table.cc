@@ -107,6 +107,31 @@ grpc::Status store_sandbox_memory(const FlagValues& values, ServiceCommand& comm
   return grpc::Status::OK;
 }
 
+grpc::Status store_sandbox(const FlagValues& values, ServiceCommand& command) {
+  const std::string& mode = values.text();
+  if (mode == "auto") {
+    command.sandbox = SandboxMode::kAuto;
+  } else if (mode == "off") {
+    command.sandbox = SandboxMode::kOff;
+  } else if (mode == "required") {
+    command.sandbox = SandboxMode::kRequired;
+  } else {
+    return values.error(fmt::format("'{}' is none of auto, off, required", mode));
+  }
+  return grpc::Status::OK;
+}
+
+// Found now: a directory that is missing is a mistake, and one that is a link is what it links to.
+grpc::Status store_sandbox_read(const FlagValues& values, ServiceCommand& command) {
+  const Result<BenchmarkRoots> directories =
+      BenchmarkRoots::resolve({values.texts().begin(), values.texts().end()});
+  if (!directories) {
+    return values.error(directories.error().error_message());
+  }
+  command.sandbox_read = directories->directories();
+  return grpc::Status::OK;
+}
+
 grpc::Status store_recover(const FlagValues& values, ServiceCommand& command) {
   return values.choose("replay", "none", command.server.isolation.recover);
 }
@@ -226,6 +251,19 @@ std::vector<Flag> make_flags() {
           "bytes of benchmarks that are kept, and as many of what the compiler keeps of them; "
           "clients may lower the first, not raise it",
           0, [](auto& c) -> auto& { return c.server.context.max_benchmark_cache_bytes; }),
+      flags::custom(
+          "sandbox", "HOW", "auto",
+          "what the processes of isolated sessions, and the commands that they run, may reach: "
+          "auto: "
+          "no network, and no files but those that --benchmark_root says and their own, where the "
+          "kernel can keep them from it; required: do not start where it can't; off: all that the "
+          "service can",
+          kAdvanced, store_sandbox),
+      flags::repeatable(flags::custom(
+          "sandbox_read", "DIR", "",
+          "directory that these processes may read beside those of --benchmark_root, for data and "
+          "programs of benchmarks' commands",
+          kAdvanced, store_sandbox_read)),
       flags::custom("sandbox_memory", "BYTES",
                     fmt::format("from --memory_budget, {} at most",
                                 format_bytes(untouched.sandbox_limits.memory_in_bytes)),

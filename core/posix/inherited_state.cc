@@ -1,10 +1,15 @@
 #include "core/posix/inherited_state.h"
 
+#include <dirent.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <vector>
 
 namespace compiler_gym {
 namespace {
@@ -67,6 +72,26 @@ Result<rlim_t> raise_descriptor_limit() {
     }
   }
   return limit.rlim_cur;
+}
+
+void close_descriptors_except(int kept) {
+  const auto number = static_cast<unsigned>(kept);
+  if ((number == STDERR_FILENO + 1 || close_range(STDERR_FILENO + 1, number - 1, 0) == 0) &&
+      close_range(number + 1, ~0U, 0) == 0) {
+    return;
+  }
+  std::vector<int> open;
+  if (const std::unique_ptr<DIR, int (*)(DIR*)> list(opendir("/proc/self/fd"), &closedir);
+      list != nullptr) {
+    while (const dirent* entry = readdir(list.get())) {
+      open.push_back(std::atoi(entry->d_name));
+    }
+  }
+  for (const int fd : open) {
+    if (fd > STDERR_FILENO && fd != kept) {
+      close(fd);  // of the list itself too, which is closed already
+    }
+  }
 }
 
 }  // namespace compiler_gym

@@ -21,4 +21,7 @@ namespace compiler_gym {
 /// Returns the limit then. INTERNAL with the system's reason.
 [[nodiscard]] Result<rlim_t> raise_descriptor_limit();
 
+/// Closes everything but the standard streams and `kept`, also where containers deny close_range().
+void close_descriptors_except(int kept);
+
 }  // namespace compiler_gym

@@ -1,8 +1,11 @@
-// Who is whose child, as /proc shows it.
+// Who is whose child, as /proc shows it, and the end of those that are not wanted any more.
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,7 +23,35 @@ namespace compiler_gym {
 /// 0 if there is no such process.
 [[nodiscard]] pid_t parent_of(pid_t pid);
 
+/// When it was started, in the kernel's ticks since the machine was: a number is given to another
+/// process one day, and the two together are not. 0 if there is no such process.
+[[nodiscard]] std::uint64_t start_time_of(pid_t pid);
+
 /// The process and all its descendants, each after its parent.
 [[nodiscard]] std::vector<pid_t> process_tree(pid_t root);
+
+/// Kills the process if it is, and still is once it can't be mistaken for another any more, what
+/// `is_meant` says, and waits for its end, for a second at most. Whether it was killed.
+bool kill_if(pid_t pid, const std::function<bool(pid_t)>& is_meant);
+
+/// A child that has ended and is reaped.
+struct EndedChild {
+  pid_t pid = 0;
+  int status = 0;  ///< as waitpid() says it
+};
+
+/// Those of the calling process, which has one thread.
+[[nodiscard]] std::vector<pid_t> children_of_this_process();
+
+/// Kills every child of the calling process but `spared` and reaps it, and again what these leave to
+/// it if it is a subreaper, until there is none; none but the kernel's own, busy with a broken disk,
+/// takes longer than `patience`. The process has one thread, and nobody else waits for its children.
+/// Returns those that were reaped.
+std::vector<EndedChild> kill_children(std::chrono::milliseconds patience,
+                                      const std::vector<pid_t>& spared = {});
+
+/// Whether the calling process has one thread and adopts what its descendants leave behind: a child
+/// that it did not have before a command is the command's then.
+[[nodiscard]] bool children_are_of_commands();
 
 }  // namespace compiler_gym

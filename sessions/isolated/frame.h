@@ -20,7 +20,8 @@ enum class SandboxOperation : std::uint32_t {
   kStep,        ///< StepRequest; StepReply
   kParameters,  ///< SendSessionParameterRequest; SendSessionParameterReply, see run_parameters()
   kFork,  ///< no message, but a socket: the new sandbox, a copy of this one, replies there with
-          ///< its process id in decimal; this one does not reply
+          ///< its process id and its start time in decimal; this one does not
+          ///< reply
 };
 
 /// Both ends are one program, so a header is as it lies in memory.

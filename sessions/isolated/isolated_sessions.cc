@@ -21,7 +21,8 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
                                    WorkerPool& workers, IsolationOptions options, Logger& logger)
     : options_(std::move(options)),
       workers_(workers),
-      host_(SandboxHost::make(std::move(executor), std::move(zygote), logger)),
+      host_(SandboxHost::make(std::move(executor), std::move(zygote), options_.zygote_timeouts,
+                              logger)),
       templates_(
           std::make_shared<Templates>(host_, workers, options_.timeouts, options_.max_templates)),
       run_limit_(std::make_shared<RunLimit>(host_->executor(), run_limit(options_, workers),
@@ -36,24 +37,32 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedSes
   if (options_.program_stamp) {
     key.program_stamp = options_.program_stamp(*key.benchmark);
   }
-  const Result<std::shared_ptr<SandboxChannel>> sandbox =
-      co_await templates_->async_fork(key, stop, use_awaitable);
-  if (!sandbox) {
-    co_return sandbox.error();
-  }
-  std::unique_ptr<SessionExecutor> started =
-      std::make_unique<IsolatedExecutor>(*this, std::move(key), *sandbox);
-  if (!request.observation_space().empty()) {
-    const SandboxReply observed = co_await (*sandbox)->async_request(SandboxOperation::kObserve,
-                                                                     request, stop, use_awaitable);
-    if (!observed.status.ok()) {
-      co_return observed.status;
+  for (bool retried = false;; retried = true) {
+    const Result<std::shared_ptr<SandboxChannel>> sandbox =
+        co_await templates_->async_fork(key, stop, use_awaitable);
+    if (!sandbox) {
+      co_return sandbox.error();
     }
-    if (!reply.ParseFromString(observed.message)) {
-      co_return internal_error("A sandbox process sent what can't be parsed");
+    if (!request.observation_space().empty()) {
+      const SandboxReply observed = co_await (*sandbox)->async_request(
+          SandboxOperation::kObserve, request, stop, use_awaitable);
+      if (observed.lost_with_zygote()) {
+        if (retried) {
+          co_return unavailable(observed.status.error_message());
+        }
+        continue;
+      }
+      if (!observed.status.ok()) {
+        co_return observed.status;
+      }
+      if (!reply.ParseFromString(observed.message)) {
+        co_return internal_error("A sandbox process sent what can't be parsed");
+      }
     }
+    std::unique_ptr<SessionExecutor> started =
+        std::make_unique<IsolatedExecutor>(*this, std::move(key), *sandbox);
+    co_return started;
   }
-  co_return started;
 }
 
 void IsolatedSessions::close() {

@@ -21,6 +21,7 @@ namespace compiler_gym::isolated {
 
 struct IsolationOptions {
   SandboxTimeouts timeouts{};
+  ZygoteTimeouts zygote_timeouts{};
   /// Benchmarks kept loaded for further sessions.
   std::size_t max_templates = 64;
   /// Whether a session whose sandbox died goes on in a new one, from its last good state.

@@ -39,7 +39,21 @@ std::string describe_end(int how) {
   if (WEXITSTATUS(how) == kExitOutOfMemory) {
     return "its sandbox process reached its limit of memory";
   }
+  if (WEXITSTATUS(how) == kExitNotLimited) {
+    return "its sandbox process could not be limited";
+  }
   return fmt::format("its sandbox process ended with exit status {}", WEXITSTATUS(how));
+}
+
+// `pid start_time`, both in decimal.
+SandboxId parsed_id(const std::string& text) {
+  SandboxId id;
+  const char* const end = text.data() + text.size();
+  const char* const blank = std::from_chars(text.data(), end, id.pid).ptr;
+  if (blank != end) {
+    std::from_chars(blank + 1, end, id.start_time);
+  }
+  return id;
 }
 
 }  // namespace
@@ -48,9 +62,9 @@ Result<std::shared_ptr<SandboxChannel>> SandboxChannel::make(std::shared_ptr<San
                                                              SandboxHost::Spawned sandbox,
                                                              WorkerPool& workers,
                                                              const SandboxTimeouts& timeouts) {
-  const auto refuse = [&host, pid = sandbox.pid](grpc::Status why) {
-    if (pid != 0) {
-      host->reap(pid, true, SandboxHost::ReapHandler([](int) {}, host->here("a sandbox's end")));
+  const auto refuse = [&host, id = sandbox.id](grpc::Status why) {
+    if (id.pid != 0) {
+      host->reap(id, true, SandboxHost::ReapHandler([](int) {}, host->here("a sandbox's end")));
     }
     return why;
   };
@@ -81,7 +95,7 @@ SandboxChannel::SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::S
       workers_(workers),
       timeouts_(timeouts),
       slot_(slot),
-      pid_(sandbox.pid),
+      id_(sandbox.id),
       socket_(host_->executor(), sandbox.socket.release()),
       timer_(host_->executor()) {}
 
@@ -98,8 +112,8 @@ void SandboxChannel::end(UniqueHandler<void()> handler) {
     }
     handler();
   };
-  if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
-    host_->reap(pid, true,
+  if (const SandboxId id = std::exchange(id_, {}); id.pid != 0) {
+    host_->reap(id, true,
                 SandboxHost::ReapHandler(std::move(ended), host_->here("a sandbox's end")));
   } else {
     boost::asio::post(host_->executor(), [ended = std::move(ended)]() mutable { ended(0); });
@@ -122,7 +136,7 @@ void SandboxChannel::request(SandboxOperation operation, const SandboxMessage& m
 void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
   Result<SocketPair> sockets = make_socket_pair();
   Result<std::shared_ptr<SandboxChannel>> made =
-      sockets ? make(host_, {std::move(sockets->ours), 0}, workers_, timeouts_)
+      sockets ? make(host_, {std::move(sockets->ours), {}}, workers_, timeouts_)
               : Result<std::shared_ptr<SandboxChannel>>(sockets.error());
   if (!made) {
     boost::asio::post(host_->executor(),
@@ -139,8 +153,7 @@ void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
       handler(std::move(reply.status));
       return;
     }
-    const std::string& pid = reply.message;
-    std::from_chars(pid.data(), pid.data() + pid.size(), child->pid_);
+    child->id_ = parsed_id(reply.message);
     handler(child);
   };
   child->begin(ReplyHandler(std::move(on_forked), host_->here("a sandbox's fork")), stop);
@@ -322,8 +335,8 @@ void SandboxChannel::lose() {
   }
   shutdown(socket_.native_handle(), SHUT_RDWR);  // ends a wait on it
   auto on_reaped = [self = shared_from_this()](int how) { self->on_lost(how); };
-  if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
-    host_->reap(pid, false,
+  if (const SandboxId id = std::exchange(id_, {}); id.pid != 0) {
+    host_->reap(id, false,
                 SandboxHost::ReapHandler(std::move(on_reaped), host_->here("a lost sandbox")));
   } else {
     boost::asio::post(host_->executor(), [on_reaped] { on_reaped(kEndUnknown); });

@@ -126,7 +126,7 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
   WorkerPool& workers_;
   const SandboxTimeouts timeouts_;
   std::optional<std::uint32_t> slot_;  // until end()
-  pid_t pid_;                          // 0: not known yet, or reaped
+  SandboxId id_;                       // pid 0: not known yet, or reaped
   boost::asio::posix::stream_descriptor socket_;
 
   // Of the request under way; touched by whoever performs its present part.

@@ -12,33 +12,39 @@
 #include <mutex>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "core/calling_thread_executor.h"
+#include "core/lazy_timer.h"
 #include "core/posix/descriptor_reserve.h"
 #include "core/posix/file_descriptor.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "sessions/isolated/zygote.h"
+#include "sessions/isolated/zygote_messages.h"
+#include "sessions/isolated/zygote_watch.h"
 
 namespace compiler_gym::isolated {
 
 /// Threads:  every member may be called from any thread. Handlers run on the executor.
 /// Lifetime: shared by what it is doing. close() must be called for the executor to run out of
-/// work.
-/// Errors:   once the zygote has ended, by whatever cause, UNAVAILABLE.
+///           work.
+/// Errors:   a zygote that is dead or deaf is replaced, see ZygoteWatch, and what was asked of it is
+///           asked of the new one; UNAVAILABLE with the reason if that does not help.
 class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
  public:
   struct Spawned {
     FileDescriptor socket;
-    pid_t pid = 0;
+    SandboxId id{};
   };
   using SpawnHandler = UniqueHandler<void(Result<Spawned>)>;
   /// How a sandbox ended, as waitpid() says it, or kEndUnknown.
   using ReapHandler = UniqueHandler<void(int)>;
 
   [[nodiscard]] static std::shared_ptr<SandboxHost> make(boost::asio::any_io_executor executor,
-                                                         Zygote zygote, Logger& logger);
+                                                         Zygote zygote, ZygoteTimeouts timeouts,
+                                                         Logger& logger);
 
   /// A new sandbox, that has no session yet. Signature: void(Result<Spawned>).
   template <boost::asio::completion_token_for<void(Result<Spawned>)> Token>
@@ -47,11 +53,11 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
         [this](auto handler) { spawn(SpawnHandler(std::move(handler))); }, token);
   }
 
-  /// Kills a sandbox with all it has started, unless it is dead already, and tells when it is gone.
-  /// Once for each sandbox. `idle`: it runs no request.
-  void reap(pid_t pid, bool idle, ReapHandler handler);
+  /// Kills a sandbox with all it has started, unless it is dead already, and tells when it is gone;
+  /// what it has started may take a little longer. Once for each sandbox. `idle`: it runs no request.
+  void reap(const SandboxId& sandbox, bool idle, ReapHandler handler);
 
-  /// Ends the zygote and every sandbox, and waits for that. What is under way fails.
+  /// Ends the zygote, its keeper and every sandbox, and waits for that. What is under way fails.
   void close();
 
   [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
@@ -67,20 +73,39 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
   static constexpr std::size_t kReservedDescriptors = 32;
 
   struct Waiting {
-    SpawnHandler spawn;
-    ReapHandler reap;
+    ZygoteRequest request{};
+    SpawnHandler spawn{};
+    ReapHandler reap{};
   };
+  // What is to be told, once no lock is held.
+  struct Refused {
+    Waiting waiting;
+    grpc::Status why;
+  };
+  using AllRefused = std::vector<Refused>;
 
-  SandboxHost(boost::asio::any_io_executor executor, Zygote zygote, Logger& logger);
+  SandboxHost(boost::asio::any_io_executor executor, Zygote zygote, ZygoteTimeouts timeouts,
+              Logger& logger);
 
   void spawn(SpawnHandler handler);
   void request(ZygoteRequest request, Waiting waiting);
+  [[nodiscard]] AllRefused perform_locked(const ZygoteWatch::Actions& actions);
+  void probe_locked();
+  void disconnect_locked();
+  void tell_keeper_locked(KeeperRequest::Kind what);
   void write_locked();
-  void wait_for_answers();
-  void read_answers();
+  void watch_the_time_locked();
+  void check_the_time();
+
+  void wait_for_keeper_locked();
+  void read_keeper();
+  [[nodiscard]] AllRefused on_keeper_locked(std::ptrdiff_t size, const KeeperAnswer& received,
+                                            FileDescriptor socket);
+  void wait_for_answers_locked();
+  void read_answers(std::uint64_t generation);
   void answer(const ZygoteAnswer& answer, FileDescriptor socket);
-  void fail_all();
-  static void fail(Waiting waiting);
+  void complete(Waiting waiting, const ZygoteAnswer& answer, FileDescriptor socket);
+  static void refuse(AllRefused refused);
 
   const boost::asio::any_io_executor executor_;
   Logger& logger_;
@@ -88,12 +113,16 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
   const DescriptorReserve descriptors_{kReservedDescriptors};
 
   std::mutex mutex_;                               // guards what follows
-  boost::asio::posix::stream_descriptor control_;  // a duplicate of the zygote's
+  boost::asio::posix::stream_descriptor keeper_;   // a duplicate of the zygote's
+  boost::asio::posix::stream_descriptor control_;  // the present zygote's; closed if there is none
+  std::uint64_t generation_ = 0;                   // of the present zygote, or of the last
+  ZygoteWatch watch_;
+  LazyTimer timer_;
   std::deque<ZygoteRequest> unsent_;
   bool writing_ = false;
-  std::uint64_t next_tag_ = 1;
+  std::uint64_t next_tag_ = kAliveTag + 1;
   std::unordered_map<std::uint64_t, Waiting> waiting_;
-  bool ended_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace compiler_gym::isolated

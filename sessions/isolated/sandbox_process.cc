@@ -1,5 +1,6 @@
 #include "sessions/isolated/sandbox_process.h"
 
+#include <fmt/core.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -13,8 +14,10 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
+#include "core/posix/processes.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/watched_session.h"
 #include "sessions/session_rules.h"
@@ -42,7 +45,7 @@ class SandboxProcess {
   Reply answer(const Frame& frame, Run run);
   grpc::Status init(StartSessionRequest& request, const std::stop_token& stop);
   void fork_session();
-  void die_with_zygote() const;
+  void be_a_child_of_the_zygote() const;
 
   FileDescriptor socket_;
   const SandboxSetting setting_;
@@ -81,13 +84,20 @@ constexpr int kForked = -1;
   if (parent < 0) {
     return errno;
   }
-  waitpid(parent, nullptr, 0);
+  // No handler interrupts it, and without the status nothing is lost.
+  std::ignore = waitpid(parent, nullptr, 0);
   return error;
+}
+
+void adopt_orphans(bool adopt) {
+  if (prctl(PR_SET_CHILD_SUBREAPER, adopt ? 1 : 0) != 0) {
+    _exit(kExitNotLimited);
+  }
 }
 
 void SandboxProcess::run() {
   std::set_new_handler(on_out_of_memory);
-  die_with_zygote();
+  be_a_child_of_the_zygote();
   for (;;) {
     const Frame request = read_request();
     if (static_cast<SandboxOperation>(request.header.code) == SandboxOperation::kFork) {
@@ -187,13 +197,17 @@ grpc::Status SandboxProcess::init(StartSessionRequest& request, const std::stop_
 
 void SandboxProcess::fork_session() {
   FileDescriptor socket = std::exchange(passed_, FileDescriptor());
+  // An orphan comes to the nearest process that adopts: not this one, this time.
+  adopt_orphans(false);
   const int error = fork_orphan();
   if (error == 0) {
+    adopt_orphans(true);
     return;
   }
   // To the new sandbox's socket: this one's is not expected to say anything.
   std::swap(socket_, socket);
   if (error != kForked) {
+    adopt_orphans(true);
     write_reply(0, {resource_exhausted(std::string("A sandbox process can't be forked: ") +
                                        std::strerror(error)),
                     {}});
@@ -201,14 +215,19 @@ void SandboxProcess::fork_session() {
     return;
   }
   setsid();
-  die_with_zygote();
+  be_a_child_of_the_zygote();
   session_->onProcessForked();
-  write_reply(0, {grpc::Status::OK, std::to_string(getpid())});
+  const pid_t pid = getpid();
+  write_reply(0, {grpc::Status::OK, fmt::format("{} {}", pid, start_time_of(pid))});
 }
 
-// By the signal of the parent's death. It is not inherited.
-void SandboxProcess::die_with_zygote() const {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+// By the signal of the parent's death; and what its commands leave comes to this process, which gets
+// rid of it. Neither is inherited.
+void SandboxProcess::be_a_child_of_the_zygote() const {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+    _exit(kExitNotLimited);
+  }
+  adopt_orphans(true);
   if (getppid() != setting_.zygote) {
     _exit(0);  // it was dead before
   }

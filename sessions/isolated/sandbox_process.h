@@ -28,6 +28,8 @@ inline constexpr std::uint32_t kNotBegun = UINT32_MAX;
 
 /// The exit status of a sandbox whose memory limit was reached.
 inline constexpr int kExitOutOfMemory = 97;
+/// Of one that could not be limited as it has to be, before its first request.
+inline constexpr int kExitNotLimited = 98;
 
 /// Makes the calling process, just forked and of one thread, a sandbox: reads requests from the
 /// socket, runs them, and replies, until the other end is closed. What happens to the process is

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "sessions/isolated/zygote_messages.h"
+
 namespace compiler_gym::isolated {
 
 struct SandboxReply {
@@ -19,6 +21,12 @@ struct SandboxReply {
   int how_lost = 0;  ///< then, as waitpid() says it
   /// The sandbox was dead before it could read the request.
   bool never_began = false;
+
+  /// It did not die of what it was asked, but of the end of the process it was forked from.
+  [[nodiscard]] bool lost_with_zygote() const {
+    return sandbox_lost && how_lost == kEndUnknown &&
+           status.error_code() == grpc::StatusCode::DATA_LOSS;
+  }
 };
 
 }  // namespace compiler_gym::isolated

@@ -28,8 +28,10 @@ grpc::Status loading_error(const Benchmark& benchmark, const SandboxReply& reply
   }
   const std::string text = fmt::format("Benchmark \"{}\" can't be loaded: {}", benchmark.uri(),
                                        reply.status.error_message());
-  const bool killed = reply.how_lost == kEndUnknown ||
-                      (WIFSIGNALED(reply.how_lost) && WTERMSIG(reply.how_lost) == SIGKILL);
+  const bool killed = WIFSIGNALED(reply.how_lost) && WTERMSIG(reply.how_lost) == SIGKILL;
+  if (reply.never_began || reply.how_lost == kEndUnknown) {
+    return unavailable(text);  // it has not seen the benchmark, or died with its zygote
+  }
   const bool crashed = reply.status.error_code() == grpc::StatusCode::DATA_LOSS && !killed;
   return crashed ? invalid_argument(text) : grpc::Status(reply.status.error_code(), text);
 }
@@ -143,25 +145,31 @@ awaitable<void> Templates::load(std::shared_ptr<Templates> self, TemplateId of) 
 awaitable<Result<Templates::Sandbox>> Templates::load_sandbox(std::shared_ptr<Templates> /*self*/,
                                                               TemplateKey key,
                                                               std::stop_source stop) {
-  Result<SandboxHost::Spawned> spawned = co_await host_->async_spawn(use_awaitable);
-  if (!spawned) {
-    co_return spawned.error();
-  }
-  Result<Sandbox> sandbox = SandboxChannel::make(host_, *std::move(spawned), workers_, timeouts_);
-  if (!sandbox) {
-    co_return sandbox.error();
-  }
-  // A large program takes a while to write out.
-  co_await boost::asio::post(workers_.executor(), use_awaitable);
   StartSessionRequest request;
-  *request.mutable_benchmark() = *key.benchmark;
-  request.set_action_space(key.action_space);
-  const SandboxReply reply =
-      co_await (*sandbox)->async_request(SandboxOperation::kInit, request, stop, use_awaitable);
-  if (!reply.status.ok()) {
-    co_return loading_error(*key.benchmark, reply);
+  for (bool retried = false;; retried = true) {
+    Result<SandboxHost::Spawned> spawned = co_await host_->async_spawn(use_awaitable);
+    if (!spawned) {
+      co_return spawned.error();
+    }
+    Result<Sandbox> sandbox = SandboxChannel::make(host_, *std::move(spawned), workers_, timeouts_);
+    if (!sandbox) {
+      co_return sandbox.error();
+    }
+    // A large program takes a while to write out.
+    co_await boost::asio::post(workers_.executor(), use_awaitable);
+    if (!request.has_benchmark()) {
+      *request.mutable_benchmark() = *key.benchmark;
+      request.set_action_space(key.action_space);
+    }
+    const SandboxReply reply =
+        co_await (*sandbox)->async_request(SandboxOperation::kInit, request, stop, use_awaitable);
+    if (reply.status.ok()) {
+      co_return sandbox;
+    }
+    if (retried || !reply.lost_with_zygote()) {
+      co_return loading_error(*key.benchmark, reply);
+    }
   }
-  co_return sandbox;
 }
 
 awaitable<void> Templates::fork_for(std::shared_ptr<Templates> /*self*/, TemplateId of,

@@ -1,18 +1,18 @@
 #include "sessions/isolated/zygote.h"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <tuple>
 #include <utility>
 
 #include "sessions/isolated/frame.h"
-#include "sessions/isolated/zygote_process.h"
+#include "sessions/isolated/zygote_keeper.h"
+#include "sessions/isolated/zygote_messages.h"
 
 namespace compiler_gym::isolated {
 
@@ -29,18 +29,18 @@ Result<Zygote> Zygote::fork(ZygoteOptions options) {
   }
   if (pid == 0) {
     sockets->ours.reset();
-    run_zygote(std::move(sockets->theirs), options, *board);
+    run_zygote_keeper(std::move(sockets->theirs), options, *board);
   }
   return Zygote(std::move(sockets->ours), std::move(board), pid);
 }
 
-Zygote::Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t pid)
-    : control_(std::move(control)), board_(std::move(board)), pid_(pid) {}
+Zygote::Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t keeper)
+    : control_(std::move(control)), board_(std::move(board)), keeper_(keeper) {}
 
 Zygote::Zygote(Zygote&& other) noexcept
     : control_(std::move(other.control_)),
       board_(std::move(other.board_)),
-      pid_(std::exchange(other.pid_, -1)) {}
+      keeper_(std::exchange(other.keeper_, -1)) {}
 
 Zygote::~Zygote() {
   end();
@@ -48,14 +48,16 @@ Zygote::~Zygote() {
 
 void Zygote::end() {
   if (control_) {
-    const ZygoteRequest request{.kind = ZygoteRequest::Kind::kEnd};
+    const KeeperRequest request{.kind = KeeperRequest::Kind::kEnd};
+    // If it fails, the keeper has ended already.
     std::ignore =
         send_bytes(control_.get(), {reinterpret_cast<const char*>(&request), sizeof(request)}, -1,
                    MSG_DONTWAIT);
   }
   control_.reset();
-  if (const pid_t pid = std::exchange(pid_, -1); pid >= 0) {
-    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  if (const pid_t keeper = std::exchange(keeper_, -1); keeper >= 0) {
+    kill(keeper, SIGCONT);  // somebody may have stopped it
+    while (waitpid(keeper, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
 }

@@ -1,10 +1,8 @@
 // Who is a child of the zygote: sandboxes it forked; sandboxes forked by sandboxes, whose parents ended
-// at once; and what is left of the commands of sandboxes that died. The first two lead POSIX sessions
-// of their own, and the last are members of a dead sandbox's: that is how they are told apart, and
-// how a dead sandbox's processes are found, which have process groups of their own.
+// at once; what is left of the commands of sandboxes that died; and a cleaner. Sandboxes lead POSIX
+// sessions of their own, and most of what they have started are members of these.
 #include "sessions/isolated/zygote_process.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -26,10 +24,12 @@
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "core/posix/processes.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/sandbox_process.h"
+#include "sessions/isolated/zygote_messages.h"
 
 namespace compiler_gym::isolated {
 namespace {
@@ -42,12 +42,14 @@ constexpr bool kSanitized = false;
 
 class ZygoteProcess {
  public:
-  ZygoteProcess(FileDescriptor control, const ZygoteOptions& options, const SandboxBoard& board)
-      : control_(std::move(control)), options_(options), board_(board) {}
+  ZygoteProcess(FileDescriptor control, const ZygoteOptions& options, const SandboxBoard& board,
+                const Service& service)
+      : control_(std::move(control)), options_(options), board_(board), service_(service) {}
 
   [[noreturn]] void run();
 
  private:
+  grpc::Status watch_children();
   grpc::Status prepare();
   void serve();
   void handle(const ZygoteRequest& request);
@@ -56,78 +58,91 @@ class ZygoteProcess {
   [[noreturn]] void become_sandbox(FileDescriptor socket);
   void kill_and_reap(const ZygoteRequest& request);
   void reap_children();
-  void kill_all_descendants();
-  void remove_scratch_of(pid_t process) const;
-  void on_reaped(pid_t pid, int status);
+  void on_sandbox_ended(const SandboxId& sandbox, int status);
+  void clean_up();
   void send(const ZygoteAnswer& answer, int passed = -1);
 
   FileDescriptor control_;
   const ZygoteOptions& options_;
   const SandboxBoard& board_;
   FileDescriptor child_ended_;
+  const Service& service_;
   const pid_t pid_ = getpid();
-  const pid_t service_ = getppid();
-  bool told_to_end_ = false;  // by the service, which lives then
+  const pid_t keeper_ = getppid();
 
   std::unique_ptr<CompilerGymServiceContext> context_;
   ServiceSpaces spaces_;
   std::optional<grpc::Status> prepared_;
 
+  struct Dead {
+    std::uint64_t start_time;
+    int status;
+  };
   std::unordered_map<pid_t, ZygoteRequest> dying_;  // that are being killed
-  std::unordered_map<pid_t, int> dead_;             // sandboxes that nobody has asked for yet
+  // Sandboxes that nobody has asked for yet; of several of one number, the last.
+  std::unordered_map<pid_t, Dead> dead_;
+  std::vector<EndedChild> unclean_;  // have left something behind, perhaps
+  pid_t cleaner_ = -1;               // -1: there is none now
 };
 
 // ------------------------------------------------------------------------------------- processes
 
-// What a dead sandbox has started.
-void kill_members_of_session(pid_t leader) {
-  for (const pid_t pid : all_processes()) {
-    if (pid != leader && getsid(pid) == leader) {
-      kill(pid, SIGKILL);
-    }
+// A process that can't be limited does not run a stranger's program.
+void set_limit(int resource, std::uint64_t limit) {
+  rlimit present{};
+  const auto which = static_cast<__rlimit_resource>(resource);
+  bool done = getrlimit(which, &present) == 0;
+  // The soft limit alone: a sandbox's commands have limits of their own.
+  present.rlim_cur = std::min<rlim_t>(limit, present.rlim_max);
+  done = done && setrlimit(which, &present) == 0;
+  if (!done) {
+    _exit(kExitNotLimited);
   }
 }
 
-void set_limit(int resource, rlim_t limit) {
-  rlimit present{};
-  getrlimit(static_cast<__rlimit_resource>(resource), &present);
-  // The soft limit alone: a sandbox's commands have limits of their own.
-  present.rlim_cur = std::min(limit, present.rlim_max);
-  setrlimit(static_cast<__rlimit_resource>(resource), &present);
+void confine_sandbox(const Confinement& confinement,
+                     const boost::filesystem::path& working_directory) {
+  FileAccess files = confinement.files;
+  boost::system::error_code ignored;  // one that is not there can't be reached
+  boost::filesystem::create_directories(working_directory, ignored);
+  files.write.push_back(working_directory.string());
+  if (!confine(files, confinement.by).ok()) {
+    _exit(kExitNotLimited);
+  }
 }
 
 // ---------------------------------------------------------------------------------------- the loop
 
 void ZygoteProcess::run() {
-  setsid();
   prctl(PR_SET_NAME, "zygote");
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) {
-    std::signal(signal, SIG_IGN);  // the service decides when we end
+  prepared_ = watch_children();
+  if (prepared_->ok()) {
+    prepared_ = prepare();
   }
-  const FileDescriptor null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  dup2(null.get(), STDIN_FILENO);
-  // Nothing else the service has open is ours.
-  const auto kept = static_cast<unsigned>(control_.get());
-  close_range(STDERR_FILENO + 1, kept - 1, 0);
-  close_range(kept + 1, ~0U, 0);
-
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  child_ended_ = FileDescriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  send({.tag = kAliveTag});
   serve();
-  kill_all_descendants();
-  if (!told_to_end_) {
-    remove_scratch_of(service_);  // there is nobody else left to do it
+  remove_scratch_of(kill_children(kPatience), options_.working_directory);
+  if (getppid() != keeper_) {
+    clean_up_after(service_, options_.working_directory);  // the keeper has died: nobody else will
   }
   _exit(0);
 }
 
+// Those that its descendants leave as well.
+grpc::Status ZygoteProcess::watch_children() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && sigprocmask(SIG_BLOCK, &signals, nullptr) == 0) {
+    child_ended_ = FileDescriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  return child_ended_ ? grpc::Status::OK
+                      : unavailable(std::string("Sandbox processes can't be watched: ") +
+                                    std::strerror(errno));
+}
+
 void ZygoteProcess::serve() {
-  prepared_ = prepare();
-  while (!told_to_end_) {
+  for (;;) {
     std::array<pollfd, 2> events{{{control_.get(), POLLIN, 0}, {child_ended_.get(), POLLIN, 0}}};
     if (poll(events.data(), events.size(), -1) < 0) {
       continue;
@@ -175,8 +190,8 @@ void ZygoteProcess::handle(const ZygoteRequest& request) {
     case ZygoteRequest::Kind::kReap:
       kill_and_reap(request);
       break;
-    case ZygoteRequest::Kind::kEnd:
-      told_to_end_ = true;
+    case ZygoteRequest::Kind::kPing:
+      send({.tag = kAliveTag});
       break;
   }
 }
@@ -204,16 +219,16 @@ grpc::Status ZygoteProcess::fork_sandbox(ZygoteAnswer& answer, FileDescriptor& s
   if (!sockets) {
     return sockets.error();
   }
-  answer.pid = fork();
-  if (answer.pid < 0) {
+  const pid_t pid = fork();
+  if (pid < 0) {
     return resource_exhausted(std::string("A sandbox process can't be forked: ") +
                               std::strerror(errno));
   }
-  if (answer.pid == 0) {
+  if (pid == 0) {
     sockets->ours.reset();
     become_sandbox(std::move(sockets->theirs));
   }
-  dead_.erase(answer.pid);
+  answer.sandbox = {.pid = pid, .start_time = start_time_of(pid)};
   socket = std::move(sockets->ours);
   return grpc::Status::OK;
 }
@@ -235,6 +250,9 @@ void ZygoteProcess::become_sandbox(FileDescriptor socket) {
   }
   // When the machine runs out of memory, a sandbox is to go rather than the service.
   std::ofstream("/proc/self/oom_score_adj") << 500;
+  if (options_.confinement) {
+    confine_sandbox(*options_.confinement, options_.working_directory);
+  }
   run_sandbox_process(std::move(socket), {.context = *context_,
                                           .make_session = options_.make_session,
                                           .spaces = spaces_,
@@ -243,17 +261,19 @@ void ZygoteProcess::become_sandbox(FileDescriptor socket) {
 }
 
 void ZygoteProcess::kill_and_reap(const ZygoteRequest& request) {
+  const SandboxId& sandbox = request.sandbox;
   siginfo_t ended{};
-  if (waitid(P_PID, static_cast<id_t>(request.pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0) {
+  if (waitid(P_PID, static_cast<id_t>(sandbox.pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+      start_time_of(sandbox.pid) == sandbox.start_time) {
     // Alive or not, it is our child until it is reaped, and its number can't be another's.
-    dying_[request.pid] = request;
-    kill(-request.pid, SIGKILL);
+    dying_[sandbox.pid] = request;
+    kill(-sandbox.pid, SIGKILL);
     return;
   }
-  const auto dead = dead_.find(request.pid);
+  const auto dead = dead_.find(sandbox.pid);
   ZygoteAnswer answer{.tag = request.tag, .result = kEndUnknown};
-  if (dead != dead_.end()) {
-    answer.result = dead->second;
+  if (dead != dead_.end() && dead->second.start_time == sandbox.start_time) {
+    answer.result = dead->second.status;
     dead_.erase(dead);
   }
   send(answer);
@@ -262,63 +282,67 @@ void ZygoteProcess::kill_and_reap(const ZygoteRequest& request) {
 void ZygoteProcess::reap_children() {
   siginfo_t ended{};
   while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0) {
-    const pid_t pid = ended.si_pid;
-    const bool sandbox = getsid(pid) == pid;
+    const SandboxId child{.pid = ended.si_pid, .start_time = start_time_of(ended.si_pid)};
+    const bool leader = getsid(child.pid) == child.pid;
     int status = 0;
-    waitpid(pid, &status, 0);
-    if (sandbox) {
-      on_reaped(pid, status);
+    if (waitpid(child.pid, &status, 0) != child.pid) {
+      return;  // only a signal handler could make it fail, and there is none
+    }
+    if (child.pid == cleaner_) {
+      cleaner_ = -1;
+      clean_up();
+    } else if (leader) {
+      on_sandbox_ended(child, status);
     }
     ended = {};
   }
 }
 
-// Every child that is killed leaves us its own, until none is left.
-void ZygoteProcess::kill_all_descendants() {
-  for (;;) {
-    int killed = 0;
-    for (const pid_t pid : all_processes()) {
-      if (parent_of(pid) == pid_ && kill(pid, SIGKILL) == 0) {
-        ++killed;
-      }
-    }
-    if (killed == 0) {
-      return;
-    }
-    for (int i = 0; i < killed; ++i) {
-      if (const pid_t pid = waitpid(-1, nullptr, 0); pid > 0) {
-        remove_scratch_of(pid);
-      }
-    }
-  }
-}
-
-void ZygoteProcess::remove_scratch_of(pid_t process) const {
-  boost::system::error_code ignored;
-  boost::filesystem::remove_all(
-      CompilerGymServiceContext::scratchDirectoryOf(process, options_.working_directory), ignored);
-}
-
-void ZygoteProcess::on_reaped(pid_t pid, int status) {
-  const auto dying = dying_.find(pid);
+void ZygoteProcess::on_sandbox_ended(const SandboxId& sandbox, int status) {
+  const auto dying = dying_.find(sandbox.pid);
   const bool was_idle =
       dying == dying_.end() ? WIFEXITED(status) && WEXITSTATUS(status) == 0 : dying->second.idle;
-  if (!was_idle) {
-    kill_members_of_session(pid);
+  boost::system::error_code error;
+  const bool has_scratch = boost::filesystem::exists(
+      CompilerGymServiceContext::scratchDirectoryOf(sandbox.pid, options_.working_directory),
+      error);
+  if (!was_idle || has_scratch) {
+    unclean_.push_back({sandbox.pid, status});
+    clean_up();
   }
-  remove_scratch_of(pid);
   if (dying == dying_.end()) {
-    dead_[pid] = status;
+    dead_[sandbox.pid] = {.start_time = sandbox.start_time, .status = status};
     return;
   }
   send({.tag = dying->second.tag, .result = status});
   dying_.erase(dying);
 }
 
+// In a process of its own, one at a time: to look at all processes of the machine, or to remove a large
+// directory, takes longer than others can wait.
+void ZygoteProcess::clean_up() {
+  if (cleaner_ >= 0 || unclean_.empty()) {
+    return;
+  }
+  cleaner_ = fork();
+  if (cleaner_ < 0) {
+    return;  // there are too many processes: with the next one that ends
+  }
+  if (cleaner_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "cleaner");
+    control_.reset();
+    clean_up_after_sandboxes(unclean_, pid_, options_.working_directory);
+    _exit(0);
+  }
+  unclean_.clear();
+}
+
 }  // namespace
 
-void run_zygote(FileDescriptor control, const ZygoteOptions& options, const SandboxBoard& board) {
-  ZygoteProcess(std::move(control), options, board).run();
+void run_zygote(FileDescriptor control, const ZygoteOptions& options, const SandboxBoard& board,
+                const Service& service) {
+  ZygoteProcess(std::move(control), options, board, service).run();
 }
 
 }  // namespace compiler_gym::isolated

@@ -1,5 +1,7 @@
 #include "tests/fault/fault_fixture.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -65,7 +67,8 @@ boost::asio::awaitable<void> FaultTest::disturb(Crowd& crowd, int faults, Distur
 std::vector<pid_t> FaultTest::sandboxes() const {
   std::vector<pid_t> sandboxes;
   for (const pid_t pid : process_tree(service_->pid())) {
-    if (pid != service_->pid() && parent_of(pid) != service_->pid()) {
+    // They lead POSIX sessions, as does what the service itself has forked.
+    if (pid != service_->pid() && parent_of(pid) != service_->pid() && getsid(pid) == pid) {
       sandboxes.push_back(pid);
     }
   }

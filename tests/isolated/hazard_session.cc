@@ -1,12 +1,20 @@
 #include "tests/isolated/hazard_session.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
+#include "core/posix/file_descriptor.h"
+#include "core/posix/process_mark.h"
 #include "core/support/status.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/support/hazards.h"
@@ -24,6 +32,37 @@ void leave_child(const std::string& tell) {
   std::ofstream(tell + ".tmp") << child;
   std::rename((tell + ".tmp").c_str(), tell.c_str());
   hang();
+}
+
+std::string how_it_went(bool well) {
+  return well ? "OK" : std::strerror(errno);
+}
+
+std::string read(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return how_it_went(static_cast<bool>(file));
+}
+
+std::string connect_to(int port) {
+  const FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return how_it_went(
+      socket && connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+}
+
+std::string escape() {
+  const std::string mark = std::string(kProcessMark) + "=" + new_process_mark();
+  const std::array<const char*, 2> environment{mark.c_str(), nullptr};
+  const pid_t child = fork();
+  if (child == 0) {
+    setsid();
+    execle("/bin/sleep", "sleep", "600", nullptr, environment.data());
+    _exit(1);
+  }
+  return std::to_string(child);
 }
 
 }  // namespace
@@ -134,6 +173,12 @@ grpc::Status HazardSession::handleSessionParameter(const std::string& key, const
     reply = value;
   } else if (key == "kill") {
     std::raise(SIGKILL);
+  } else if (key == "read") {
+    reply = read(value);
+  } else if (key == "connect") {
+    reply = connect_to(std::stoi(value));
+  } else if (key == "escape") {
+    reply = escape();
   }
   return grpc::Status::OK;
 }

@@ -32,7 +32,9 @@ enum Hazard : std::int64_t {
 /// `program` says what.
 ///
 /// Observations besides `history`: `process`, the number of the process; `kill` ends it.
-/// Parameters: `echo`; `push`, which puts its value into the history.
+/// Parameters: `echo`; `push`, which puts its value into the history; `read`, which opens a file, and
+/// `connect`, a TCP port of this machine: the reply is how that went; `escape`, which starts a process
+/// as commands are, that leaves the session and hangs: the reply is its number.
 class HazardSession final : public HistorySession {
  public:
   using HistorySession::HistorySession;

@@ -20,17 +20,32 @@
 #include <utility>
 #include <vector>
 
+#include "core/posix/processes.h"
 #include "sessions/isolated/isolated_sessions.h"
 #include "sessions/isolated/zygote.h"
 #include "tests/isolated/hazard_session.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/sessions/service_fixture.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/poll.h"
 
 namespace compiler_gym::testing {
 
 /// Whether there is no such process any more, not even a dead one that nobody has reaped.
 inline bool is_gone(pid_t process) {
   return kill(process, 0) != 0 && errno == ESRCH;
+}
+
+/// The present zygote of a keeper, once there is one.
+inline pid_t zygote_of(pid_t keeper) {
+  pid_t zygote = 0;
+  poll_until([&] {
+    for (const pid_t pid : process_tree(keeper)) {
+      zygote = parent_of(pid) == keeper ? pid : zygote;
+    }
+    return zygote != 0;
+  });
+  return zygote;
 }
 
 /// A compiler, for the zygote and for the service.
@@ -43,6 +58,12 @@ struct IsolatedPlugin {
     return std::make_unique<HazardSession>(context);
   };
   isolated::SandboxLimits limits{};
+};
+
+/// A base class that comes before those whose timers it drives.
+class OwnsFakeClock {
+ protected:
+  FakeClock clock;
 };
 
 /// Forks the zygote, as a service does, before the process has a second thread: a base class that
@@ -65,12 +86,13 @@ class ForksZygote {
       throw std::runtime_error(to_string(forked.error()));
     }
     zygote_.emplace(*std::move(forked));
-    zygote_process_ = zygote_->pid();
+    keeper_process_ = zygote_->keeper();
+    zygote_process_ = zygote_of(keeper_process_);
     board_ = &zygote_->board();
   }
   ~ForksZygote() {
     zygote_.reset();
-    EXPECT_TRUE(is_gone(zygote_process_));
+    EXPECT_TRUE(is_gone(keeper_process_));
     boost::filesystem::remove_all(directory_);
   }
 
@@ -79,7 +101,8 @@ class ForksZygote {
   const boost::filesystem::path directory_;
   const IsolatedPlugin plugin_;
   std::optional<isolated::Zygote> zygote_;
-  pid_t zygote_process_ = 0;
+  pid_t keeper_process_ = 0;
+  pid_t zygote_process_ = 0;                       // the first
   const isolated::SandboxBoard* board_ = nullptr;  // the service's, once it serves
 };
 

@@ -56,7 +56,7 @@ TEST_F(IsolatedSessionTest, WhatForksHasOneThread) {
 #endif
   serve_isolated();
   const pid_t sandbox = process_of(started());
-  for (const pid_t process : {zygote_process_, sandbox}) {
+  for (const pid_t process : {keeper_process_, zygote_process_, sandbox}) {
     const boost::filesystem::path threads = "/proc/" + std::to_string(process) + "/task";
     EXPECT_EQ(std::distance(boost::filesystem::directory_iterator(threads), {}), 1);
   }
@@ -106,7 +106,7 @@ TEST_F(IsolatedSessionTest, NothingIsLeftOfASessionThatHasEnded) {
   boost::filesystem::create_directories(scratch / "some" / "thing");
   EXPECT_EQ(remaining_after_end(session), 1);
   EXPECT_TRUE(is_gone(process));
-  EXPECT_FALSE(boost::filesystem::exists(scratch));
+  poll_until([&] { return !boost::filesystem::exists(scratch); });
   EXPECT_FALSE(is_gone(process_of_fork));
   EXPECT_EQ(remaining_after_end(fork), 0);
   EXPECT_TRUE(is_gone(process_of_fork));

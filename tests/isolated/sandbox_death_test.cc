@@ -120,17 +120,5 @@ TEST_F(SandboxKillTest, WhatASandboxHasStartedGoesWithIt) {
   poll_until([&] { return is_gone(child); });
 }
 
-TEST_F(SandboxKillTest, WithoutTheZygoteNoSessionIsStarted) {
-  serve_isolated();
-  const Session::Id session = started();
-  const pid_t process = process_of(session);
-  kill(zygote_process_, SIGKILL);
-  EXPECT_EQ(failure(start("benchmark://another")),
-            "UNAVAILABLE: No sandbox process can be made: the process that forks them has ended");
-  poll_until([&] { return is_gone(process); });
-  EXPECT_THAT(failure(step(session, {1})->get()), StartsWith("UNAVAILABLE"));
-  EXPECT_EQ(remaining_after_end(session), 0);
-}
-
 }  // namespace
 }  // namespace compiler_gym::testing

@@ -3,18 +3,12 @@
 #include <future>
 
 #include "tests/isolated/isolated_fixture.h"
-#include "tests/support/fake_clock.h"
 
 namespace compiler_gym::testing {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
-
-class OwnsFakeClock {
- protected:
-  FakeClock clock;
-};
 
 class TimeLimitTest : protected OwnsFakeClock, public IsolatedTest {
  protected:

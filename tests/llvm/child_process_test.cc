@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <thread>
 
 #include "tests/llvm/value_of.h"
+#include "tests/support/another_process.h"
 #include "tests/support/poll.h"
 
 namespace compiler_gym {
@@ -170,6 +172,21 @@ TEST_F(ChildProcessTest, WhatHasLeftTheGroupAndTheSessionIsKilledToo) {
   const ProcessResult result = run(escape + "sleep 600");
   EXPECT_EQ(result.end, ProcessEnd::kTimedOut);
   EXPECT_TRUE(has_ended(std::stoi(result.standard_output)));
+}
+
+// As a sandbox does, which has one thread.
+TEST_F(ChildProcessTest, WhatHasEmptiedItsEnvironmentIsKilledWhereOrphansAreAdopted) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer has a thread of its own in every process";
+#endif
+  EXPECT_EQ(testing::in_another_process([this] {
+              prctl(PR_SET_CHILD_SUBREAPER, 1);
+              const ProcessResult result =
+                  run("env -i setsid sh -c 'sh -c \"echo \\$\\$ >pid; exec sleep 600\" &' "
+                      ">/dev/null 2>&1; while [ ! -s pid ]; do :; done; cat pid");
+              return kill(std::stoi(result.standard_output), 0) != 0 ? 0 : 1;
+            }),
+            0);
 }
 
 TEST_F(ChildProcessTest, ALostExitStatusIsNotSuccess) {

@@ -157,6 +157,26 @@ TEST_F(IsolationTest, AKilledServiceLeavesNoProcess) {
   EXPECT_THAT(step_outcome, StartsWith("UNAVAILABLE"));
 }
 
+// What is still a child of the container's first process, which does not reap it, has ended too.
+TEST_F(IsolationTest, WhatACommandLeftIsGoneSoonAfterTheService) {
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    for (const char* executor : {"inline", "isolated"}) {
+      serve(kHazardService, {std::string("--executor=") + executor});
+      WireClient client = connect();
+      EXPECT_EQ(outcome(client.start_session()), "OK");
+      const Result<SendSessionParameterReply> reply =
+          client.send_session_parameter(0, "escape", "");
+      ASSERT_TRUE(reply) << outcome(reply);
+      const std::string left = reply->reply(0);
+      stop(signal);
+      poll_until([&] {
+        const std::string stat = read_file("/proc/" + left + "/stat");
+        return stat.empty() || stat.find(") Z") != std::string::npos;
+      });
+    }
+  }
+}
+
 TEST_F(IsolationTest, AServiceWhoseSessionsShareStateCannotIsolateThem) {
   run(kCountingService, {"--working_dir", working_dir().string(), "--executor=isolated"});
   EXPECT_EQ(service->wait(), 1);

@@ -12,7 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include "core/posix/processes.h"
 #include "core/support/clock.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/process/process_fixture.h"
@@ -68,21 +67,6 @@ TEST_F(WayOutTest, AnInitThatNeverReturnsIsLeftBehind) {
       {{"COMPILER_GYM_TEST_INIT", "gate"}});
   gate.wait_for_arrival();
   EXPECT_EQ(stop(), kForced);
-}
-
-TEST_F(WayOutTest, AStoppedZygoteHoldsUpNothingForLong) {
-  serve(kHazardService, {"--executor=isolated", "--drain_grace=0"});
-  EXPECT_EQ(outcome(connect().start_session()), "OK");
-  pid_t zygote = 0;
-  for (const pid_t pid : process_tree(service->pid())) {
-    if (parent_of(pid) == service->pid()) {
-      zygote = pid;
-    }
-  }
-  ASSERT_NE(zygote, 0);
-  kill(zygote, SIGSTOP);
-  EXPECT_EQ(stop(), kForced);
-  poll_until([&] { return kill(zygote, 0) != 0; });  // woken, it has cleaned up and gone
 }
 
 // ------------------------------------------------------------------------------------------ stderr

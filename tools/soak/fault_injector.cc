@@ -94,12 +94,12 @@ asio::awaitable<void> FaultInjector::async_inject(Fault fault) {
   ++counts_[static_cast<std::size_t>(fault)];
 }
 
-// What the service itself started, the process that makes its sandboxes, is spared: with that one gone
-// it can only be started anew.
+// Not one of those that make them, which lead no POSIX session or are the service's own children.
 bool FaultInjector::kill_sandbox() {
   std::vector<pid_t> sandboxes;
   for (const pid_t child : process_tree(targets_.service)) {
-    if (child != targets_.service && parent_of(child) != targets_.service) {
+    if (child != targets_.service && parent_of(child) != targets_.service &&
+        getsid(child) == child) {
       sandboxes.push_back(child);
     }
   }

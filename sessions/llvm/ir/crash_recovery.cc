@@ -108,7 +108,11 @@ class AlternateStack {
     stack_t stack{};
     stack.ss_sp = memory_;
     stack.ss_size = kSize;
-    sigaltstack(&stack, nullptr);
+    if (sigaltstack(&stack, nullptr) != 0) {
+      const int error = errno;
+      munmap(memory_, kSize);
+      throw std::system_error(error, std::generic_category(), "stack for signal handlers");
+    }
   }
   AlternateStack(const AlternateStack&) = delete;
   AlternateStack& operator=(const AlternateStack&) = delete;
@@ -141,7 +145,9 @@ void enable_crash_recovery() {
       struct sigaction action{};
       action.sa_handler = on_crash_signal;
       action.sa_flags = SA_ONSTACK;
-      sigaction(kCrashSignals[i], &action, &previous_actions[i]);
+      if (sigaction(kCrashSignals[i], &action, &previous_actions[i]) != 0) {
+        throw std::system_error(errno, std::generic_category(), "handlers for crashes");
+      }
     }
     llvm::install_fatal_error_handler(on_fatal_error);
     llvm::install_bad_alloc_error_handler(on_out_of_memory);

@@ -1,10 +1,8 @@
 #include "sessions/llvm/run/child_process.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +17,9 @@
 #include <vector>
 
 #include "core/posix/file_descriptor.h"
+#include "core/posix/pidfd.h"
+#include "core/posix/process_mark.h"
+#include "core/posix/processes.h"
 #include "sessions/llvm/run/process_watch.h"
 
 // posix_spawn rather than fork: a copy of this process's page tables takes milliseconds when
@@ -85,14 +86,6 @@ std::string with_limits(const std::string& command, const ProcessLimits& limits)
          std::to_string(limits.cpu_time.count()) + "\n" + command;
 }
 
-constexpr const char* kMark = "COMPILER_GYM_COMMAND";
-
-// Another one each time, and in each process.
-std::string new_mark() {
-  static std::atomic<std::uint64_t> count = 0;
-  return fmt::format("{}-{}-{}", getpid(), Clock::now().time_since_epoch().count(), ++count);
-}
-
 // `NAME=value` strings: ours, but for those that are replaced, and the command's own.
 std::vector<std::string> merged_environment(const std::map<std::string, std::string>& added) {
   std::vector<std::string> merged;
@@ -124,23 +117,23 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
 class SpawnActions {
  public:
   SpawnActions(const ShellCommand& command, const OutputPipe& out, const OutputPipe& err) {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions_, out.write_end(), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions_, err.write_end(), STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    posix_spawn_file_actions_addchdir_np(&actions_, command.directory.c_str());
+    note(posix_spawn_file_actions_init(&actions_));
+    note(posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0));
+    note(posix_spawn_file_actions_adddup2(&actions_, out.write_end(), STDOUT_FILENO));
+    note(posix_spawn_file_actions_adddup2(&actions_, err.write_end(), STDERR_FILENO));
+    note(posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1));
+    note(posix_spawn_file_actions_addchdir_np(&actions_, command.directory.c_str()));
 
     // The group, and none of the signal dispositions of a thread of a server.
-    posix_spawnattr_init(&attributes_);
-    posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setpgroup(&attributes_, 0);
+    note(posix_spawnattr_init(&attributes_));
+    note(posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
+    note(posix_spawnattr_setpgroup(&attributes_, 0));
     sigset_t signals;
     sigfillset(&signals);
-    posix_spawnattr_setsigdefault(&attributes_, &signals);
+    note(posix_spawnattr_setsigdefault(&attributes_, &signals));
     sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes_, &signals);
+    note(posix_spawnattr_setsigmask(&attributes_, &signals));
   }
   SpawnActions(const SpawnActions&) = delete;
   SpawnActions& operator=(const SpawnActions&) = delete;
@@ -151,8 +144,13 @@ class SpawnActions {
 
   [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
   [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
+  /// Why these are not what they should be; 0: they are.
+  [[nodiscard]] int error() const { return error_; }
 
  private:
+  void note(int error) { error_ = error_ == 0 ? error : error_; }
+
+  int error_ = 0;
   posix_spawn_file_actions_t actions_{};
   posix_spawnattr_t attributes_{};
 };
@@ -162,12 +160,14 @@ pid_t spawn(const ShellCommand& command, const std::string& mark, const OutputPi
             const OutputPipe& err) {
   std::vector<std::string> arguments{"/bin/sh", "-c", with_limits(command.command, command.limits)};
   std::map<std::string, std::string> added = command.environment;
-  added[kMark] = mark;
+  added[kProcessMark] = mark;
   std::vector<std::string> environment = merged_environment(added);
   const SpawnActions spawning(command, out, err);
   pid_t pid = -1;
-  errno = posix_spawn(&pid, "/bin/sh", spawning.actions(), spawning.attributes(),
-                      pointers_to(arguments).data(), pointers_to(environment).data());
+  errno = spawning.error() != 0
+              ? spawning.error()
+              : posix_spawn(&pid, "/bin/sh", spawning.actions(), spawning.attributes(),
+                            pointers_to(arguments).data(), pointers_to(environment).data());
   return errno == 0 ? pid : -1;
 }
 
@@ -180,8 +180,7 @@ class RunningCommand {
         deadline_(Clock::now() + command.timeout),
         out_(out),
         err_(err),
-        // Not pidfd_open(): glibc 2.36 declares it, for C++, as a function it does not have.
-        process_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {}
+        process_(pidfd_open(pid, 0)) {}
 
   // Waits for the command's end, bringing it about if need be, and leaves it unreaped: as long as it
   // is, its number can't become another process's, and killing its group is safe.
@@ -306,7 +305,9 @@ Result<ProcessResult> run_shell_command(const ShellCommand& command,
   if (!out.open() || !err.open()) {
     return starting_error(command, errno);
   }
-  const std::string mark = new_mark();
+  const std::string mark = new_process_mark();
+  const std::optional<std::vector<pid_t>> children_before =
+      children_are_of_commands() ? std::optional(children_of_this_process()) : std::nullopt;
   const Clock::time_point start = Clock::now();
   const pid_t pid = spawn(command, mark, out, err);
   if (pid < 0) {
@@ -318,10 +319,16 @@ Result<ProcessResult> run_shell_command(const ShellCommand& command,
   ProcessResult result;
   result.end = RunningCommand(pid, command, out, err).wait_for_end(stop_token);
   result.elapsed = Clock::now() - start;
-  kill_marked(fmt::format("{}={}", kMark, mark), pid);
-  if (!reap(pid, result)) {
+  kill_marked(mark, pid);
+  const bool reaped = reap(pid, result);
+  const int reaping_error = errno;
+  if (children_before) {
+    constexpr std::chrono::seconds kPatience{2};
+    kill_children(kPatience, *children_before);  // what has emptied its environment as well
+  }
+  if (!reaped) {
     return unavailable("How command '" + command.command +
-                       "' ended is not known: " + std::strerror(errno) +
+                       "' ended is not known: " + std::strerror(reaping_error) +
                        ". Whatever started this service must not ignore SIGCHLD");
   }
   result.standard_output = out.take_text();

@@ -57,7 +57,8 @@ struct ProcessResult {
 
 /// Runs a command to its end. It has a process group of its own, and whatever is left of it when the
 /// command has ended, timed out or been stopped is killed: its group, and what has left that, which
-/// is known by the variable COMPILER_GYM_COMMAND in its environment. Standard input is empty; no
+/// is known by the variable COMPILER_GYM_COMMAND in its environment, or by having come to this process
+/// if children_are_of_commands(). Standard input is empty; no
 /// file descriptor of ours is inherited.
 /// Threads:  any; blocks the calling one.
 /// Errors:   RESOURCE_EXHAUSTED if there are too many processes or descriptors, or too little memory,

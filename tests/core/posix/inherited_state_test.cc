@@ -1,5 +1,6 @@
 #include "core/posix/inherited_state.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,19 @@ TEST(InheritedStateTest, TheSoftLimitOfDescriptorsBecomesTheHardOne) {
               rlimit present{};
               getrlimit(RLIMIT_NOFILE, &present);
               return raised && *raised == 128 && present.rlim_cur == 128 ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(InheritedStateTest, AllDescriptorsButTheKeptOneAreClosed) {
+  EXPECT_EQ(in_another_process([] {
+              const int kept = open("/dev/null", O_RDONLY);
+              const int low = kept > STDERR_FILENO + 1 ? kept - 1 : dup(kept);
+              const int high = fcntl(kept, F_DUPFD, 100);
+              close_descriptors_except(kept);
+              const auto is_open = [](int fd) { return fcntl(fd, F_GETFD) >= 0; };
+              return is_open(kept) && !is_open(low) && !is_open(high) && is_open(STDERR_FILENO) ? 0
+                                                                                                : 1;
             }),
             0);
 }
