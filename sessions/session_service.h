@@ -19,6 +19,7 @@
 #include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
+#include "sessions/client_id.h"
 #include "sessions/compilation_session.h"
 #include "sessions/service_spaces.h"
 #include "sessions/session_executor_factory.h"
@@ -81,10 +82,18 @@ class SessionService {
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_start_session(StartSessionRequest& request, StartSessionReply& reply,
                            std::stop_source stop, Token&& token) {
-    return initiate(std::forward<Token>(token),
-                    [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-                      start_session(request, reply, stop, std::move(handler));
-                    });
+    return async_start_session(request, reply, ClientId(), std::move(stop),
+                               std::forward<Token>(token));
+  }
+
+  /// The same for a service of many clients: the session and its forks are `client`'s.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_start_session(StartSessionRequest& request, StartSessionReply& reply, ClientId client,
+                           std::stop_source stop, Token&& token) {
+    return initiate(std::forward<Token>(token), [this, &request, &reply, client,
+                                                 stop = std::move(stop)](StatusHandler handler) {
+      start_session(request, reply, client, stop, std::move(handler));
+    });
   }
 
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
@@ -179,12 +188,12 @@ class SessionService {
     Gate::Pass alive;
   };
 
-  void start_session(StartSessionRequest& request, StartSessionReply& reply, std::stop_source stop,
-                     StatusHandler handler);
+  void start_session(StartSessionRequest& request, StartSessionReply& reply, ClientId client,
+                     std::stop_source stop, StatusHandler handler);
   grpc::Status start_inline_session(StartSessionRequest& request, StartSessionReply& reply,
-                                    const std::stop_source& stop);
+                                    ClientId client, const std::stop_source& stop);
   Operation start_isolated_session(StartSessionRequest& request, StartSessionReply& reply,
-                                   std::stop_source stop);
+                                   ClientId client, std::stop_source stop);
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler);
   void step(StepExchange& exchange, std::stop_source stop, StatusHandler handler);
@@ -219,10 +228,10 @@ class SessionService {
   boost::asio::awaitable<void> end_sessions();
 
   boost::asio::awaitable<Result<std::unique_ptr<SessionExecutor>>> start_executor(
-      ExecutorKind kind, const StartSessionRequest& request,
-      std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply, std::stop_source stop);
+      const SessionOrigin& origin, const StartSessionRequest& request, StartSessionReply& reply,
+      std::stop_source stop);
   Result<StartingSession> prepare_start(SessionOrigin origin);
-  Result<StartingSession> prepare_start_of(StartSessionRequest& request);
+  Result<StartingSession> prepare_start_of(StartSessionRequest& request, ClientId client);
   template <typename Reply>
   grpc::Status open(StartingSession& starting, Result<std::unique_ptr<SessionExecutor>> executor,
                     const std::stop_source& stop, Reply& reply);

@@ -70,11 +70,13 @@ SessionService::Operation SessionService::set_executor(Session& session, const s
 
 SessionService::Operation SessionService::restart_on(ExecutorKind kind, Session& session,
                                                      std::stop_source stop) {
+  SessionOrigin moved = session.origin();
+  moved.executor = kind;
   StartSessionRequest start;
-  start.set_action_space(session.origin().action_space);
+  start.set_action_space(moved.action_space);
   StartSessionReply started;
   Result<std::unique_ptr<SessionExecutor>> executor =
-      co_await start_executor(kind, start, session.origin().benchmark, started, stop);
+      co_await start_executor(moved, start, started, stop);
   if (!executor) {
     co_return executor.error();
   }

@@ -73,7 +73,7 @@ class FakeFactory final : public SessionExecutorFactory {
 
   SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
       const StartSessionRequest& /*request*/, std::shared_ptr<const Benchmark> /*benchmark*/,
-      StartSessionReply& /*reply*/, std::stop_source /*stop*/) override {
+      StartSessionReply& /*reply*/, ClientId /*client*/, std::stop_source /*stop*/) override {
     co_return std::make_unique<FakeExecutor>(script_);
   }
   void close() override {}
