@@ -44,6 +44,7 @@ class StreamedRequest {
   void keep(RequestBudget::Share share) { share_ = std::move(share); }
 
   [[nodiscard]] std::size_t request_bytes() const { return packed_.size; }
+  [[nodiscard]] ClientId client() const { return stream_->client(); }
 
   /// A message in the request's arena.
   template <typename Message>
