@@ -25,14 +25,10 @@ namespace {
 using boost::asio::awaitable;
 
 ServiceRuntimeOptions runtime_options(const ServerOptions& options) {
-  return {.working_directory = options.working_directory,
-          .workers = options.workers,
-          .context = options.context,
-          .sessions = options.sessions,
-          .max_requests_in_flight = options.max_requests_in_flight,
-          .max_bytes_in_flight = options.max_bytes_in_flight,
-          .isolation = options.isolation,
-          .session_ttl = options.session_ttl};
+  ServiceRuntimeOptions runtime{ServiceOptions(options)};
+  runtime.max_bytes_in_flight = options.max_bytes_in_flight;
+  runtime.session_ttl = options.session_ttl;
+  return runtime;
 }
 
 }  // namespace
