@@ -103,7 +103,8 @@ void Templates::perform_on_strand(const TemplateScheduler::Actions& actions,
         templates_[action.of].stop_loading.request_stop();
         break;
       case TemplateAction::Kind::kFork:
-        spawn_on_strand(fork_on_strand(shared_from_this(), action.of, action.waiter));
+        spawn_on_strand(fork_on_strand(shared_from_this(), action.of, action.waiter,
+                                       std::exchange(templates_.at(action.of).permit, {})));
         break;
       case TemplateAction::Kind::kRelease:
         templates_.erase(action.of);
@@ -146,16 +147,19 @@ awaitable<void> Templates::load_on_strand(std::shared_ptr<Templates> self, Templ
     loaded = unavailable("A benchmark can't be loaded");  // and another time perhaps it can
   }
   if (const auto found = templates_.find(of); found != templates_.end() && loaded) {
-    found->second.sandbox = *loaded;
+    found->second.sandbox = std::move(loaded->sandbox);
+    found->second.permit = std::move(loaded->permit);
   }
   perform_on_strand(scheduler_.on_loaded(of, status_of(loaded)));
+  if (const auto found = templates_.find(of); found != templates_.end()) {
+    found->second.permit.reset();  // nobody wanted it any more
+  }
 }
 
-awaitable<Result<Templates::Sandbox>> Templates::load_sandbox(std::shared_ptr<Templates> /*self*/,
-                                                              TemplateKey key, RunTicket ticket,
-                                                              std::stop_source stop) {
-  const Result<RunLimit::Permit> permit =
-      co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
+awaitable<Result<Templates::Forked>> Templates::load_sandbox(std::shared_ptr<Templates> /*self*/,
+                                                             TemplateKey key, RunTicket ticket,
+                                                             std::stop_source stop) {
+  Result<RunLimit::Permit> permit = co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
   if (!permit) {
     co_return permit.error();
   }
@@ -177,32 +181,37 @@ awaitable<Result<Templates::Sandbox>> Templates::load_sandbox(std::shared_ptr<Te
   if (!reply.status.ok()) {
     co_return loading_error(*key.benchmark, reply);
   }
-  co_return sandbox;
+  co_return Forked{*std::move(sandbox), *std::move(permit)};
 }
 
 awaitable<void> Templates::fork_on_strand(std::shared_ptr<Templates> self, TemplateId of,
-                                          WaiterId waiter) {
+                                          WaiterId waiter, RunLimit::Permit permit) {
   // Its turn has come: from here on the fork is what its stop source ends.
   Waiter& served = waiters_.at(waiter);
   served.on_stop.reset();
-  Result<Forked> forked =
-      co_await fork_sandbox(std::move(self), templates_.at(of).sandbox, served.ticket, served.stop);
+  Result<Forked> forked = co_await fork_sandbox(std::move(self), templates_.at(of).sandbox,
+                                                served.ticket, std::move(permit), served.stop);
   const TemplateScheduler::Actions actions = scheduler_.on_forked(of, status_of(forked));
   perform_on_strand(actions, std::move(forked));
 }
 
 awaitable<Result<Templates::Forked>> Templates::fork_sandbox(std::shared_ptr<Templates> /*self*/,
                                                              Sandbox sandbox, RunTicket ticket,
+                                                             RunLimit::Permit permit,
                                                              std::stop_source stop) {
-  Result<RunLimit::Permit> permit = co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
   if (!permit) {
-    co_return permit.error();
+    Result<RunLimit::Permit> granted =
+        co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
+    if (!granted) {
+      co_return granted.error();
+    }
+    permit = *std::move(granted);
   }
   const Result<Sandbox> forked = co_await sandbox->async_fork(stop, use_awaitable);
   if (!forked) {
     co_return forked.error();
   }
-  co_return Forked{*forked, *std::move(permit)};
+  co_return Forked{*forked, std::move(permit)};
 }
 
 // Out of the strand: the handler is not ours.

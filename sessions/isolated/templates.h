@@ -23,7 +23,7 @@ namespace compiler_gym::isolated {
 
 struct ForkedSandbox {
   std::shared_ptr<SandboxChannel> sandbox{};
-  RunLimit::Permit permit{};  ///< under which it was forked, for what is to be done there next
+  RunLimit::Permit permit{};  ///< under which it was made, for what is to be done there next
 };
 
 /// A template is a sandbox that has initialised a session and then waits: to start a session on the
@@ -76,6 +76,8 @@ class Templates : public std::enable_shared_from_this<Templates> {
   };
   struct Template {
     Sandbox sandbox{};  // once loaded
+    /// Under which it was loaded; for the first fork, else the next would be loaded before that.
+    RunLimit::Permit permit{};
     std::stop_source stop_loading{};
   };
 
@@ -90,13 +92,14 @@ class Templates : public std::enable_shared_from_this<Templates> {
   boost::asio::awaitable<void> load_on_strand(std::shared_ptr<Templates> self, TemplateId of,
                                               RunTicket ticket);
   boost::asio::awaitable<void> fork_on_strand(std::shared_ptr<Templates> self, TemplateId of,
-                                              WaiterId waiter);
+                                              WaiterId waiter, RunLimit::Permit permit);
   boost::asio::awaitable<Result<Forked>> fork_sandbox(std::shared_ptr<Templates> self,
                                                       Sandbox sandbox, RunTicket ticket,
+                                                      RunLimit::Permit permit,
                                                       std::stop_source stop);
-  boost::asio::awaitable<Result<Sandbox>> load_sandbox(std::shared_ptr<Templates> self,
-                                                       TemplateKey key, RunTicket ticket,
-                                                       std::stop_source stop);
+  boost::asio::awaitable<Result<Forked>> load_sandbox(std::shared_ptr<Templates> self,
+                                                      TemplateKey key, RunTicket ticket,
+                                                      std::stop_source stop);
   void spawn_on_strand(boost::asio::awaitable<void> operation);
   void log(const std::exception_ptr& error) const;
 

@@ -247,6 +247,17 @@ TEST_F(LimitedSessionsTest, ForksWaitForAPlaceThoseOfTemplatesToo) {
   EXPECT_EQ(loads(), 1);
 }
 
+// Else many starts would first load all their benchmarks, and keep them.
+TEST_F(LimitedSessionsTest, WhatIsLoadedIsForkedBeforeTheNextIsLoaded) {
+  serve_one_at_a_time();
+  const StartCall first = start_soon("new");
+  const StartCall second = start_soon("gate");
+  EXPECT_EQ(failure(first->get()), "OK");
+  gate.wait_for_arrival();
+  gate.let_pass();
+  EXPECT_EQ(failure(second->get()), "OK");
+}
+
 // Three places, of which starts have two.
 TEST_F(LimitedSessionsTest, AStepFindsAPlaceHoweverManySessionsStart) {
   isolated::IsolationOptions options;
