@@ -38,6 +38,12 @@ struct SessionServiceOptions {
   std::size_t max_queued_steps = 64;
   /// Where sessions run that have not asked otherwise.
   ExecutorKind executor = ExecutorKind::kInline;
+  /// Bytes of one reply; RESOURCE_EXHAUSTED beyond, and the session lives on. Of isolated sessions, what
+  /// ZygoteOptions say.
+  std::size_t max_reply_bytes = std::size_t{512} << 20;
+  /// Which executors clients may choose by the parameter `service.executor`.
+  bool allow_inline = true;
+  bool allow_isolated = true;
   /// For one request of an inline session, which is asked to stop then. 0: as long as it takes.
   std::chrono::milliseconds request_timeout{300'000};
   /// Requests to a session that lives in this process and is idle run on the thread that hands them

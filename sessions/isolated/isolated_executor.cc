@@ -73,20 +73,17 @@ SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(StepExchange& st
       SandboxOperation::kStep, SandboxMessage(request, step.request_bytes()), std::move(stop));
   if (performed.sandbox_lost) {
     say_where(performed, place_in(request, performed.applied));
+    performed.status = after_actions(performed.status, static_cast<int>(performed.applied),
+                                     request.action_size(), sessions_.options_.recover);
   }
-  const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
-  if (applied > 0) {
-    auto done = std::make_unique<StepRequest>();
-    done->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
-    recovery_.record({.step = std::move(done), .accepted = performed.status.ok()});
-  }
+  recovery_.record(request, performed);
   if (performed.status.ok()) {
     step.set_reply_bytes(std::move(performed.message));
   }
   co_return performed.status;
 }
 
-SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
+SessionExecutor::Operation<SessionExecutor::ParametersOutcome> IsolatedExecutor::set_parameters(
     const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
     std::stop_source stop) {
   SendSessionParameterRequest offered;
@@ -97,17 +94,11 @@ SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
   if (performed.sandbox_lost) {
     say_where(performed, fmt::format("Session {}", request.session_id()));
   }
-  const int applied = std::min(static_cast<int>(performed.applied), offered.parameter_size());
-  if (applied > 0) {
-    auto parameters = std::make_unique<SendSessionParameterRequest>();
-    parameters->mutable_parameter()->Add(offered.parameter().begin(),
-                                         offered.parameter().begin() + applied);
-    recovery_.record({.parameters = std::move(parameters), .accepted = performed.status.ok()});
-  }
+  recovery_.record(offered, performed);
   SendSessionParameterReply answers;
-  const grpc::Status status = parse(performed, answers);
+  ParametersOutcome outcome{.status = parse(performed, answers), .changed = performed.changes > 0};
   reply.MergeFrom(answers);
-  co_return status;
+  co_return outcome;
 }
 
 SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExecutor::fork(
@@ -239,14 +230,10 @@ SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::load(RunLimit::Perm
 
 SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::replay(
     std::shared_ptr<const SessionChange> change, std::stop_source stop) {
-  const bool is_step = change->step != nullptr;
-  const google::protobuf::MessageLite* message = change->parameters.get();
-  if (is_step) {
-    message = change->step.get();
-  }
-  const SandboxReply reply = co_await sandbox_->async_request(
-      is_step ? SandboxOperation::kStep : SandboxOperation::kParameters, *message, stop,
-      use_awaitable);
+  // Never empty, so the message itself is not looked at.
+  const SandboxMessage message(StepRequest::default_instance(), change->request);
+  const SandboxReply reply =
+      co_await sandbox_->async_request(change->operation, message, stop, use_awaitable);
   RecoveryAction next = recovery_.on_replayed(reply.status, stop.stop_requested());
   drop_lost_sandbox();
   co_return next;

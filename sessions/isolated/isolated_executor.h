@@ -27,9 +27,9 @@ class IsolatedExecutor final : public SessionExecutor {
                    std::shared_ptr<SandboxChannel> sandbox, SessionRecovery recovery);
 
   [[nodiscard]] Operation<grpc::Status> step(StepExchange& step, std::stop_source stop) override;
-  [[nodiscard]] Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& request,
-                                                       SendSessionParameterReply& reply,
-                                                       std::stop_source stop) override;
+  [[nodiscard]] Operation<ParametersOutcome> set_parameters(
+      const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+      std::stop_source stop) override;
   [[nodiscard]] Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
       std::stop_source stop) override;
   [[nodiscard]] Operation<void> end() override;

@@ -34,6 +34,8 @@ struct ZygoteOptions {
   SandboxLimits limits;
   /// Sandbox processes at one time.
   std::size_t max_sandboxes = 16'384;
+  /// Bytes of one reply of a sandbox, which refuses to write more.
+  std::size_t max_reply_bytes = std::size_t{512} << 20;
 };
 
 /// A zygote, as seen from the process that forked it. Destroying it is end(); and so is the end of
@@ -60,13 +62,17 @@ class Zygote {
   [[nodiscard]] int control() const { return control_.get(); }
   [[nodiscard]] SandboxBoard& board() const { return *board_; }
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Of its sandboxes, see ZygoteOptions.
+  [[nodiscard]] std::size_t max_reply_bytes() const { return max_reply_bytes_; }
 
  private:
-  Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t pid);
+  Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t pid,
+         std::size_t max_reply_bytes);
 
   FileDescriptor control_;
   std::unique_ptr<SandboxBoard> board_;
   pid_t pid_;
+  std::size_t max_reply_bytes_;
 };
 
 /// A message to the zygote.

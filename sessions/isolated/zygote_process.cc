@@ -239,6 +239,7 @@ void ZygoteProcess::become_sandbox(FileDescriptor socket) {
                                           .make_session = options_.make_session,
                                           .spaces = spaces_,
                                           .board = board_,
+                                          .max_reply_bytes = options_.max_reply_bytes,
                                           .zygote = pid_});
 }
 

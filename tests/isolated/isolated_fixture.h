@@ -43,6 +43,7 @@ struct IsolatedPlugin {
     return std::make_unique<HazardSession>(context);
   };
   isolated::SandboxLimits limits{};
+  std::size_t max_reply_bytes = isolated::ZygoteOptions().max_reply_bytes;
 };
 
 /// Forks the zygote, as a service does, before the process has a second thread: a base class that
@@ -60,6 +61,7 @@ class ForksZygote {
         .working_directory = directory_,
         .limits = plugin_.limits,
         .max_sandboxes = kMaxSandboxes,
+        .max_reply_bytes = plugin_.max_reply_bytes,
     });
     if (!forked) {
       throw std::runtime_error(to_string(forked.error()));

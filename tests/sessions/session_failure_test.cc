@@ -53,10 +53,10 @@ class FakeExecutor final : public SessionExecutor {
   Operation<grpc::Status> step(StepExchange& /*step*/, std::stop_source /*stop*/) override {
     return script_.on_step ? script_.on_step() : succeed();
   }
-  Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& /*request*/,
-                                         SendSessionParameterReply& /*reply*/,
-                                         std::stop_source /*stop*/) override {
-    return succeed();
+  Operation<ParametersOutcome> set_parameters(const SendSessionParameterRequest& /*request*/,
+                                              SendSessionParameterReply& /*reply*/,
+                                              std::stop_source /*stop*/) override {
+    co_return ParametersOutcome();
   }
   Operation<Result<std::unique_ptr<SessionExecutor>>> fork(std::stop_source /*stop*/) override {
     throw std::runtime_error("no forks today");
