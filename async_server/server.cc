@@ -39,7 +39,8 @@ class Server::Impl final : public ServiceFront {
        Logger& logger, std::optional<isolated::Zygote> zygote)
       : options_(std::move(options)),
         logger_(logger),
-        replies_({options_.max_requests_in_flight, options_.max_unread_bytes}),
+        replies_({options_.max_requests_in_flight, options_.max_unread_bytes},
+                 options_.sessions.max_reply_bytes),
         runtime_(io_context, std::move(plugin), runtime_options(options_), *this, logger,
                  std::move(zygote)),
         grpc_server_(io_context, logger),

@@ -86,15 +86,8 @@ class IncomingCall {
   /// Made on demand: it takes a look at the connection.
   [[nodiscard]] ClientId client() const { return client_of(rpc_context_.peer()); }
 
-  /// A message in the call's arena.
-  template <typename Message>
-  [[nodiscard]] Message& make_message() {
-    return arena_.template make<Message>();
-  }
-  template <typename Object, typename... Args>
-  [[nodiscard]] Object& make_object(Args&&... args) {
-    return arena_.template make_object<Object>(std::forward<Args>(args)...);
-  }
+  /// Whose messages go when this is answered.
+  [[nodiscard]] MessageArena<1024>& arena() { return arena_; }
 
   /// INVALID_ARGUMENT if the bytes are not a message of that type.
   [[nodiscard]] grpc::Status parse_request(google::protobuf::MessageLite& request);

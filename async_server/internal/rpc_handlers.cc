@@ -80,7 +80,7 @@ template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::handle(CallPtr call) {
   if constexpr (kAnsweredAtOnce<Rpc>) {
-    auto& reply = call->template make_message<typename Rpc::Reply>();
+    auto& reply = call->arena().template make<typename Rpc::Reply>();
     const auto& answer = RpcService<Rpc>::answer(service_, reply);
     Call::finish(std::move(call), answer);
   } else if constexpr (RpcService<Rpc>::kThread == RpcThread::kStartWorker) {
@@ -109,12 +109,12 @@ template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::start_parsed(CallPtr call) {
   const RequestLog log(logger_, Rpc::kName);
-  auto& request = call->template make_message<typename Rpc::Request>();
+  auto& request = call->arena().template make<typename Rpc::Request>();
   if (const grpc::Status parsed = call->parse_request(request); !parsed.ok()) {
     Call::finish(std::move(call), parsed);
     return;
   }
-  auto& reply = call->template make_message<typename Rpc::Reply>();
+  auto& reply = call->arena().template make<typename Rpc::Reply>();
   const std::stop_source stop = call->stop();
   start<Rpc, Call>(
       service_, request, reply, ClientId(), stop,
@@ -129,15 +129,15 @@ template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::start_forwarding(CallPtr call) {
   const RequestLog log(logger_, Rpc::kName);
-  auto& request = call->template make_message<typename Rpc::Request>();
+  auto& request = call->arena().template make<typename Rpc::Request>();
   const Result<std::string_view> bytes = call->parse_and_keep_request(request);
   if (!bytes) {
     Call::finish(std::move(call), bytes.error());
     return;
   }
-  auto& reply = call->template make_message<typename Rpc::Reply>();
+  auto& reply = call->arena().template make<typename Rpc::Reply>();
   using Exchange = typename RpcService<Rpc>::Exchange;
-  auto& exchange = call->template make_object<Exchange>(request, reply, *bytes);
+  auto& exchange = call->arena().template make_object<Exchange>(request, reply, *bytes);
   const std::stop_source stop = call->stop();
   RpcService<Rpc>::start(
       service_, exchange, stop,
@@ -166,7 +166,7 @@ void RpcHandlers<Call>::start_on_start_worker(CallPtr call) {
           return;
         }
         auto& kept = *request;
-        auto& reply = call->template make_message<typename Rpc::Reply>();
+        auto& reply = call->arena().template make<typename Rpc::Reply>();
         const std::stop_source stop = call->stop();
         start<Rpc, Call>(service_, kept, reply, client, stop,
                          [log, request = std::move(request), &reply,

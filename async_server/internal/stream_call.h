@@ -112,6 +112,8 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   /// hand, if there is one, is done. The first status counts.
   void end_when_answered(const grpc::Status& status);
 
+  /// Bytes that a reply may have.
+  [[nodiscard]] std::size_t max_reply_bytes() const { return unread_.max_bytes(); }
   /// The client is gone: nothing more can be answered.
   [[nodiscard]] bool broken() const;
 

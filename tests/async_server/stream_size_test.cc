@@ -78,6 +78,27 @@ TEST_F(StreamSizeTest, AfterALargeMessageNoMoreIsReadThanTheServiceHasRoomFor) {
   EXPECT_EQ(outcome_of(stream->next()), "OK");
 }
 
+TEST_F(StreamSizeTest, AReplyThatIsTooLargeIsRefusedAndTheSessionLivesOn) {
+  script.on_observation = [](const ObservationSpace&, Event& observation) {
+    observation.set_string_value(std::string(2'000, 'x'));
+    return grpc::Status::OK;
+  };
+  ServerOptions options = default_options();
+  options.sessions.max_reply_bytes = 1'000;
+  serve(options);
+  const Session::Id session = started_session();
+  constexpr auto* kRefusal =
+      "RESOURCE_EXHAUSTED: The reply of 2006 bytes exceeds the limit of 1000 (--max_reply_size)";
+  const auto unary = get_within_watchdog(step(session, {1}, {0}));
+  ASSERT_FALSE(unary);
+  EXPECT_EQ(to_string(unary.error()), kRefusal);
+  const auto stream = open_stream();
+  stream->send({streamed_step(1, session, {2}, {0}), streamed_step(2, session, {3})});
+  auto replies = stream->next(2);
+  EXPECT_EQ(outcome_of(replies.at(1)), kRefusal);
+  EXPECT_EQ(outcome_of(replies.at(2)), "OK");
+}
+
 TEST_F(StreamSizeTest, AMessageForWhichThereIsNeverRoomIsNotRead) {
   ServerOptions options = default_options();
   options.max_bytes_in_flight = 1'000'000;
