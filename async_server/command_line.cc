@@ -134,6 +134,7 @@ void apply_memory_budget(std::uint64_t bytes, ServiceCommand& command) {
   command.server.max_bytes_in_flight = bounds.max_bytes_in_flight;
   command.server.max_grpc_memory = bounds.max_grpc_memory;
   command.server.max_unread_bytes = bounds.max_unread_bytes;
+  command.server.sessions.max_reply_bytes = bounds.max_reply_size;
   command.server.isolation.max_templates = bounds.max_templates;
   command.sandbox_limits.memory_in_bytes = bounds.sandbox_memory;
 }

@@ -134,14 +134,28 @@ void run_io_thread(asio::io_context& io_context, Logger& logger) {
   }
 }
 
-// The executor that the plug-in is for, or the one asked for if that is possible.
-Result<ExecutorKind> choose_executor(std::optional<ExecutorKind> asked_for, Isolation isolation) {
+// The executor asked for if that is possible, or else the one that the plug-in is for, or else the one
+// that is allowed.
+Result<ExecutorKind> choose_executor(std::optional<ExecutorKind> asked_for,
+                                     const SessionServiceOptions& allowed, Isolation isolation) {
   if (asked_for == ExecutorKind::kIsolated && isolation == Isolation::kImpossible) {
     return invalid_argument(
         "flag 'executor': sessions of this service share what they change, and can't be isolated");
   }
-  return asked_for.value_or(isolation == Isolation::kDefault ? ExecutorKind::kIsolated
-                                                             : ExecutorKind::kInline);
+  ExecutorKind chosen = asked_for.value_or(
+      isolation == Isolation::kDefault ? ExecutorKind::kIsolated : ExecutorKind::kInline);
+  const auto is_allowed = [&allowed](ExecutorKind kind) {
+    return kind == ExecutorKind::kInline ? allowed.allow_inline : allowed.allow_isolated;
+  };
+  if (!asked_for && isolation != Isolation::kImpossible && !is_allowed(chosen)) {
+    chosen = chosen == ExecutorKind::kInline ? ExecutorKind::kIsolated : ExecutorKind::kInline;
+  }
+  if (!is_allowed(chosen)) {
+    return invalid_argument(
+        asked_for ? "flag 'allow_executors': does not allow what --executor asks for"
+                  : "flag 'allow_executors': sessions of this service can be inline only");
+  }
+  return chosen;
 }
 
 // Before there are threads.
@@ -160,6 +174,7 @@ Result<std::optional<isolated::Zygote>> fork_zygote(
       .limits = command.sandbox_limits,
       .confinement = confinement,
       .max_sandboxes = server.sessions.max_sessions + 2 * server.isolation.max_templates,
+      .max_reply_bytes = server.sessions.max_reply_bytes,
   });
   if (!zygote) {
     return zygote.error();
@@ -178,6 +193,7 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
                   .max_bytes_in_flight = server.max_bytes_in_flight,
                   .max_grpc_memory = server.max_grpc_memory,
                   .max_unread_bytes = server.max_unread_bytes,
+                  .max_reply_size = server.sessions.max_reply_bytes,
                   .sandbox_memory = command.sandbox_limits.memory_in_bytes,
               }));
 }
@@ -293,7 +309,8 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     }
     command.server.working_directory = directory->path();
     command.server.write_service_files = true;
-    const Result<ExecutorKind> executor = choose_executor(command.executor, plugin.isolation);
+    const Result<ExecutorKind> executor =
+        choose_executor(command.executor, command.server.sessions, plugin.isolation);
     if (!executor) {
       return fail(executor.error().error_message());
     }

@@ -21,13 +21,9 @@ using internal::RpcService;
 using internal::RpcThread;
 
 ServiceRuntimeOptions runtime_options(const EmbeddedServiceOptions& options) {
-  return {.working_directory = options.working_directory,
-          .plugin_threads = options.plugin_threads,
-          .workers = options.workers,
-          .context = options.context,
-          .sessions = options.sessions,
-          .max_requests_in_flight = options.max_requests_in_flight,
-          .isolation = options.isolation};
+  ServiceRuntimeOptions runtime{ServiceOptions(options)};
+  runtime.plugin_threads = options.plugin_threads;
+  return runtime;
 }
 
 }  // namespace

@@ -8,38 +8,26 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/filesystem/path.hpp>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <utility>
 
+#include "async_server/service_options.h"
 #include "async_server/service_plugin.h"
 #include "async_server/service_runtime.h"
-#include "context/service_context_options.h"
 #include "core/support/clock.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "proto/rpcs.h"
-#include "sessions/isolated/isolated_sessions.h"
-#include "sessions/session_service.h"
+#include "sessions/isolated/zygote.h"
 
 namespace compiler_gym {
 
-struct EmbeddedServiceOptions {
-  /// Handed to the context. Must exist.
-  boost::filesystem::path working_directory;
+struct EmbeddedServiceOptions : ServiceOptions {
   PluginThreads plugin_threads = PluginThreads::kPool;
-  /// For kPool: threads for steps, and as many more for starting and destroying sessions. 0: one per
-  /// processor, at least 2.
-  std::size_t workers = 0;
-  ServiceContextOptions context;
-  SessionServiceOptions sessions;
-  /// As ServerOptions has them.
-  std::size_t max_requests_in_flight = 16'384;
-  isolated::IsolationOptions isolation{};
 };
 
 /// A compiler's sessions for the program it is linked into, by the same rules as a Server's: ids,

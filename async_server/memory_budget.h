@@ -16,6 +16,7 @@ struct MemoryBounds {
   std::uint64_t max_bytes_in_flight = 0;
   std::uint64_t max_grpc_memory = 0;
   std::uint64_t max_unread_bytes = 0;
+  std::uint64_t max_reply_size = 0;
   std::uint64_t sandbox_memory = 0;  ///< of address space, each
 
   bool operator==(const MemoryBounds&) const = default;
@@ -31,7 +32,8 @@ inline constexpr std::uint64_t kMinMemoryBudget = std::uint64_t{256} << 20;
 ///     keeps of these benchmarks, and as much for templates, at 24 MiB each. That is what the
 ///     process of a template holds, shared pages included (docs/performance.md, "Soak").
 ///   - Then what is on its way, of the rest: two fifths for requests in flight, two for gRPC, which
-///     holds their bytes before they count as requests, and one for replies that nobody reads.
+///     holds their bytes before they count as requests, and one for replies that nobody reads. A single
+///     reply may have all of that, but no more than 512 MiB.
 ///   - Together these are the budget. The processes of isolated sessions are not in it. Each may have
 ///     a third as much address space, so that no single one takes the other half of the machine; but at
 ///     least 1 GiB, since the compiler's code and libraries count as address space too.

@@ -25,14 +25,10 @@ namespace {
 using boost::asio::awaitable;
 
 ServiceRuntimeOptions runtime_options(const ServerOptions& options) {
-  return {.working_directory = options.working_directory,
-          .workers = options.workers,
-          .context = options.context,
-          .sessions = options.sessions,
-          .max_requests_in_flight = options.max_requests_in_flight,
-          .max_bytes_in_flight = options.max_bytes_in_flight,
-          .isolation = options.isolation,
-          .session_ttl = options.session_ttl};
+  ServiceRuntimeOptions runtime{ServiceOptions(options)};
+  runtime.max_bytes_in_flight = options.max_bytes_in_flight;
+  runtime.session_ttl = options.session_ttl;
+  return runtime;
 }
 
 }  // namespace
@@ -43,7 +39,8 @@ class Server::Impl final : public ServiceFront {
        Logger& logger, std::optional<isolated::Zygote> zygote)
       : options_(std::move(options)),
         logger_(logger),
-        replies_({options_.max_requests_in_flight, options_.max_unread_bytes}),
+        replies_({options_.max_requests_in_flight, options_.max_unread_bytes},
+                 options_.sessions.max_reply_bytes),
         runtime_(io_context, std::move(plugin), runtime_options(options_), *this, logger,
                  std::move(zygote)),
         grpc_server_(io_context, logger),

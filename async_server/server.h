@@ -8,7 +8,6 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/filesystem/path.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,36 +18,24 @@
 #include <vector>
 
 #include "async_server/access_options.h"
+#include "async_server/service_options.h"
 #include "async_server/service_plugin.h"
 #include "async_server/stream_options.h"
-#include "context/service_context_options.h"
 #include "core/support/clock.h"
 #include "core/support/logger.h"
 #include "core/unique_handler.h"
-#include "sessions/isolated/isolated_sessions.h"
 #include "sessions/isolated/zygote.h"
-#include "sessions/session_service.h"
 
 namespace compiler_gym {
 
-struct ServerOptions {
+struct ServerOptions : ServiceOptions {
   /// Addresses to listen on: `host:port`, with port 0 for any that is free, or `unix:PATH`.
   std::vector<std::string> listen = {"127.0.0.1:0"};
   AccessOptions access;
-  /// Handed to the context. Must exist.
-  boost::filesystem::path working_directory;
   /// Whether to write `addresses.txt`, `port.txt` and `pid.txt` to the working directory once the
   /// service can be reached.
   bool write_service_files = false;
-  /// Threads for steps, and as many more for starting and destroying sessions. 0: one per
-  /// processor, at least 2.
-  std::size_t workers = 0;
-  ServiceContextOptions context;
-  SessionServiceOptions sessions;
-  /// Requests that were accepted and are not answered yet, and their bytes together; beyond either,
-  /// RESOURCE_EXHAUSTED before the request is parsed. StartSession and AddBenchmark may take half.
-  /// GetVersion, GetSpaces and EndSession don't count and are always answered.
-  std::size_t max_requests_in_flight = 16'384;
+  /// Of the requests in flight, together; as max_requests_in_flight, and before the request is parsed.
   std::size_t max_bytes_in_flight = std::size_t{4} << 30;  // the half of it: protobuf's own limit
   /// Bytes of replies that their clients have not read yet; the number of these is bounded as that of
   /// requests is. Beyond either, the calls that have waited longest for their client are cancelled.
@@ -58,8 +45,6 @@ struct ServerOptions {
   /// Bytes that gRPC may use for connections and for messages on their way: beyond it, it refuses
   /// connections and resets calls (RESOURCE_EXHAUSTED) until it has less. A soft bound. 0: none.
   std::size_t max_grpc_memory = std::size_t{4} << 30;
-  /// Of isolated sessions.
-  isolated::IsolationOptions isolation;
   /// How long a drain lets running requests finish before it cancels them.
   std::chrono::milliseconds drain_grace{20'000};
   /// Sessions idle for longer are ended. 0: never.

@@ -6,16 +6,15 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/filesystem/path.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 
+#include "async_server/service_options.h"
 #include "async_server/service_plugin.h"
 #include "context/context_host.h"
-#include "context/service_context_options.h"
 #include "core/support/clock.h"
 #include "core/support/logger.h"
 #include "core/unique_handler.h"
@@ -44,19 +43,10 @@ enum class PluginThreads {
   kCaller,
 };
 
-struct ServiceRuntimeOptions {
-  /// Handed to the context. Must exist.
-  boost::filesystem::path working_directory;
+struct ServiceRuntimeOptions : ServiceOptions {
   PluginThreads plugin_threads = PluginThreads::kPool;
-  /// For kPool: threads for steps, and as many more for starting and destroying sessions. 0: one per
-  /// processor, at least 2.
-  std::size_t workers = 0;
-  ServiceContextOptions context{};
-  SessionServiceOptions sessions{};
-  /// Requests that were let in and are not answered yet, and their bytes together; see ServerOptions.
-  std::size_t max_requests_in_flight = 16'384;
+  /// Of the requests in flight, together; see ServerOptions.
   std::size_t max_bytes_in_flight = SIZE_MAX;
-  isolated::IsolationOptions isolation{};
   /// Sessions idle for longer are ended. 0: never.
   std::chrono::milliseconds session_ttl{0};
 };

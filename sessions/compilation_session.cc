@@ -37,6 +37,10 @@ grpc::Status CompilationSession::handleSessionParameter(const std::string& /*key
   return grpc::Status::OK;
 }
 
+bool CompilationSession::isQuery(const std::string& /*key*/) const {
+  return false;
+}
+
 void CompilationSession::onProcessForked() {}
 
 }  // namespace compiler_gym

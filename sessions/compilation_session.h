@@ -90,6 +90,11 @@ class CompilationSession {
                                                             const std::string& value,
                                                             std::optional<std::string>& reply);
 
+  /// Whether a parameter of that key is a question only, which changes nothing of the session. It is
+  /// forgotten once it is answered; any other is handled again where an isolated session is restored.
+  /// By default false.
+  [[nodiscard]] virtual bool isQuery(const std::string& key) const;
+
   /// Called in a new process that is a copy of the one this session was in, where the session is to
   /// go on as a fork: what the two would otherwise share, a directory say, is to be released here,
   /// and left to the other one. By default does nothing.

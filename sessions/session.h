@@ -15,6 +15,7 @@
 #include "core/support/clock.h"
 #include "core/support/logger.h"
 #include "core/unique_handler.h"
+#include "sessions/client_id.h"
 #include "sessions/session_executor.h"
 #include "sessions/task_queue.h"
 
@@ -25,6 +26,7 @@ struct SessionOrigin {
   std::shared_ptr<const Benchmark> benchmark;
   int action_space = 0;
   ExecutorKind executor = ExecutorKind::kInline;
+  ClientId client{};                         ///< who started it
   SendSessionParameterRequest parameters{};  ///< those that the plug-in has accepted so far
   bool acted = false;                        ///< a step with an action has been asked for
 };

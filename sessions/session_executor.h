@@ -49,9 +49,13 @@ class SessionExecutor {
     return false;
   }
 
+  struct ParametersOutcome {
+    grpc::Status status{};
+    bool changed = false;  ///< there was more than queries, see CompilationSession::isQuery()
+  };
   /// Offers the session the parameters that have no reply yet, in order, up to the first that it
   /// does not know, which is no error.
-  [[nodiscard]] virtual Operation<grpc::Status> set_parameters(
+  [[nodiscard]] virtual Operation<ParametersOutcome> set_parameters(
       const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
       std::stop_source stop) = 0;
 

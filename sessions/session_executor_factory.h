@@ -5,6 +5,7 @@
 #include <stop_token>
 
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/client_id.h"
 #include "sessions/session_executor.h"
 
 namespace compiler_gym {
@@ -20,11 +21,12 @@ class SessionExecutorFactory {
   SessionExecutorFactory& operator=(const SessionExecutorFactory&) = delete;
   virtual ~SessionExecutorFactory() = default;
 
-  /// Starts a session and computes the observations asked for, whose indices have been checked.
+  /// Starts a session of the client's and computes the observations asked for, whose indices have
+  /// been checked.
   /// `request` and `reply` must live until it completes.
   [[nodiscard]] virtual SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
       const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
-      StartSessionReply& reply, std::stop_source stop) = 0;
+      StartSessionReply& reply, ClientId client, std::stop_source stop) = 0;
 
   /// Ends what it has started for itself, processes say, and waits for that. Blocks. Every session
   /// has ended before.

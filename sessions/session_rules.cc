@@ -21,20 +21,20 @@ grpc::Status guarded(Call&& call) {
   }
 }
 
+// `applied`: how many.
 grpc::Status apply_actions(CompilationSession& session, const StepRequest& request,
                            StepReply& reply, std::optional<ActionSpace>& new_action_space,
-                           const std::stop_token& stop) {
+                           const std::stop_token& stop, int& applied) {
   bool end_of_session = false;
   bool nothing_had_effect = true;
-  for (int i = 0; i < request.action_size() && !end_of_session; ++i) {
+  for (; applied < request.action_size() && !end_of_session; ++applied) {
     if (stop.stop_requested()) {
-      return cancelled(
-          fmt::format("Step cancelled after {} of {} actions", i, request.action_size()));
+      return cancelled("Step cancelled");
     }
     bool action_had_no_effect = false;
     std::optional<ActionSpace> changed_space;
     const grpc::Status status = guarded([&] {
-      return session.applyAction(request.action(i), end_of_session, changed_space,
+      return session.applyAction(request.action(applied), end_of_session, changed_space,
                                  action_had_no_effect);
     });
     if (!status.ok()) {
@@ -50,10 +50,36 @@ grpc::Status apply_actions(CompilationSession& session, const StepRequest& reque
   return grpc::Status::OK;
 }
 
+// No less than the bytes of an observation, and at once, but for nested ones.
+std::size_t at_most_bytes(const Event& observation) {
+  constexpr std::size_t kVarint = 10;
+  constexpr std::size_t kAround = 64;  // tags, lengths and a shape
+  switch (observation.value_case()) {
+    case Event::VALUE_NOT_SET:
+    case Event::kBooleanValue:
+    case Event::kInt64Value:
+    case Event::kFloatValue:
+    case Event::kDoubleValue:
+      return kAround;
+    case Event::kStringValue:
+      return kAround + observation.string_value().size();
+    case Event::kByteTensor:
+      return kAround + observation.byte_tensor().value().size();
+    case Event::kInt64Tensor:
+      return kAround + kVarint * static_cast<std::size_t>(observation.int64_tensor().value_size());
+    case Event::kDoubleTensor:
+      return kAround +
+             sizeof(double) * static_cast<std::size_t>(observation.double_tensor().value_size());
+    default:
+      return kAround + observation.ByteSizeLong();
+  }
+}
+
 template <typename Request, typename Reply>
 grpc::Status compute_observations(CompilationSession& session, const ServiceSpaces& spaces,
-                                  const Request& request, Reply& reply,
-                                  const std::stop_token& stop) {
+                                  const Request& request, Reply& reply, const std::stop_token& stop,
+                                  std::size_t max_bytes) {
+  std::size_t bytes = 0;
   reply.mutable_observation()->Reserve(request.observation_space_size());
   for (const int index : request.observation_space()) {
     if (stop.stop_requested()) {
@@ -69,6 +95,15 @@ grpc::Status compute_observations(CompilationSession& session, const ServiceSpac
         guarded([&] { return session.computeObservation(**space, observation); });
     if (!status.ok()) {
       return status;
+    }
+    // Each of them may be as large as a reply, and a request ask for thousands.
+    bytes += at_most_bytes(observation);
+    if (bytes > max_bytes) {
+      bytes = reply.ByteSizeLong();
+    }
+    if (bytes > max_bytes) {
+      reply.clear_observation();
+      return reply_too_large(bytes, max_bytes);
     }
   }
   return grpc::Status::OK;
@@ -112,21 +147,21 @@ grpc::Status run_init(CompilationSession& session, const ServiceSpaces& spaces, 
 
 grpc::Status run_start_observations(CompilationSession& session, const ServiceSpaces& spaces,
                                     const StartSessionRequest& request, StartSessionReply& reply,
-                                    const std::stop_token& stop) {
+                                    const std::stop_token& stop, std::size_t max_reply_bytes) {
   session.setStopToken(stop);
-  return compute_observations(session, spaces, request, reply, stop);
+  return compute_observations(session, spaces, request, reply, stop, max_reply_bytes);
 }
 
 grpc::Status run_start(CompilationSession& session, const ServiceSpaces& spaces,
                        const StartSessionRequest& request,
                        std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply,
-                       const std::stop_token& stop) {
+                       const std::stop_token& stop, std::size_t max_reply_bytes) {
   grpc::Status status = check_indices(spaces, request);
   if (status.ok()) {
     status = run_init(session, spaces, request.action_space(), std::move(benchmark), stop);
   }
   if (status.ok()) {
-    status = run_start_observations(session, spaces, request, reply, stop);
+    status = run_start_observations(session, spaces, request, reply, stop, max_reply_bytes);
   }
   return status;
 }
@@ -137,15 +172,17 @@ grpc::Status run_fork(CompilationSession& session, CompilationSession& parent,
   return guarded([&] { return session.init(&parent); });
 }
 
-grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
-                      const StepRequest& request, StepReply& reply, const std::stop_token& stop) {
-  session.setStopToken(stop);
+namespace {
+
+grpc::Status try_step(CompilationSession& session, const ServiceSpaces& spaces,
+                      const StepRequest& request, StepReply& reply, const std::stop_token& stop,
+                      std::size_t max_reply_bytes, int& applied) {
   std::optional<ActionSpace> new_action_space;
-  grpc::Status status = apply_actions(session, request, reply, new_action_space, stop);
+  grpc::Status status = apply_actions(session, request, reply, new_action_space, stop, applied);
   if (!status.ok()) {
     return status;
   }
-  status = compute_observations(session, spaces, request, reply, stop);
+  status = compute_observations(session, spaces, request, reply, stop, max_reply_bytes);
   if (!status.ok()) {
     return status;
   }
@@ -161,6 +198,36 @@ grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
     *reply.mutable_new_action_space() = *std::move(new_action_space);
   }
   return grpc::Status::OK;
+}
+
+}  // namespace
+
+grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
+                      const StepRequest& request, StepReply& reply, const std::stop_token& stop,
+                      std::size_t max_reply_bytes) {
+  session.setStopToken(stop);
+  int applied = 0;
+  grpc::Status status = try_step(session, spaces, request, reply, stop, max_reply_bytes, applied);
+  if (!status.ok()) {
+    const bool broken = status.error_code() == grpc::StatusCode::DATA_LOSS;
+    return after_actions(status, applied, request.action_size(), !broken);
+  }
+  return status;
+}
+
+grpc::Status after_actions(const grpc::Status& why, int applied, int actions, bool remain) {
+  if (actions <= 1) {
+    return why;
+  }
+  return {why.error_code(),
+          fmt::format("{}; {} of {} actions were applied {}", why.error_message(), applied, actions,
+                      remain ? "and remain" : "before"),
+          why.error_details()};
+}
+
+grpc::Status reply_too_large(std::size_t bytes, std::size_t limit) {
+  return resource_exhausted(fmt::format(
+      "The reply of {} bytes exceeds the limit of {} (--max_reply_size)", bytes, limit));
 }
 
 grpc::Status run_parameters(CompilationSession& session, const SendSessionParameterRequest& request,

@@ -5,6 +5,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
@@ -30,29 +31,39 @@ namespace compiler_gym {
                                     int action_space, std::shared_ptr<const Benchmark> benchmark,
                                     const std::stop_token& stop);
 
-/// Computes the observations that a session is started with.
-[[nodiscard]] grpc::Status run_start_observations(CompilationSession& session,
-                                                  const ServiceSpaces& spaces,
-                                                  const StartSessionRequest& request,
-                                                  StartSessionReply& reply,
-                                                  const std::stop_token& stop);
+/// Computes the observations that a session is started with. RESOURCE_EXHAUSTED once they have more
+/// bytes together than a reply may have, as in a step.
+[[nodiscard]] grpc::Status run_start_observations(
+    CompilationSession& session, const ServiceSpaces& spaces, const StartSessionRequest& request,
+    StartSessionReply& reply, const std::stop_token& stop, std::size_t max_reply_bytes = SIZE_MAX);
 
 /// The three above, one after the other.
 [[nodiscard]] grpc::Status run_start(CompilationSession& session, const ServiceSpaces& spaces,
                                      const StartSessionRequest& request,
                                      std::shared_ptr<const Benchmark> benchmark,
-                                     StartSessionReply& reply, const std::stop_token& stop);
+                                     StartSessionReply& reply, const std::stop_token& stop,
+                                     std::size_t max_reply_bytes = SIZE_MAX);
 
 /// Initialises `session` as a fork of `parent`.
 [[nodiscard]] grpc::Status run_fork(CompilationSession& session, CompilationSession& parent,
                                     const std::stop_token& stop);
 
 /// Applies the actions in order, then computes the observations, then calls the end-of-step hook.
-/// Actions that were applied before an error stay applied. CANCELLED between two of them if `stop`
-/// was requested.
+/// Actions that were applied before an error stay applied, see after_actions(). CANCELLED between two of
+/// them if `stop` was requested.
 [[nodiscard]] grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
                                     const StepRequest& request, StepReply& reply,
-                                    const std::stop_token& stop);
+                                    const std::stop_token& stop,
+                                    std::size_t max_reply_bytes = SIZE_MAX);
+
+/// What a step says that failed with `why` when `applied` of its `actions` were done: that, in words
+/// which are the same whatever it failed of. Of a single action it is left out: clients know the texts
+/// of those. `remain`: the session has them from here on.
+[[nodiscard]] grpc::Status after_actions(const grpc::Status& why, int applied, int actions,
+                                         bool remain);
+
+/// What becomes of a reply that is larger than --max_reply_size: RESOURCE_EXHAUSTED.
+[[nodiscard]] grpc::Status reply_too_large(std::size_t bytes, std::size_t limit);
 
 /// Offers the session the parameters that have no reply yet, in order, up to the first that it does
 /// not know: the caller sees that by there being fewer replies than parameters.

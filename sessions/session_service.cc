@@ -71,8 +71,10 @@ SessionService::SessionService(SessionFactory factory, ContextHost& context_host
       worker_executor_(workers.executor()),
       coroutines_(&worker_executor_),
       inline_sessions_(std::make_unique<internal::InlineSessions>(
-          std::move(factory), context_host, workers, spaces_, options.request_timeout,
-          options.on_callers_thread)),
+          std::move(factory), context_host, workers, spaces_,
+          internal::InlineOptions{.request_timeout = options.request_timeout,
+                                  .max_reply_bytes = options.max_reply_bytes,
+                                  .on_callers_thread = options.on_callers_thread})),
       isolated_sessions_(std::move(isolated)),
       sessions_(options.max_sessions) {}
 

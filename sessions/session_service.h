@@ -19,6 +19,7 @@
 #include "core/support/status.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
+#include "sessions/client_id.h"
 #include "sessions/compilation_session.h"
 #include "sessions/service_spaces.h"
 #include "sessions/session_executor_factory.h"
@@ -37,6 +38,12 @@ struct SessionServiceOptions {
   std::size_t max_queued_steps = 64;
   /// Where sessions run that have not asked otherwise.
   ExecutorKind executor = ExecutorKind::kInline;
+  /// Bytes of one reply; RESOURCE_EXHAUSTED beyond, and the session lives on. Of isolated sessions, what
+  /// ZygoteOptions say.
+  std::size_t max_reply_bytes = std::size_t{512} << 20;
+  /// Which executors clients may choose by the parameter `service.executor`.
+  bool allow_inline = true;
+  bool allow_isolated = true;
   /// For one request of an inline session, which is asked to stop then. 0: as long as it takes.
   std::chrono::milliseconds request_timeout{300'000};
   /// Requests to a session that lives in this process and is idle run on the thread that hands them
@@ -81,10 +88,18 @@ class SessionService {
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
   auto async_start_session(StartSessionRequest& request, StartSessionReply& reply,
                            std::stop_source stop, Token&& token) {
-    return initiate(std::forward<Token>(token),
-                    [this, &request, &reply, stop = std::move(stop)](StatusHandler handler) {
-                      start_session(request, reply, stop, std::move(handler));
-                    });
+    return async_start_session(request, reply, ClientId(), std::move(stop),
+                               std::forward<Token>(token));
+  }
+
+  /// The same for a service of many clients: the session and its forks are `client`'s.
+  template <boost::asio::completion_token_for<void(grpc::Status)> Token>
+  auto async_start_session(StartSessionRequest& request, StartSessionReply& reply, ClientId client,
+                           std::stop_source stop, Token&& token) {
+    return initiate(std::forward<Token>(token), [this, &request, &reply, client,
+                                                 stop = std::move(stop)](StatusHandler handler) {
+      start_session(request, reply, client, stop, std::move(handler));
+    });
   }
 
   template <boost::asio::completion_token_for<void(grpc::Status)> Token>
@@ -179,12 +194,12 @@ class SessionService {
     Gate::Pass alive;
   };
 
-  void start_session(StartSessionRequest& request, StartSessionReply& reply, std::stop_source stop,
-                     StatusHandler handler);
+  void start_session(StartSessionRequest& request, StartSessionReply& reply, ClientId client,
+                     std::stop_source stop, StatusHandler handler);
   grpc::Status start_inline_session(StartSessionRequest& request, StartSessionReply& reply,
-                                    const std::stop_source& stop);
+                                    ClientId client, const std::stop_source& stop);
   Operation start_isolated_session(StartSessionRequest& request, StartSessionReply& reply,
-                                   std::stop_source stop);
+                                   ClientId client, std::stop_source stop);
   void step(const StepRequest& request, StepReply& reply, std::stop_source stop,
             StatusHandler handler);
   void step(StepExchange& exchange, std::stop_source stop, StatusHandler handler);
@@ -219,10 +234,10 @@ class SessionService {
   boost::asio::awaitable<void> end_sessions();
 
   boost::asio::awaitable<Result<std::unique_ptr<SessionExecutor>>> start_executor(
-      ExecutorKind kind, const StartSessionRequest& request,
-      std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply, std::stop_source stop);
+      const SessionOrigin& origin, const StartSessionRequest& request, StartSessionReply& reply,
+      std::stop_source stop);
   Result<StartingSession> prepare_start(SessionOrigin origin);
-  Result<StartingSession> prepare_start_of(StartSessionRequest& request);
+  Result<StartingSession> prepare_start_of(StartSessionRequest& request, ClientId client);
   template <typename Reply>
   grpc::Status open(StartingSession& starting, Result<std::unique_ptr<SessionExecutor>> executor,
                     const std::stop_source& stop, Reply& reply);

@@ -18,8 +18,8 @@ SessionService::Operation SessionService::set_parameters(Session& session,
                                                          std::stop_source stop) {
   for (;;) {
     const int already = reply.reply_size();
-    const grpc::Status status = co_await session.executor().set_parameters(request, reply, stop);
-    if (!session.origin().acted) {
+    const auto [status, changed] = co_await session.executor().set_parameters(request, reply, stop);
+    if (!session.origin().acted && changed) {
       session.origin().parameters.mutable_parameter()->Add(
           request.parameter().begin() + already, request.parameter().begin() + reply.reply_size());
     }
@@ -57,6 +57,10 @@ SessionService::Operation SessionService::set_executor(Session& session, const s
     co_return invalid_argument(
         "service.executor: sessions of this service share what they change, and can't be isolated");
   }
+  if (!(isolate ? options_.allow_isolated : options_.allow_inline)) {
+    co_return invalid_argument("service.executor: this service does not allow " + value +
+                               " (--allow_executors)");
+  }
   if (session.origin().acted) {
     co_return invalid_argument("service.executor: can be set before the first action only");
   }
@@ -70,19 +74,21 @@ SessionService::Operation SessionService::set_executor(Session& session, const s
 
 SessionService::Operation SessionService::restart_on(ExecutorKind kind, Session& session,
                                                      std::stop_source stop) {
+  SessionOrigin moved = session.origin();
+  moved.executor = kind;
   StartSessionRequest start;
-  start.set_action_space(session.origin().action_space);
+  start.set_action_space(moved.action_space);
   StartSessionReply started;
   Result<std::unique_ptr<SessionExecutor>> executor =
-      co_await start_executor(kind, start, session.origin().benchmark, started, stop);
+      co_await start_executor(moved, start, started, stop);
   if (!executor) {
     co_return executor.error();
   }
   SendSessionParameterReply set;
-  const grpc::Status status =
+  const SessionExecutor::ParametersOutcome outcome =
       co_await (*executor)->set_parameters(session.origin().parameters, set, stop);
-  if (!status.ok()) {
-    co_return status;
+  if (!outcome.status.ok()) {
+    co_return outcome.status;
   }
   session.origin().executor = kind;
   const std::unique_ptr<SessionExecutor> before = session.replace_executor(*std::move(executor));

@@ -15,14 +15,14 @@ using boost::asio::awaitable;
 
 // Inline without a coroutine, which would cost as much as the start of a small session.
 void SessionService::start_session(StartSessionRequest& request, StartSessionReply& reply,
-                                   std::stop_source stop, StatusHandler handler) {
+                                   ClientId client, std::stop_source stop, StatusHandler handler) {
   if (options_.executor == ExecutorKind::kIsolated) {
-    spawn(start_isolated_session(request, reply, std::move(stop)), std::move(handler));
+    spawn(start_isolated_session(request, reply, client, std::move(stop)), std::move(handler));
     return;
   }
   grpc::Status outcome;
   try {
-    outcome = start_inline_session(request, reply, stop);
+    outcome = start_inline_session(request, reply, client, stop);
   } catch (...) {
     outcome = status_from_current_exception();
   }
@@ -30,9 +30,9 @@ void SessionService::start_session(StartSessionRequest& request, StartSessionRep
 }
 
 grpc::Status SessionService::start_inline_session(StartSessionRequest& request,
-                                                  StartSessionReply& reply,
+                                                  StartSessionReply& reply, ClientId client,
                                                   const std::stop_source& stop) {
-  Result<StartingSession> starting = prepare_start_of(request);
+  Result<StartingSession> starting = prepare_start_of(request, client);
   if (!starting) {
     return starting.error();
   }
@@ -43,18 +43,19 @@ grpc::Status SessionService::start_inline_session(StartSessionRequest& request,
 
 SessionService::Operation SessionService::start_isolated_session(StartSessionRequest& request,
                                                                  StartSessionReply& reply,
+                                                                 ClientId client,
                                                                  std::stop_source stop) {
-  Result<StartingSession> starting = prepare_start_of(request);
+  Result<StartingSession> starting = prepare_start_of(request, client);
   if (!starting) {
     co_return starting.error();
   }
   Result<std::unique_ptr<SessionExecutor>> executor =
-      co_await start_executor(options_.executor, request, starting->origin.benchmark, reply, stop);
+      co_await start_executor(starting->origin, request, reply, stop);
   co_return open(*starting, std::move(executor), stop, reply);
 }
 
 Result<SessionService::StartingSession> SessionService::prepare_start_of(
-    StartSessionRequest& request) {
+    StartSessionRequest& request, ClientId client) {
   Result<std::shared_ptr<const Benchmark>> benchmark =
       find_benchmark(request, context_host_.benchmarks());
   if (!benchmark) {
@@ -62,19 +63,20 @@ Result<SessionService::StartingSession> SessionService::prepare_start_of(
   }
   return prepare_start({.benchmark = *std::move(benchmark),
                         .action_space = request.action_space(),
-                        .executor = options_.executor});
+                        .executor = options_.executor,
+                        .client = client});
 }
 
 awaitable<Result<std::unique_ptr<SessionExecutor>>> SessionService::start_executor(
-    ExecutorKind kind, const StartSessionRequest& request,
-    std::shared_ptr<const Benchmark> benchmark, StartSessionReply& reply, std::stop_source stop) {
-  if (kind == ExecutorKind::kInline) {
-    co_return inline_sessions_->start(request, std::move(benchmark), reply, stop.get_token());
+    const SessionOrigin& origin, const StartSessionRequest& request, StartSessionReply& reply,
+    std::stop_source stop) {
+  if (origin.executor == ExecutorKind::kInline) {
+    co_return inline_sessions_->start(request, origin.benchmark, reply, stop.get_token());
   }
   if (const grpc::Status status = check_indices(spaces_, request); !status.ok()) {
     co_return status;
   }
-  co_return co_await isolated_sessions_->start(request, std::move(benchmark), reply,
+  co_return co_await isolated_sessions_->start(request, origin.benchmark, reply, origin.client,
                                                std::move(stop));
 }
 

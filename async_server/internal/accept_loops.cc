@@ -21,8 +21,9 @@ AcceptLoops::AcceptLoops(GrpcServer& server, ServiceRuntime& runtime, const Acce
       replies_(replies),
       options_(options),
       logger_(logger),
-      handlers_(runtime.sessions(), runtime.start_workers(), logger),
-      streams_(runtime, access, logger, options.streams) {}
+      start_workers_(runtime.start_workers(), logger),
+      handlers_(runtime.sessions(), start_workers_, logger),
+      streams_(runtime, start_workers_, access, logger, options.streams) {}
 
 void AcceptLoops::start() {
   for (int slot = 0; slot < options_.slots_per_method; ++slot) {

@@ -6,6 +6,7 @@
 
 #include "async_server/internal/access.h"
 #include "async_server/internal/admission.h"
+#include "async_server/internal/client_turns.h"
 #include "async_server/internal/grpc_server.h"
 #include "async_server/internal/incoming_call.h"
 #include "async_server/internal/reply_budget.h"
@@ -49,6 +50,7 @@ class AcceptLoops {
   ReplyBudget& replies_;
   const ServerOptions& options_;
   Logger& logger_;
+  ClientTurns start_workers_;
   RpcHandlers<IncomingCall> handlers_;
   StreamServer streams_;
   Gate gate_;  // calls, and what spawn() started

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <stop_token>
+#include <utility>
 
 #include "async_server/internal/request_budget.h"
 #include "core/gate.h"
@@ -33,6 +34,12 @@ class Admission {
   /// check(); RESOURCE_EXHAUSTED.
   [[nodiscard]] Result<RequestBudget::Share> admit(AdmissionClass admission_class,
                                                    std::size_t bytes);
+
+  /// Completes when so many bytes would be let in, or as many as ever are. Signature: void().
+  template <typename Executor, typename Token>
+  auto async_room(std::size_t bytes, const Executor& executor, Token&& token) {
+    return budget_.async_room(bytes, executor, std::forward<Token>(token));
+  }
 
   /// Calls that were taken on, let in or not. Closed by a drain.
   [[nodiscard]] Gate& running_calls() { return running_calls_; }

@@ -81,6 +81,18 @@ grpc::Status store_executor(const FlagValues& values, ServiceCommand& command) {
   return status;
 }
 
+grpc::Status store_allowed_executors(const FlagValues& values, ServiceCommand& command) {
+  SessionServiceOptions& sessions = command.server.sessions;
+  const std::string& text = values.text();
+  sessions.allow_inline =
+      text == "inline" || text == "inline,isolated" || text == "isolated,inline";
+  sessions.allow_isolated = text == "isolated" || (sessions.allow_inline && text != "inline");
+  return sessions.allow_inline || sessions.allow_isolated
+             ? grpc::Status::OK
+             : values.error(
+                   fmt::format("'{}' is none of inline, isolated and inline,isolated", text));
+}
+
 grpc::Status store_step_timeout(const FlagValues& values, ServiceCommand& command) {
   int given = 0;
   grpc::Status status = values.read(given, 0, flags::kMaxSeconds);
@@ -208,6 +220,11 @@ std::vector<Flag> make_flags() {
           "executor", "WHERE", "the compiler's: LLVM isolated, others inline",
           "inline: sessions run in the service; isolated: each in a sandbox process of its own",
           kCommon, store_executor),
+      flags::custom("allow_executors", "LIST", "inline,isolated",
+                    "where clients may have their sessions run by the parameter service.executor: "
+                    "one of them, "
+                    "or both; an inline session can take the service with it",
+                    kAdvanced, store_allowed_executors),
       flags::custom(
           "step_timeout", "SECONDS", std::to_string(step_timeout),
           "time for one request, DEADLINE_EXCEEDED beyond: an inline session heeds it between "
@@ -243,6 +260,9 @@ std::vector<Flag> make_flags() {
           "bytes of replies that clients have not read yet; beyond it the calls that have waited "
           "longest are cancelled",
           1, [](auto& c) -> auto& { return c.server.max_unread_bytes; }),
+      flags::bytes("max_reply_size",
+                   "bytes of one reply; RESOURCE_EXHAUSTED beyond, and the session lives on", 1,
+                   [](auto& c) -> auto& { return c.server.sessions.max_reply_bytes; }),
       flags::bytes("max_grpc_memory",
                    "bytes for connections and messages on their way, about; 0 is no limit", 0,
                    [](auto& c) -> auto& { return c.server.max_grpc_memory; }),

@@ -3,13 +3,13 @@
 #include <fmt/core.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 
-#include <limits>
 #include <memory>
 #include <tuple>
 #include <utility>
 
 #include "async_server/internal/error_text.h"
 #include "core/support/status.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::internal {
 namespace {
@@ -69,12 +69,9 @@ Result<std::string_view> IncomingCall::parse_and_keep_request(
 }
 
 void IncomingCall::finish(Ptr call, const google::protobuf::MessageLite& reply) {
-  // Protobuf counts a message's bytes in an int.
-  constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max();
-  if (const std::size_t bytes = reply.ByteSizeLong(); bytes > kMaxReplyBytes) {
-    finish(std::move(call),
-           resource_exhausted(fmt::format("The reply of {} bytes exceeds the limit of {}", bytes,
-                                          kMaxReplyBytes)));
+  const std::size_t max_bytes = call->reply_.max_bytes();
+  if (const std::size_t size = reply.ByteSizeLong(); size > max_bytes) {
+    finish(std::move(call), reply_too_large(size, max_bytes));
     return;
   }
   grpc::ByteBuffer bytes;
@@ -90,6 +87,11 @@ void IncomingCall::finish(Ptr call, const google::protobuf::MessageLite& reply) 
 }
 
 void IncomingCall::finish(Ptr call, std::string reply_bytes) {
+  const std::size_t max_bytes = call->reply_.max_bytes();
+  if (reply_bytes.size() > max_bytes) {
+    finish(std::move(call), reply_too_large(reply_bytes.size(), max_bytes));
+    return;
+  }
   // What is small is copied for less than what owning it costs.
   constexpr std::size_t kSmall = 4096;
   if (reply_bytes.size() <= kSmall) {

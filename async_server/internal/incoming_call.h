@@ -16,6 +16,7 @@
 #include <string_view>
 #include <utility>
 
+#include "async_server/internal/client_turns.h"
 #include "async_server/internal/message_arena.h"
 #include "async_server/internal/reply_budget.h"
 #include "async_server/internal/request_budget.h"
@@ -82,16 +83,11 @@ class IncomingCall {
   /// Once accepted: what the client sent along, and how large its request is, not parsed.
   [[nodiscard]] const grpc::ServerContext& rpc_context() const { return rpc_context_; }
   [[nodiscard]] std::size_t request_bytes() const { return request_.Length(); }
+  /// Made on demand: it takes a look at the connection.
+  [[nodiscard]] ClientId client() const { return client_of(rpc_context_.peer()); }
 
-  /// A message in the call's arena.
-  template <typename Message>
-  [[nodiscard]] Message& make_message() {
-    return arena_.template make<Message>();
-  }
-  template <typename Object, typename... Args>
-  [[nodiscard]] Object& make_object(Args&&... args) {
-    return arena_.template make_object<Object>(std::forward<Args>(args)...);
-  }
+  /// Whose messages go when this is answered.
+  [[nodiscard]] MessageArena<1024>& arena() { return arena_; }
 
   /// INVALID_ARGUMENT if the bytes are not a message of that type.
   [[nodiscard]] grpc::Status parse_request(google::protobuf::MessageLite& request);

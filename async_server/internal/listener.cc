@@ -28,12 +28,23 @@ constexpr int kKeepaliveTimeoutMs = 20'000;
 // and reset at once, is all that the server is busy with.
 constexpr int kMaxConcurrentStreams = 8'192;
 
-void set_limits(grpc::ServerBuilder& builder, const ServerOptions& options) {
+// A message that the service has no room for in any case is refused by its header. One that is just over
+// that is read, so that the client hears by how much.
+int max_message_bytes(const ServerOptions& options) {
   constexpr std::size_t kMaxMessageBytes = std::numeric_limits<int>::max();
-  builder.SetMaxReceiveMessageSize(
-      options.max_message_size == 0
-          ? -1
-          : static_cast<int>(std::min(options.max_message_size, kMaxMessageBytes)));
+  constexpr std::size_t kSlack = std::size_t{1} << 20;
+  std::size_t bytes = kMaxMessageBytes;
+  if (options.max_message_size != 0) {
+    bytes = std::min(bytes, options.max_message_size);
+  }
+  if (options.max_bytes_in_flight < kMaxMessageBytes - kSlack) {
+    bytes = std::min(bytes, options.max_bytes_in_flight + kSlack);
+  }
+  return static_cast<int>(bytes);
+}
+
+void set_limits(grpc::ServerBuilder& builder, const ServerOptions& options) {
+  builder.SetMaxReceiveMessageSize(max_message_bytes(options));
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,

@@ -42,13 +42,16 @@ class ReplyBudget {
     std::size_t bytes_ = 0;
   };
 
-  explicit ReplyBudget(Amount limit) : limit_(limit) {}
+  /// `max_reply_bytes`: what nobody adds more of at one time; kept here for those who would.
+  explicit ReplyBudget(Amount limit, std::size_t max_reply_bytes = SIZE_MAX)
+      : limit_(limit), max_reply_bytes_(max_reply_bytes) {}
   ReplyBudget(const ReplyBudget&) = delete;
   ReplyBudget& operator=(const ReplyBudget&) = delete;
 
   /// Once for each reply.
   void add(Reply& reply, std::size_t bytes);
 
+  [[nodiscard]] std::size_t max_reply_bytes() const { return max_reply_bytes_; }
   [[nodiscard]] Amount on_their_way() const;
   /// How many, over the life of this object.
   [[nodiscard]] std::uint64_t given_up() const;
@@ -57,6 +60,7 @@ class ReplyBudget {
   void remove_locked(Reply& reply);
 
   const Amount limit_;
+  const std::size_t max_reply_bytes_;
   mutable std::mutex mutex_;
   boost::intrusive::list<Reply> replies_;  // in the order they came
   std::size_t bytes_ = 0;                  // of them together

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace compiler_gym::internal {
 namespace {
@@ -58,13 +60,38 @@ RequestBudget::Amount RequestBudget::in_flight() const {
 }
 
 void RequestBudget::give_back(AdmissionClass admission_class, std::size_t bytes) {
-  const std::lock_guard lock(mutex_);
-  for (Amount* amount : {&all_, admission_class == AdmissionClass::kStart ? &starts_ : nullptr}) {
-    if (amount != nullptr) {
-      --amount->requests;
-      amount->bytes -= bytes;
+  std::vector<Waiting> told;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Amount* amount : {&all_, admission_class == AdmissionClass::kStart ? &starts_ : nullptr}) {
+      if (amount != nullptr) {
+        --amount->requests;
+        amount->bytes -= bytes;
+      }
+    }
+    while (!waiting_.empty() && has_room_locked(waiting_.front().bytes)) {
+      told.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
     }
   }
+  for (Waiting& one : told) {
+    one.handler();
+  }
+}
+
+bool RequestBudget::has_room_locked(std::size_t bytes) const {
+  return all_.bytes == 0 || (bytes <= limit_.bytes && all_.bytes <= limit_.bytes - bytes);
+}
+
+void RequestBudget::wait_for_room(std::size_t bytes, Handler handler) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!waiting_.empty() || !has_room_locked(bytes)) {
+      waiting_.push_back({bytes, std::move(handler)});
+      return;
+    }
+  }
+  handler();
 }
 
 }  // namespace compiler_gym::internal

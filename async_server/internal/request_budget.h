@@ -1,11 +1,15 @@
 // How many requests a service has taken on, and how large they are.
 #pragma once
 
+#include <boost/asio/async_result.hpp>
 #include <cstddef>
+#include <deque>
 #include <mutex>
+#include <utility>
 
 #include "core/support/status.h"
 #include "core/support/unique_resource.h"
+#include "core/unique_handler.h"
 
 namespace compiler_gym::internal {
 
@@ -48,16 +52,37 @@ class RequestBudget {
   /// RESOURCE_EXHAUSTED, with what is in flight and the limit, if there is no room.
   [[nodiscard]] Result<Share> take(AdmissionClass admission_class, std::size_t bytes);
 
+  /// Completes when there is room for so many bytes, or, if they are more than the limit, when none are
+  /// in flight. Whoever asks first is told first; nothing is taken. `executor` is for a handler that
+  /// has none. Signature: void().
+  template <typename Executor, typename Token>
+  auto async_room(std::size_t bytes, const Executor& executor, Token&& token) {
+    return boost::asio::async_initiate<Token, void()>(
+        [this, bytes, &executor](auto handler) {
+          wait_for_room(bytes, Handler(std::move(handler), executor));
+        },
+        token);
+  }
+
   /// Of the classes that count.
   [[nodiscard]] Amount in_flight() const;
 
  private:
+  using Handler = UniqueHandler<void()>;
+  struct Waiting {
+    std::size_t bytes;
+    Handler handler;
+  };
+
   void give_back(AdmissionClass admission_class, std::size_t bytes);
+  void wait_for_room(std::size_t bytes, Handler handler);
+  [[nodiscard]] bool has_room_locked(std::size_t bytes) const;
 
   const Amount limit_;
   mutable std::mutex mutex_;
   Amount all_;     // in flight, of every class that counts
   Amount starts_;  // of these, AdmissionClass::kStart
+  std::deque<Waiting> waiting_;
 };
 
 }  // namespace compiler_gym::internal

@@ -19,10 +19,6 @@ namespace {
 template <typename Message>
 concept NamesSession = requires(const Message& message) { message.session_id(); };
 
-// On the thread where they arrive, which serves everybody: a Step of 100 MB takes seconds to parse. Those
-// of a stream keep their order, and so are parsed there whatever their size.
-constexpr std::size_t kMaxParsedOnArrival = std::size_t{64} * 1024;
-
 // One line per request, for those who asked for verbose logs.
 class RequestLog {
  public:
@@ -64,11 +60,15 @@ void answer(std::unique_ptr<Call, typename Call::Deleter> call,
 
 template <typename Rpc, typename Call, typename Done>
 void start(SessionService& service, typename Rpc::Request& request, typename Rpc::Reply& reply,
-           const std::stop_source& stop, Done done) {
+           ClientId client, const std::stop_source& stop, Done done) {
+  constexpr bool kIsAClients =
+      requires { RpcService<Rpc>::start(service, request, reply, client, stop, std::move(done)); };
   constexpr bool kHasATurn =
       requires { RpcService<Rpc>::start_in_turn(service, request, reply, stop, std::move(done)); };
   if constexpr (Call::kInOrder && kHasATurn) {
     RpcService<Rpc>::start_in_turn(service, request, reply, stop, std::move(done));
+  } else if constexpr (kIsAClients) {
+    RpcService<Rpc>::start(service, request, reply, client, stop, std::move(done));
   } else {
     RpcService<Rpc>::start(service, request, reply, stop, std::move(done));
   }
@@ -80,13 +80,14 @@ template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::handle(CallPtr call) {
   if constexpr (kAnsweredAtOnce<Rpc>) {
-    auto& reply = call->template make_message<typename Rpc::Reply>();
+    auto& reply = call->arena().template make<typename Rpc::Reply>();
     const auto& answer = RpcService<Rpc>::answer(service_, reply);
     Call::finish(std::move(call), answer);
   } else if constexpr (RpcService<Rpc>::kThread == RpcThread::kStartWorker) {
     start_on_start_worker<Rpc>(std::move(call));
   } else if (!Call::kInOrder && call->request_bytes() > kMaxParsedOnArrival) {
-    boost::asio::post(start_workers_.executor(), [this, call = std::move(call)]() mutable {
+    const ClientTurns::Executor workers = start_workers_.executor(call->client());
+    boost::asio::post(workers, [this, call = std::move(call)]() mutable {
       start_on_this_thread<Rpc>(std::move(call));
     });
   } else {
@@ -108,15 +109,15 @@ template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::start_parsed(CallPtr call) {
   const RequestLog log(logger_, Rpc::kName);
-  auto& request = call->template make_message<typename Rpc::Request>();
+  auto& request = call->arena().template make<typename Rpc::Request>();
   if (const grpc::Status parsed = call->parse_request(request); !parsed.ok()) {
     Call::finish(std::move(call), parsed);
     return;
   }
-  auto& reply = call->template make_message<typename Rpc::Reply>();
+  auto& reply = call->arena().template make<typename Rpc::Reply>();
   const std::stop_source stop = call->stop();
   start<Rpc, Call>(
-      service_, request, reply, stop,
+      service_, request, reply, ClientId(), stop,
       [log, &request, &reply, call = std::move(call)](const grpc::Status& status) mutable {
         log.answered(request, status);
         answer(std::move(call), reply, status);
@@ -128,15 +129,15 @@ template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::start_forwarding(CallPtr call) {
   const RequestLog log(logger_, Rpc::kName);
-  auto& request = call->template make_message<typename Rpc::Request>();
+  auto& request = call->arena().template make<typename Rpc::Request>();
   const Result<std::string_view> bytes = call->parse_and_keep_request(request);
   if (!bytes) {
     Call::finish(std::move(call), bytes.error());
     return;
   }
-  auto& reply = call->template make_message<typename Rpc::Reply>();
+  auto& reply = call->arena().template make<typename Rpc::Reply>();
   using Exchange = typename RpcService<Rpc>::Exchange;
-  auto& exchange = call->template make_object<Exchange>(request, reply, *bytes);
+  auto& exchange = call->arena().template make_object<Exchange>(request, reply, *bytes);
   const std::stop_source stop = call->stop();
   RpcService<Rpc>::start(
       service_, exchange, stop,
@@ -155,23 +156,25 @@ void RpcHandlers<Call>::start_forwarding(CallPtr call) {
 template <typename Call>
 template <typename Rpc>
 void RpcHandlers<Call>::start_on_start_worker(CallPtr call) {
-  boost::asio::post(start_workers_.executor(), [this, log = RequestLog(logger_, Rpc::kName),
-                                                call = std::move(call)]() mutable {
-    auto request = std::make_unique<typename Rpc::Request>();
-    if (const grpc::Status parsed = call->parse_request(*request); !parsed.ok()) {
-      Call::finish(std::move(call), parsed);
-      return;
-    }
-    auto& kept = *request;
-    auto& reply = call->template make_message<typename Rpc::Reply>();
-    const std::stop_source stop = call->stop();
-    start<Rpc, Call>(service_, kept, reply, stop,
-                     [log, request = std::move(request), &reply,
-                      call = std::move(call)](const grpc::Status& status) mutable {
-                       log.answered(reply, status);
-                       answer(std::move(call), reply, status);
-                     });
-  });
+  const ClientId client = call->client();
+  boost::asio::post(
+      start_workers_.executor(client),
+      [this, client, log = RequestLog(logger_, Rpc::kName), call = std::move(call)]() mutable {
+        auto request = std::make_unique<typename Rpc::Request>();
+        if (const grpc::Status parsed = call->parse_request(*request); !parsed.ok()) {
+          Call::finish(std::move(call), parsed);
+          return;
+        }
+        auto& kept = *request;
+        auto& reply = call->arena().template make<typename Rpc::Reply>();
+        const std::stop_source stop = call->stop();
+        start<Rpc, Call>(service_, kept, reply, client, stop,
+                         [log, request = std::move(request), &reply,
+                          call = std::move(call)](const grpc::Status& status) mutable {
+                           log.answered(reply, status);
+                           answer(std::move(call), reply, status);
+                         });
+      });
 }
 
 namespace {

@@ -2,13 +2,14 @@
 // answers.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
+#include "async_server/internal/client_turns.h"
 #include "async_server/internal/incoming_call.h"
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/streamed_request.h"
 #include "core/support/logger.h"
-#include "core/worker_pool.h"
 #include "sessions/session_service.h"
 
 namespace compiler_gym::internal {
@@ -16,14 +17,14 @@ namespace compiler_gym::internal {
 /// Takes a request on the thread that reads the completion queue, and returns without waiting: what
 /// takes long goes to a worker, which also answers, with no hop back. What each RPC asks for is in
 /// RpcService. `Call` is IncomingCall or StreamedRequest; what Call::kInOrder comes in an order which
-/// EndSession keeps to as well.
+/// EndSession keeps to as well, and is parsed on the thread that calls handle(), whatever its size.
 template <typename Call>
 class RpcHandlers {
  public:
   using CallPtr = typename Call::Ptr;
 
   /// `start_workers` run what RpcService says, apart from the steps of open sessions.
-  RpcHandlers(SessionService& service, WorkerPool& start_workers, Logger& logger)
+  RpcHandlers(SessionService& service, ClientTurns& start_workers, Logger& logger)
       : service_(service), start_workers_(start_workers), logger_(logger) {}
 
   template <typename Rpc>
@@ -41,9 +42,13 @@ class RpcHandlers {
   void start_on_start_worker(CallPtr call);
 
   SessionService& service_;
-  WorkerPool& start_workers_;
+  ClientTurns& start_workers_;
   Logger& logger_;
 };
+
+/// On the thread where it arrives, which serves everybody, no larger request is parsed: a Step of 100 MB
+/// takes seconds.
+inline constexpr std::size_t kMaxParsedOnArrival = std::size_t{64} * 1024;
 
 /// How one RPC is served.
 template <typename Call>

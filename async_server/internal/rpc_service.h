@@ -27,7 +27,8 @@ struct RpcServiceDefaults {
 /// The traits of one RPC, one specialisation each. Besides the constants there is one of
 ///   answer(service, reply)                       what is known already; the request says nothing
 ///   start(service, request, reply, stop, done)   calls done(grpc::Status) once, with the reply made
-/// and start_in_turn(), with the parameters of start(), where a request that has its place in a
+/// the latter with the client before `stop` too where it matters whose request it is (one that is parsed
+/// on a start worker), and start_in_turn(), with the parameters of start(), where a request that has its place in a
 /// client's order is another matter.
 template <typename Rpc>
 struct RpcService;
@@ -63,7 +64,12 @@ struct RpcService<rpc::StartSession> : RpcServiceDefaults {
   template <typename Done>
   static void start(SessionService& service, StartSessionRequest& request, StartSessionReply& reply,
                     std::stop_source stop, Done done) {
-    service.async_start_session(request, reply, std::move(stop), std::move(done));
+    start(service, request, reply, ClientId(), std::move(stop), std::move(done));
+  }
+  template <typename Done>
+  static void start(SessionService& service, StartSessionRequest& request, StartSessionReply& reply,
+                    ClientId client, std::stop_source stop, Done done) {
+    service.async_start_session(request, reply, client, std::move(stop), std::move(done));
   }
 };
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "async_server/internal/client_turns.h"
 #include "async_server/internal/reply_budget.h"
 #include "async_server/internal/request_budget.h"
 #include "async_server/internal/stream_state.h"
@@ -63,7 +64,11 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
 
   /// To be called when async_accept() has completed with true. `running` is given back when the
   /// call is over.
-  void accepted(Gate::Pass running) { running_ = std::move(running); }
+  void accepted(Gate::Pass running) {
+    running_ = std::move(running);
+    client_ = client_of(rpc_context_.peer());
+  }
+  [[nodiscard]] ClientId client() const { return client_; }
   [[nodiscard]] const grpc::ServerContext& rpc_context() const { return rpc_context_; }
 
   /// Completes with false when the client has closed its side or is gone, or the stream has ended.
@@ -107,6 +112,8 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   /// hand, if there is one, is done. The first status counts.
   void end_when_answered(const grpc::Status& status);
 
+  /// Bytes that a reply may have.
+  [[nodiscard]] std::size_t max_reply_bytes() const { return unread_.max_bytes(); }
   /// The client is gone: nothing more can be answered.
   [[nodiscard]] bool broken() const;
 
@@ -143,6 +150,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
 
   Gate::Pass pass_;     // first, so that it is given back last
   Gate::Pass running_;  // once accepted
+  ClientId client_{};   // likewise
   grpc::ServerContext rpc_context_;
   UnreadReply unread_;  // the message that is being written; after the call, which it may cancel
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&rpc_context_};

@@ -76,31 +76,43 @@ grpc::Status StreamServer::admit(const StreamCall& stream, std::size_t number) c
 }
 
 // Returns what the stream is to end with. The next message is read when each request of this one has
-// been opened, which is what holds up a client that has too many.
+// been opened, which is what holds up a client that has too many; and after a large one, when the
+// service has room for the bytes of another.
 awaitable<grpc::Status> StreamServer::read_requests(std::shared_ptr<StreamCall> stream,
                                                     CompletionQueuePump& pump) {
   while (co_await stream->async_read(pump, use_awaitable)) {
     if (!stream->begin_batch()) {
       break;
     }
-    Result<BatchReader> batch = co_await open_batch(stream->message());
+    const std::size_t bytes = stream->message().Length();
+    Result<BatchReader> batch = co_await open_batch(stream->message(), stream->client());
     stream->hold_replies();
     while (batch && !batch->done() && !stream->broken()) {
       const PackedRequest packed = batch->next();
       if (!stream->has_room(packed.size)) {
         co_await stream->async_room(packed.size, pump, use_awaitable);
       }
-      handle(stream, packed, *batch);
+      if (packed.size <= kMaxParsedOnArrival) {
+        handle(stream, packed, *batch);
+      } else {  // what follows waits until this one is parsed, as it has its place in the order
+        auto handle_there = [&] { handle(stream, packed, *batch); };
+        co_await run_on(start_workers_.executor(stream->client()), std::move(handle_there));
+      }
     }
     stream->batch_done();
     if (!batch) {
       co_return batch.error();
     }
+    if (bytes > kMaxParsedOnArrival) {
+      batch = BatchReader();
+      co_await admission_.async_room(bytes, pump.executor(), use_awaitable);
+    }
   }
   co_return grpc::Status::OK;
 }
 
-awaitable<Result<BatchReader>> StreamServer::open_batch(grpc::ByteBuffer& message) {
+awaitable<Result<BatchReader>> StreamServer::open_batch(grpc::ByteBuffer& message,
+                                                        ClientId client) {
   grpc::ByteBuffer bytes;
   bytes.Swap(&message);
   if (bytes.Length() <= kLargeMessageBytes) {
@@ -108,7 +120,7 @@ awaitable<Result<BatchReader>> StreamServer::open_batch(grpc::ByteBuffer& messag
   }
   std::optional<Result<BatchReader>> batch;  // run_on() wants a default constructible result
   auto read = [&] { batch = read_batch(bytes); };
-  co_await run_on(start_workers_.executor(), std::move(read));
+  co_await run_on(start_workers_.executor(client), std::move(read));
   co_return *std::move(batch);
 }
 

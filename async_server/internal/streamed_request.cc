@@ -2,24 +2,12 @@
 
 #include <fmt/core.h>
 
-#include <limits>
 #include <utility>
 
 #include "core/support/status.h"
+#include "sessions/session_rules.h"
 
 namespace compiler_gym::internal {
-namespace {
-
-// Protobuf counts a message's bytes in an int, and the batch adds some to the reply's.
-constexpr std::size_t kMaxReplyBytes = std::numeric_limits<int>::max() - 64;
-
-grpc::Status too_large(std::size_t bytes) {
-  return resource_exhausted(
-      fmt::format("The reply of {} bytes exceeds the limit of {}", bytes, kMaxReplyBytes));
-}
-
-}  // namespace
-
 void StreamedRequest::Deleter::operator()(StreamedRequest* request) const {
   finish(Ptr(request), internal_error("The request was dropped by the service"));
 }
@@ -67,8 +55,9 @@ Result<std::string_view> StreamedRequest::parse_and_keep_request(
 }
 
 void StreamedRequest::finish(Ptr request, const google::protobuf::MessageLite& reply) {
-  if (const std::size_t bytes = reply.ByteSizeLong(); bytes > kMaxReplyBytes) {
-    finish(std::move(request), too_large(bytes));
+  const std::size_t max_bytes = request->stream_->max_reply_bytes();
+  if (const std::size_t bytes = reply.ByteSizeLong(); bytes > max_bytes) {
+    finish(std::move(request), reply_too_large(bytes, max_bytes));
     return;
   }
   request->answer(encode_reply(request->packed_.id, request->packed_.field, reply));
@@ -76,8 +65,9 @@ void StreamedRequest::finish(Ptr request, const google::protobuf::MessageLite& r
 }
 
 void StreamedRequest::finish(Ptr request, const std::string& reply_bytes) {
-  if (reply_bytes.size() > kMaxReplyBytes) {
-    finish(std::move(request), too_large(reply_bytes.size()));
+  const std::size_t max_bytes = request->stream_->max_reply_bytes();
+  if (reply_bytes.size() > max_bytes) {
+    finish(std::move(request), reply_too_large(reply_bytes.size(), max_bytes));
     return;
   }
   request->answer(encode_reply(request->packed_.id, request->packed_.field, reply_bytes));

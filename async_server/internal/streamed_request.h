@@ -44,16 +44,10 @@ class StreamedRequest {
   void keep(RequestBudget::Share share) { share_ = std::move(share); }
 
   [[nodiscard]] std::size_t request_bytes() const { return packed_.size; }
+  [[nodiscard]] ClientId client() const { return stream_->client(); }
 
-  /// A message in the request's arena.
-  template <typename Message>
-  [[nodiscard]] Message& make_message() {
-    return arena_.template make<Message>();
-  }
-  template <typename Object, typename... Args>
-  [[nodiscard]] Object& make_object(Args&&... args) {
-    return arena_.template make_object<Object>(std::forward<Args>(args)...);
-  }
+  /// Whose messages go when this is answered.
+  [[nodiscard]] MessageArena<512>& arena() { return arena_; }
 
   /// INVALID_ARGUMENT if the bytes are not a message of that type.
   [[nodiscard]] grpc::Status parse_request(google::protobuf::MessageLite& request);

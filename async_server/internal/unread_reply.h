@@ -3,7 +3,9 @@
 
 #include <grpcpp/server_context.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 
 #include "async_server/internal/reply_budget.h"
 
@@ -17,6 +19,12 @@ class UnreadReply final : public ReplyBudget::Reply {
       : budget_(budget), rpc_context_(rpc_context) {}
   ~UnreadReply() override { remove(); }
 
+  /// How many one may have: as many as the service allows, and protobuf, which counts them in an int
+  /// and adds some around.
+  [[nodiscard]] std::size_t max_bytes() const {
+    constexpr std::size_t kProtobufs = std::numeric_limits<int>::max() - 64;
+    return std::min(budget_.max_reply_bytes(), kProtobufs);
+  }
   /// It is on its way, until remove().
   void add(std::size_t bytes) { budget_.add(*this, bytes); }
 

@@ -21,18 +21,17 @@ thread_local bool in_task = false;
 
 InlineSessions::InlineSessions(SessionFactory factory, ContextHost& context_host,
                                WorkerPool& workers, const ServiceSpaces& spaces,
-                               std::chrono::milliseconds request_timeout, bool on_callers_thread)
+                               const InlineOptions& options)
     : factory_(std::move(factory)),
       context_host_(context_host),
       workers_(workers),
       spaces_(spaces),
-      request_timeout_(request_timeout),
-      on_callers_thread_(on_callers_thread) {}
+      options_(options) {}
 
 // What follows from a task, the next one of its session say, is not run inside it.
 template <typename Task>
 void InlineSessions::run(WorkerPool& workers, Task task, bool cheap) const {
-  if (!(cheap || on_callers_thread_) || in_task) {
+  if (!(cheap || options_.on_callers_thread) || in_task) {
     boost::asio::post(workers.executor(), std::move(task));
     return;
   }
@@ -74,9 +73,11 @@ Result<std::unique_ptr<SessionExecutor>> InlineSessions::start(
   if (!plugin) {
     return plugin.error();
   }
-  const auto time_limit = std::make_shared<TimeLimit>(context_host_.executor(), request_timeout_);
+  const auto time_limit =
+      std::make_shared<TimeLimit>(context_host_.executor(), options_.request_timeout);
   const grpc::Status status = time_limit->apply(stop, [&](const std::stop_token& token) {
-    return run_start(**plugin, spaces_, request, std::move(benchmark), reply, token);
+    return run_start(**plugin, spaces_, request, std::move(benchmark), reply, token,
+                     options_.max_reply_bytes);
   });
   if (!status.ok()) {
     return status;
@@ -89,7 +90,7 @@ InlineExecutor::InlineExecutor(const InlineSessions& sessions,
     : sessions_(sessions),
       plugin_(std::move(plugin)),
       time_limit_(std::make_shared<TimeLimit>(sessions.context_host_.executor(),
-                                              sessions.request_timeout_)) {}
+                                              sessions.options_.request_timeout)) {}
 
 template <typename Run>
 auto InlineExecutor::perform(const std::stop_source& stop, Run run) {
@@ -109,7 +110,8 @@ auto InlineExecutor::async_perform(std::stop_source stop, Run run) {
 SessionExecutor::Operation<grpc::Status> InlineExecutor::step(StepExchange& step,
                                                               std::stop_source stop) {
   return async_perform(std::move(stop), [this, &step](const std::stop_token& token) {
-    return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token);
+    return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token,
+                    sessions_.options_.max_reply_bytes);
   });
 }
 
@@ -117,7 +119,8 @@ SessionExecutor::Operation<grpc::Status> InlineExecutor::step(StepExchange& step
 bool InlineExecutor::try_step(StepExchange& step, const std::stop_source& stop, SessionTurn& turn) {
   const bool cheap = is_cheap(step.request());
   const auto run = [this, &step](const std::stop_token& token) {
-    return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token);
+    return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token,
+                    sessions_.options_.max_reply_bytes);
   };
   sessions_.run(
       sessions_.workers_,
@@ -135,12 +138,20 @@ bool InlineExecutor::is_cheap(const StepRequest& request) const {
   }
 }
 
-SessionExecutor::Operation<grpc::Status> InlineExecutor::set_parameters(
+SessionExecutor::Operation<SessionExecutor::ParametersOutcome> InlineExecutor::set_parameters(
     const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
     std::stop_source stop) {
-  return async_perform(std::move(stop), [this, &request, &reply](const std::stop_token& token) {
-    return run_parameters(*plugin_, request, reply, token);
-  });
+  ParametersOutcome outcome;
+  auto run = [this, &request, &reply, &outcome](const std::stop_token& token) {
+    const int already = reply.reply_size();
+    const grpc::Status status = run_parameters(*plugin_, request, reply, token);
+    for (int i = already; i < reply.reply_size() && !outcome.changed; ++i) {
+      outcome.changed = !plugin_->isQuery(request.parameter(i).key());
+    }
+    return status;
+  };
+  outcome.status = co_await async_perform(std::move(stop), run);
+  co_return outcome;
 }
 
 SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> InlineExecutor::fork(

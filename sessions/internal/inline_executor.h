@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 
@@ -14,16 +16,21 @@
 
 namespace compiler_gym::internal {
 
+/// See SessionServiceOptions.
+struct InlineOptions {
+  std::chrono::milliseconds request_timeout{0};
+  std::size_t max_reply_bytes = SIZE_MAX;
+  bool on_callers_thread = false;
+};
+
 /// Makes sessions whose plug-in objects are called on the worker pool, but for steps that they call
 /// cheap (the inline lane).
 /// Threads:  every member may be called from any thread.
 /// Lifetime: must outlive the sessions it starts.
 class InlineSessions {
  public:
-  /// `on_callers_thread`: see SessionServiceOptions.
   InlineSessions(SessionFactory factory, ContextHost& context_host, WorkerPool& workers,
-                 const ServiceSpaces& spaces, std::chrono::milliseconds request_timeout,
-                 bool on_callers_thread = false);
+                 const ServiceSpaces& spaces, const InlineOptions& options);
 
   /// The plug-in's object, not yet init()-ed. INTERNAL if its constructor throws.
   [[nodiscard]] Result<std::unique_ptr<CompilationSession>> make_plugin() const;
@@ -46,8 +53,7 @@ class InlineSessions {
   ContextHost& context_host_;
   WorkerPool& workers_;
   const ServiceSpaces& spaces_;
-  const std::chrono::milliseconds request_timeout_;
-  const bool on_callers_thread_;
+  const InlineOptions options_;
 };
 
 /// Runs each operation as one task of the worker pool, or on the caller's thread: there what its
@@ -59,9 +65,9 @@ class InlineExecutor final : public SessionExecutor {
   [[nodiscard]] Operation<grpc::Status> step(StepExchange& step, std::stop_source stop) override;
   [[nodiscard]] bool try_step(StepExchange& step, const std::stop_source& stop,
                               SessionTurn& turn) override;
-  [[nodiscard]] Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& request,
-                                                       SendSessionParameterReply& reply,
-                                                       std::stop_source stop) override;
+  [[nodiscard]] Operation<ParametersOutcome> set_parameters(
+      const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+      std::stop_source stop) override;
   [[nodiscard]] Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
       std::stop_source stop) override;
   [[nodiscard]] bool try_fork(const std::stop_source& stop, ForkHandler& handler) override;

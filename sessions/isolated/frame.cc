@@ -81,6 +81,9 @@ void FrameReader::append(std::string_view bytes) {
     std::memcpy(reinterpret_cast<char*>(&frame_.header) + header_size_, bytes.data(), taken);
     header_size_ += taken;
     bytes.remove_prefix(taken);
+    if (header_size_ == sizeof(FrameHeader) && frame_.header.body_size <= max_body_size_) {
+      frame_.body.reserve(frame_.header.body_size);  // of a large one no piece is copied twice
+    }
   }
   frame_.body.append(bytes);
 }
@@ -90,8 +93,8 @@ bool FrameReader::complete() const {
 }
 
 bool FrameReader::valid() const {
-  return header_size_ < sizeof(FrameHeader) ||
-         (frame_.header.body_size <= kMaxBodySize && frame_.body.size() <= frame_.header.body_size);
+  return header_size_ < sizeof(FrameHeader) || (frame_.header.body_size <= max_body_size_ &&
+                                                frame_.body.size() <= frame_.header.body_size);
 }
 
 Frame FrameReader::take() {

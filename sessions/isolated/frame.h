@@ -59,6 +59,9 @@ struct SandboxMessage {
 /// end sends another before it has been answered.
 class FrameReader {
  public:
+  explicit FrameReader(std::uint64_t max_body_size = kMaxBodySize)
+      : max_body_size_(max_body_size) {}
+
   void append(std::string_view bytes);
   /// Whether what arrived can be the beginning of a frame.
   [[nodiscard]] bool valid() const;
@@ -67,6 +70,7 @@ class FrameReader {
   [[nodiscard]] Frame take();
 
  private:
+  const std::uint64_t max_body_size_;
   Frame frame_;
   std::size_t header_size_ = 0;  // how much of it is there
 };

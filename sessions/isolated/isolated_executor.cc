@@ -50,15 +50,16 @@ void say_where(SandboxReply& reply, const std::string& where) {
 
 }  // namespace
 
-IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
+IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, ClientId client, TemplateKey key,
                                    std::shared_ptr<SandboxChannel> sandbox)
-    : IsolatedExecutor(sessions, std::move(key), std::move(sandbox),
+    : IsolatedExecutor(sessions, client, std::move(key), std::move(sandbox),
                        SessionRecovery(sessions.options_.recover)) {}
 
-IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
+IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, ClientId client, TemplateKey key,
                                    std::shared_ptr<SandboxChannel> sandbox,
                                    SessionRecovery recovery)
     : sessions_(sessions),
+      client_(client),
       key_(std::move(key)),
       sandbox_(std::move(sandbox)),
       recovery_(std::move(recovery)) {}
@@ -72,20 +73,17 @@ SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(StepExchange& st
       SandboxOperation::kStep, SandboxMessage(request, step.request_bytes()), std::move(stop));
   if (performed.sandbox_lost) {
     say_where(performed, place_in(request, performed.applied));
+    performed.status = after_actions(performed.status, static_cast<int>(performed.applied),
+                                     request.action_size(), sessions_.options_.recover);
   }
-  const int applied = std::min(static_cast<int>(performed.applied), request.action_size());
-  if (applied > 0) {
-    auto done = std::make_unique<StepRequest>();
-    done->mutable_action()->Add(request.action().begin(), request.action().begin() + applied);
-    recovery_.record({.step = std::move(done), .accepted = performed.status.ok()});
-  }
+  recovery_.record(request, performed);
   if (performed.status.ok()) {
     step.set_reply_bytes(std::move(performed.message));
   }
   co_return performed.status;
 }
 
-SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
+SessionExecutor::Operation<SessionExecutor::ParametersOutcome> IsolatedExecutor::set_parameters(
     const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
     std::stop_source stop) {
   SendSessionParameterRequest offered;
@@ -96,24 +94,28 @@ SessionExecutor::Operation<grpc::Status> IsolatedExecutor::set_parameters(
   if (performed.sandbox_lost) {
     say_where(performed, fmt::format("Session {}", request.session_id()));
   }
-  const int applied = std::min(static_cast<int>(performed.applied), offered.parameter_size());
-  if (applied > 0) {
-    auto parameters = std::make_unique<SendSessionParameterRequest>();
-    parameters->mutable_parameter()->Add(offered.parameter().begin(),
-                                         offered.parameter().begin() + applied);
-    recovery_.record({.parameters = std::move(parameters), .accepted = performed.status.ok()});
-  }
+  recovery_.record(offered, performed);
   SendSessionParameterReply answers;
-  const grpc::Status status = parse(performed, answers);
+  ParametersOutcome outcome{.status = parse(performed, answers), .changed = performed.changes > 0};
   reply.MergeFrom(answers);
-  co_return status;
+  co_return outcome;
 }
 
 SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExecutor::fork(
     std::stop_source stop) {
   RecoveryAction next = recovery_.begin(stop.stop_requested());
+  if (next.kind == RecoveryAction::Kind::kRefuse) {
+    co_return next.status;
+  }
+  const RunTicket ticket{.kind = RunTicket::Kind::kStart, .client = client_};
+  Result<RunLimit::Permit> permit =
+      co_await sessions_.run_limit_->async_acquire(ticket, stop, use_awaitable);
+  if (!permit) {
+    co_return permit.error();
+  }
+  next = recovery_.begin(stop.stop_requested());
   for (;;) {
-    next = co_await restore(std::move(next), stop);
+    next = co_await restore(std::move(next), *permit, stop);
     if (next.kind == RecoveryAction::Kind::kRefuse) {
       co_return next.status;
     }
@@ -121,7 +123,7 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExe
         co_await sandbox_->async_fork(stop, use_awaitable);
     if (forked) {
       std::unique_ptr<SessionExecutor> fork =
-          std::make_unique<IsolatedExecutor>(sessions_, key_, *forked, recovery_.forked());
+          std::make_unique<IsolatedExecutor>(sessions_, client_, key_, *forked, recovery_.forked());
       co_return fork;
     }
     next = recovery_.on_forked(forked.error(), stop.stop_requested());
@@ -148,10 +150,11 @@ SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(SandboxOperat
     co_return SandboxReply{.status = std::move(next.status)};
   }
   // Given back before the answer, when this frame goes: whose turn is next runs first.
-  RunLimit::Permit permit = sessions_.run_limit_->try_acquire();
+  const RunTicket ticket{.kind = RunTicket::Kind::kStep, .client = client_};
+  RunLimit::Permit permit = sessions_.run_limit_->try_acquire(ticket);
   if (!permit) {
     Result<RunLimit::Permit> granted =
-        co_await sessions_.run_limit_->async_acquire(stop, use_awaitable);
+        co_await sessions_.run_limit_->async_acquire(ticket, stop, use_awaitable);
     if (!granted) {
       co_return SandboxReply{.status = granted.error()};
     }
@@ -163,7 +166,7 @@ SessionExecutor::Operation<SandboxReply> IsolatedExecutor::perform(SandboxOperat
   }
   for (;;) {
     if (next.kind != RecoveryAction::Kind::kAsk) {
-      next = co_await restore(std::move(next), stop);
+      next = co_await restore(std::move(next), permit, stop);
     }
     if (next.kind == RecoveryAction::Kind::kRefuse) {
       co_return SandboxReply{.status = std::move(next.status)};
@@ -187,11 +190,12 @@ void IsolatedExecutor::drop_lost_sandbox() {
 
 // Until the session can be asked, or never will be.
 SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::restore(RecoveryAction next,
+                                                                     RunLimit::Permit& permit,
                                                                      std::stop_source stop) {
   for (;;) {
     switch (next.kind) {
       case RecoveryAction::Kind::kLoad:
-        next = co_await load(stop);
+        next = co_await load(permit, stop);
         break;
       case RecoveryAction::Kind::kReplay:
         next = co_await replay(std::move(next.change), stop);
@@ -204,32 +208,32 @@ SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::restore(RecoveryAct
   }
 }
 
-SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::load(std::stop_source stop) {
+SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::load(RunLimit::Permit& permit,
+                                                                  std::stop_source stop) {
+  permit.reset();  // to load the benchmark takes one as well
   // To look at a file may take a while.
   co_await boost::asio::post(sessions_.workers_.executor(), use_awaitable);
   if (sessions_.options_.program_stamp &&
       sessions_.options_.program_stamp(*key_.benchmark) != key_.program_stamp) {
     co_return recovery_.on_program_changed();
   }
-  Result<std::shared_ptr<SandboxChannel>> sandbox =
-      co_await sessions_.templates_->async_fork(key_, std::move(stop), use_awaitable);
-  if (!sandbox) {
-    co_return recovery_.on_loaded(sandbox.error());
+  const RunTicket ticket{.kind = RunTicket::Kind::kStep, .client = client_};
+  Result<Templates::Forked> forked =
+      co_await sessions_.templates_->async_fork(key_, ticket, std::move(stop), use_awaitable);
+  if (!forked) {
+    co_return recovery_.on_loaded(forked.error());
   }
-  sandbox_ = *std::move(sandbox);
+  sandbox_ = std::move(forked->sandbox);
+  permit = std::move(forked->permit);
   co_return recovery_.on_loaded(grpc::Status::OK);
 }
 
 SessionExecutor::Operation<RecoveryAction> IsolatedExecutor::replay(
     std::shared_ptr<const SessionChange> change, std::stop_source stop) {
-  const bool is_step = change->step != nullptr;
-  const google::protobuf::MessageLite* message = change->parameters.get();
-  if (is_step) {
-    message = change->step.get();
-  }
-  const SandboxReply reply = co_await sandbox_->async_request(
-      is_step ? SandboxOperation::kStep : SandboxOperation::kParameters, *message, stop,
-      use_awaitable);
+  // Never empty, so the message itself is not looked at.
+  const SandboxMessage message(StepRequest::default_instance(), change->request);
+  const SandboxReply reply =
+      co_await sandbox_->async_request(change->operation, message, stop, use_awaitable);
   RecoveryAction next = recovery_.on_replayed(reply.status, stop.stop_requested());
   drop_lost_sandbox();
   co_return next;

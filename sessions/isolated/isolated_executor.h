@@ -17,20 +17,19 @@ namespace compiler_gym::isolated {
 /// Puts each operation to the sandbox, writes down what changed the session there, and brings it back
 /// in a new sandbox when SessionRecovery says so.
 ///
-/// Limit: what runs in a sandbox, recovery included, waits for a permit of the RunLimit first; forks
-///        don't, as they take no longer than the system call.
+/// Limit: what runs in a sandbox, recovery included, waits for a permit of the RunLimit first.
 class IsolatedExecutor final : public SessionExecutor {
  public:
-  /// The session is a fresh one of that key, unless `recovery` knows better.
-  IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
+  /// The session is a fresh one of that key, unless `recovery` knows better, and the client's.
+  IsolatedExecutor(IsolatedSessions& sessions, ClientId client, TemplateKey key,
                    std::shared_ptr<SandboxChannel> sandbox);
-  IsolatedExecutor(IsolatedSessions& sessions, TemplateKey key,
+  IsolatedExecutor(IsolatedSessions& sessions, ClientId client, TemplateKey key,
                    std::shared_ptr<SandboxChannel> sandbox, SessionRecovery recovery);
 
   [[nodiscard]] Operation<grpc::Status> step(StepExchange& step, std::stop_source stop) override;
-  [[nodiscard]] Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& request,
-                                                       SendSessionParameterReply& reply,
-                                                       std::stop_source stop) override;
+  [[nodiscard]] Operation<ParametersOutcome> set_parameters(
+      const SendSessionParameterRequest& request, SendSessionParameterReply& reply,
+      std::stop_source stop) override;
   [[nodiscard]] Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
       std::stop_source stop) override;
   [[nodiscard]] Operation<void> end() override;
@@ -38,13 +37,16 @@ class IsolatedExecutor final : public SessionExecutor {
  private:
   Operation<SandboxReply> perform(SandboxOperation operation, SandboxMessage message,
                                   std::stop_source stop);
-  Operation<RecoveryAction> restore(RecoveryAction next, std::stop_source stop);
-  Operation<RecoveryAction> load(std::stop_source stop);
+  // The permit is the operation's; while a sandbox is loaded it is given back.
+  Operation<RecoveryAction> restore(RecoveryAction next, RunLimit::Permit& permit,
+                                    std::stop_source stop);
+  Operation<RecoveryAction> load(RunLimit::Permit& permit, std::stop_source stop);
   Operation<RecoveryAction> replay(std::shared_ptr<const SessionChange> change,
                                    std::stop_source stop);
   void drop_lost_sandbox();
 
   IsolatedSessions& sessions_;
+  const ClientId client_;
   const TemplateKey key_;
   std::shared_ptr<SandboxChannel> sandbox_;  // none: to be restored
   SessionRecovery recovery_;

@@ -23,28 +23,29 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
       workers_(workers),
       host_(SandboxHost::make(std::move(executor), std::move(zygote), options_.zygote_timeouts,
                               logger)),
-      templates_(
-          std::make_shared<Templates>(host_, workers, options_.timeouts, options_.max_templates)),
       run_limit_(std::make_shared<RunLimit>(host_->executor(), run_limit(options_, workers),
-                                            options_.run_patience)) {}
+                                            options_.run_patience)),
+      templates_(std::make_shared<Templates>(host_, workers, run_limit_, options_.timeouts,
+                                             options_.max_templates)) {}
 
 SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedSessions::start(
     const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
-    StartSessionReply& reply, std::stop_source stop) {
+    StartSessionReply& reply, ClientId client, std::stop_source stop) {
   TemplateKey key{.benchmark = std::move(benchmark),
                   .action_space = request.action_space(),
                   .program_stamp = {}};
   if (options_.program_stamp) {
     key.program_stamp = options_.program_stamp(*key.benchmark);
   }
+  const RunTicket ticket{.kind = RunTicket::Kind::kStart, .client = client};
   for (bool retried = false;; retried = true) {
-    const Result<std::shared_ptr<SandboxChannel>> sandbox =
-        co_await templates_->async_fork(key, stop, use_awaitable);
-    if (!sandbox) {
-      co_return sandbox.error();
+    const Result<Templates::Forked> forked =
+        co_await templates_->async_fork(key, ticket, stop, use_awaitable);
+    if (!forked) {
+      co_return forked.error();
     }
     if (!request.observation_space().empty()) {
-      const SandboxReply observed = co_await (*sandbox)->async_request(
+      const SandboxReply observed = co_await forked->sandbox->async_request(
           SandboxOperation::kObserve, request, stop, use_awaitable);
       if (observed.lost_with_zygote()) {
         if (retried) {
@@ -60,7 +61,7 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedSes
       }
     }
     std::unique_ptr<SessionExecutor> started =
-        std::make_unique<IsolatedExecutor>(*this, std::move(key), *sandbox);
+        std::make_unique<IsolatedExecutor>(*this, client, std::move(key), forked->sandbox);
     co_return started;
   }
 }

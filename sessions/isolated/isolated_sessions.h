@@ -26,7 +26,7 @@ struct IsolationOptions {
   std::size_t max_templates = 64;
   /// Whether a session whose sandbox died goes on in a new one, from its last good state.
   bool recover = true;
-  /// Requests that run in sandbox processes at one time, see RunLimit. 0: half as many again as the
+  /// Steps and starts that run in sandbox processes at one time, see RunLimit. 0: half as many again as the
   /// worker pool has threads, and three more. With no more than there are processors, one of these
   /// stands idle whenever the kernel wakes a sandbox on another that is busy: of two a quarter of the
   /// time, with three a seventh and with six a twentieth.
@@ -46,7 +46,7 @@ class IsolatedSessions final : public SessionExecutorFactory {
 
   [[nodiscard]] SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
       const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
-      StartSessionReply& reply, std::stop_source stop) override;
+      StartSessionReply& reply, ClientId client, std::stop_source stop) override;
 
   void close() override;
 
@@ -56,8 +56,8 @@ class IsolatedSessions final : public SessionExecutorFactory {
   const IsolationOptions options_;
   WorkerPool& workers_;
   const std::shared_ptr<SandboxHost> host_;
-  const std::shared_ptr<Templates> templates_;
   const std::shared_ptr<RunLimit> run_limit_;
+  const std::shared_ptr<Templates> templates_;
 };
 
 }  // namespace compiler_gym::isolated

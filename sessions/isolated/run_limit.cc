@@ -10,15 +10,15 @@ RunLimit::RunLimit(boost::asio::any_io_executor executor, std::size_t limit,
                    std::chrono::milliseconds patience)
     : executor_(std::move(executor)), queue_(limit, patience), timer_(executor_) {}
 
-void RunLimit::acquire(const std::stop_source& stop, Handler handler) {
+void RunLimit::acquire(const RunTicket& ticket, const std::stop_source& stop, Handler handler) {
   std::unique_lock lock(mutex_);
-  const RunQueue::Entry entry = queue_.enter(Clock::now());
+  const RunQueue::Entry entry = queue_.enter(ticket, Clock::now());
   if (entry.may_run) {
     lock.unlock();
     handler(Permit(Grant{shared_from_this(), entry.number}));
     return;
   }
-  waiting_.emplace(entry.number, Waiter{std::move(handler)});
+  waiting_.emplace(entry.number, Waiter{ticket, std::move(handler)});
   watch_the_time_locked();
   lock.unlock();
   // May call back at once.
@@ -31,9 +31,9 @@ void RunLimit::acquire(const std::stop_source& stop, Handler handler) {
   lock.unlock();
 }
 
-RunLimit::Permit RunLimit::try_acquire() {
+RunLimit::Permit RunLimit::try_acquire(const RunTicket& ticket) {
   const std::lock_guard lock(mutex_);
-  const std::optional<RunQueue::Number> number = queue_.try_enter(Clock::now());
+  const std::optional<RunQueue::Number> number = queue_.try_enter(ticket, Clock::now());
   return number ? Permit(Grant{shared_from_this(), *number}) : Permit();
 }
 
@@ -77,10 +77,11 @@ void RunLimit::OnStop::operator()() const {
 
 void RunLimit::leave(RunQueue::Number waiter) {
   const std::lock_guard lock(mutex_);
-  if (queue_.leave(waiter)) {
+  const auto waiting = waiting_.find(waiter);
+  if (waiting != waiting_.end() && queue_.leave(waiter, waiting->second.ticket)) {
     // Not here: it may be the stop callback that runs this.
     boost::asio::post(executor_,
-                      [leaving = std::move(waiting_.extract(waiter).mapped())]() mutable {
+                      [leaving = std::move(waiting_.extract(waiting).mapped())]() mutable {
                         leaving.on_stop.reset();
                         leaving.handler(cancelled_before_its_turn());
                       });

@@ -44,18 +44,18 @@ class RunLimit : public std::enable_shared_from_this<RunLimit> {
 
   /// Calls the handler inside the call if there is room, else on the executor or inside the call
   /// that made room; with CANCELLED if `stop` is triggered before there is.
-  void acquire(const std::stop_source& stop, Handler handler);
+  void acquire(const RunTicket& ticket, const std::stop_source& stop, Handler handler);
 
   /// A permit if there is room, an empty one if not.
-  [[nodiscard]] Permit try_acquire();
+  [[nodiscard]] Permit try_acquire(const RunTicket& ticket);
 
   /// acquire(), with a completion token. Signature: void(Result<Permit>).
   template <boost::asio::completion_token_for<void(Result<Permit>)> Token>
-  auto async_acquire(std::stop_source stop, Token&& token) {
+  auto async_acquire(const RunTicket& ticket, std::stop_source stop, Token&& token) {
     return boost::asio::async_initiate<Token, void(Result<Permit>)>(
-        [this](auto handler,
-               std::stop_source its_stop) {  // by value: the coroutine may be gone first
-          acquire(its_stop, Handler(std::move(handler)));
+        [this, ticket](auto handler,
+                       std::stop_source its_stop) {  // by value: the coroutine may be gone first
+          acquire(ticket, its_stop, Handler(std::move(handler)));
         },
         token, std::move(stop));
   }
@@ -70,6 +70,7 @@ class RunLimit : public std::enable_shared_from_this<RunLimit> {
     void operator()() const;
   };
   struct Waiter {
+    RunTicket ticket;
     Handler handler;
     std::unique_ptr<std::stop_callback<OnStop>> on_stop{};
   };

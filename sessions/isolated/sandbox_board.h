@@ -17,6 +17,8 @@ struct alignas(64) SandboxSlot {
   /// How many actions, or parameters, of the request have been applied. Set to kNotBegun by the
   /// service; counted by the sandbox from 0, once it has read the request.
   std::atomic<std::uint32_t> applied{0};
+  /// Of these, those that changed the session: all but the parameters that are queries.
+  std::atomic<std::uint32_t> changes{0};
 };
 
 /// Memory that the service shares with all its sandboxes, because it is mapped before the first of

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <string_view>
@@ -26,6 +27,9 @@ using boost::asio::posix::stream_descriptor;
 // Larger replies are read by their receiver on the worker pool: to parse one would hold up the
 // event loop.
 constexpr std::size_t kLargeReply = std::size_t{64} * 1024;
+
+// What a frame may have if it is no reply but says why there is none.
+constexpr std::uint64_t kMaxErrorText = std::uint64_t{16} << 20;
 
 // How a sandbox ended, `how` being what waitpid() says.
 std::string describe_end(int how) {
@@ -97,6 +101,8 @@ SandboxChannel::SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::S
       slot_(slot),
       id_(sandbox.id),
       socket_(host_->executor(), sandbox.socket.release()),
+      reader_(std::min<std::uint64_t>(host_->max_reply_bytes(), kMaxBodySize - kMaxErrorText) +
+              kMaxErrorText),
       timer_(host_->executor()) {}
 
 SandboxChannel::~SandboxChannel() {
@@ -173,6 +179,7 @@ void SandboxChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
   {
     const std::lock_guard lock(mutex_);
     SandboxSlot& slot = host_->board()[*slot_];
+    slot.changes.store(0, std::memory_order_relaxed);
     slot.applied.store(kNotBegun, std::memory_order_relaxed);
     slot.cancelled_request.store(0, std::memory_order_relaxed);
     number = ++last_number_;
@@ -258,6 +265,7 @@ void SandboxChannel::on_frame(Frame frame) {
   on_stop_.reset();
   SandboxReply reply;
   reply.applied = host_->board()[*slot_].applied.load(std::memory_order_acquire);
+  reply.changes = host_->board()[*slot_].changes.load(std::memory_order_relaxed);
   const auto code = static_cast<grpc::StatusCode>(frame.header.code);
   if (code == grpc::StatusCode::OK) {
     reply.message = std::move(frame.body);
@@ -353,6 +361,7 @@ void SandboxChannel::on_lost(int how) {
   SandboxReply reply;
   const std::uint32_t applied = host_->board()[*slot_].applied.load(std::memory_order_acquire);
   reply.applied = applied == kNotBegun ? 0 : applied;
+  reply.changes = host_->board()[*slot_].changes.load(std::memory_order_relaxed);
   reply.sandbox_lost = true;
   reply.how_lost = how;
   reply.never_began = done->cause == Cause::kNone && applied == kNotBegun;

@@ -65,6 +65,7 @@ class SandboxHost : public std::enable_shared_from_this<SandboxHost> {
   [[nodiscard]] CallingThreadExecutor here(const char* place) const { return {logger_, place}; }
   [[nodiscard]] Logger& logger() const { return logger_; }
   [[nodiscard]] SandboxBoard& board() const { return zygote_.board(); }
+  [[nodiscard]] std::size_t max_reply_bytes() const { return zygote_.max_reply_bytes(); }
   /// Those that sandboxes are not to take.
   [[nodiscard]] const DescriptorReserve& descriptors() const { return descriptors_; }
 

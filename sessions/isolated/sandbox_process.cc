@@ -138,6 +138,7 @@ void SandboxProcess::write_reply(std::uint64_t number, const Reply& reply) {
 
 SandboxProcess::Reply SandboxProcess::handle(const Frame& request) {
   SandboxSlot& slot = setting_.board[request.header.slot];
+  slot.changes.store(0, std::memory_order_relaxed);
   slot.applied.store(0, std::memory_order_release);
   std::stop_source stop;
   const std::stop_token token = stop.get_token();
@@ -152,12 +153,13 @@ SandboxProcess::Reply SandboxProcess::handle(const Frame& request) {
       return answer<StartSessionRequest, StartSessionReply>(
           request, [&](const auto& start, auto& reply) {
             WatchedSession session = watched();
-            return run_start_observations(session, setting_.spaces, start, reply, token);
+            return run_start_observations(session, setting_.spaces, start, reply, token,
+                                          setting_.max_reply_bytes);
           });
     case SandboxOperation::kStep:
       return answer<StepRequest, StepReply>(request, [&](const auto& step, auto& reply) {
         WatchedSession session = watched();
-        return run_step(session, setting_.spaces, step, reply, token);
+        return run_step(session, setting_.spaces, step, reply, token, setting_.max_reply_bytes);
       });
     case SandboxOperation::kParameters:
       return answer<SendSessionParameterRequest, SendSessionParameterReply>(
@@ -179,9 +181,13 @@ SandboxProcess::Reply SandboxProcess::answer(const Frame& frame, Run run) {
   }
   Answer answer;
   Reply reply{run(request, answer), {}};
-  if (reply.status.ok()) {
-    reply.message = answer.SerializeAsString();
+  if (!reply.status.ok()) {
+    return reply;
   }
+  if (const std::size_t bytes = answer.ByteSizeLong(); bytes > setting_.max_reply_bytes) {
+    return {reply_too_large(bytes, setting_.max_reply_bytes), {}};
+  }
+  reply.message = answer.SerializeAsString();
   return reply;
 }
 

@@ -19,6 +19,7 @@ struct SandboxSetting {
   const SessionFactory& make_session;
   const ServiceSpaces& spaces;
   const SandboxBoard& board;
+  std::size_t max_reply_bytes;
   pid_t zygote;  ///< with which the sandbox ends
 };
 

@@ -15,6 +15,8 @@ struct SandboxReply {
   std::string message{};  ///< the reply's bytes, if the status is OK
   /// How many actions, or parameters, of the request took effect.
   std::uint32_t applied = 0;
+  /// Of these, those that changed the session.
+  std::uint32_t changes = 0;
   /// The sandbox is no more: it crashed, or it was killed for not ending in time. The status says
   /// which.
   bool sandbox_lost = false;

@@ -1,5 +1,6 @@
 #include "sessions/isolated/session_recovery.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -104,10 +105,39 @@ RecoveryAction SessionRecovery::lose(const std::string& why) {
   return {.kind = RecoveryAction::Kind::kRefuse, .status = lost_};
 }
 
-void SessionRecovery::record(SessionChange change) {
-  if (recover_) {
-    history_.push_back(std::make_shared<const SessionChange>(std::move(change)));
+namespace {
+
+// Those of `all` that took effect.
+template <typename Item>
+google::protobuf::RepeatedPtrField<Item> first_of(
+    const google::protobuf::RepeatedPtrField<Item>& all, std::uint32_t applied) {
+  const int count = std::min(static_cast<int>(applied), all.size());
+  return {all.begin(), all.begin() + count};
+}
+
+}  // namespace
+
+void SessionRecovery::record(const StepRequest& step, const SandboxReply& reply) {
+  if (recover_ && reply.changes > 0) {
+    StepRequest done;
+    *done.mutable_action() = first_of(step.action(), reply.applied);
+    record(SandboxOperation::kStep, done, reply.status.ok());
   }
+}
+
+void SessionRecovery::record(const SendSessionParameterRequest& parameters,
+                             const SandboxReply& reply) {
+  if (recover_ && reply.changes > 0) {
+    SendSessionParameterRequest done;
+    *done.mutable_parameter() = first_of(parameters.parameter(), reply.applied);
+    record(SandboxOperation::kParameters, done, reply.status.ok());
+  }
+}
+
+void SessionRecovery::record(SandboxOperation operation,
+                             const google::protobuf::MessageLite& request, bool accepted) {
+  history_.push_back(std::make_shared<const SessionChange>(
+      SessionChange{operation, request.SerializeAsString(), accepted}));
 }
 
 SessionRecovery SessionRecovery::forked() const {

@@ -1,6 +1,7 @@
 // How an isolated session survives its sandbox process, and when it does not.
 #pragma once
 
+#include <google/protobuf/message_lite.h>
 #include <grpcpp/support/status.h>
 
 #include <cstddef>
@@ -9,15 +10,17 @@
 #include <vector>
 
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/isolated/frame.h"
 #include "sessions/isolated/sandbox_reply.h"
 
 namespace compiler_gym::isolated {
 
-/// A request that changed the session, without what of it did not: one of the two.
+/// A request that changed the session, without what of it did not. As its bytes, a tenth of what it is
+/// as a message: a long search has some hundred thousand of them.
 struct SessionChange {
-  std::unique_ptr<const StepRequest> step{};
-  std::unique_ptr<const SendSessionParameterRequest> parameters{};
-  bool accepted = false;  ///< the whole request succeeded
+  SandboxOperation operation = SandboxOperation::kStep;  ///< or kParameters
+  std::string request{};                                 ///< serialised
+  bool accepted = false;                                 ///< the whole request succeeded
 };
 
 /// What is to be done next for a request.
@@ -44,6 +47,9 @@ struct RecoveryAction {
 ///           its sandbox dead already is tried again, once.
 /// Replay:   what a step did before it failed is kept, as in a session that survives the failure; but
 ///           if the compiler does not accept it as a step of its own, it goes too.
+/// History:  what changed nothing is not kept: steps without actions, parameters that are queries. A step
+///           is one to be replayed, however small: its hook at the end, and where an episode ended, are
+///           part of what it did.
 /// Lost:     for good, every request being DATA_LOSS, if what succeeded before fails now, the program
 ///           has changed, or the benchmark can't be loaded any more. What was for want of something is
 ///           tried again by the next request.
@@ -64,12 +70,18 @@ class SessionRecovery {
   /// If not, the one there was is of no use any more.
   [[nodiscard]] bool has_sandbox() const { return has_sandbox_; }
 
-  void record(SessionChange change);
+  /// What a step, or parameters, that were offered came to.
+  void record(const StepRequest& step, const SandboxReply& reply);
+  void record(const SendSessionParameterRequest& parameters, const SandboxReply& reply);
+  /// Requests that would be replayed.
+  [[nodiscard]] std::size_t history_size() const { return history_.size(); }
 
   /// Of a session with this one's state, in a sandbox of its own.
   [[nodiscard]] SessionRecovery forked() const;
 
  private:
+  void record(SandboxOperation operation, const google::protobuf::MessageLite& request,
+              bool accepted);
   [[nodiscard]] RecoveryAction proceed(bool cancelled) const;
   [[nodiscard]] RecoveryAction replay_from(std::size_t next);
   [[nodiscard]] RecoveryAction lose(const std::string& why);

@@ -8,25 +8,25 @@
 
 namespace compiler_gym::isolated {
 
-TemplateScheduler::Actions TemplateScheduler::enter(WaiterId waiter, const TemplateKey& key) {
+TemplateScheduler::Actions TemplateScheduler::enter(WaiterId waiter, ClientId client,
+                                                    const TemplateKey& key) {
   if (closed_) {
     return {{.kind = TemplateAction::Kind::kComplete, .waiter = waiter, .status = shutting_down()}};
   }
   Actions actions;
   Template& of = find_or_add(key);
-  of.waiting.push_back({waiter});
+  of.waiting.push(client, {waiter, client});
   evict(actions);
   serve_next(of, actions);
   return actions;
 }
 
-TemplateScheduler::Actions TemplateScheduler::leave(WaiterId waiter) {
+TemplateScheduler::Actions TemplateScheduler::leave(WaiterId waiter, ClientId client) {
   for (Template& of : templates_) {
-    const auto found = std::ranges::find(of.waiting, waiter, &Waiter::id);
-    if (found == of.waiting.end()) {
+    const auto is_it = [waiter](const Waiter& one) { return one.id == waiter; };
+    if (of.waiting.erase_if(client, is_it) == 0) {
       continue;
     }
-    of.waiting.erase(found);
     Actions actions{{.kind = TemplateAction::Kind::kComplete,
                      .waiter = waiter,
                      .status = cancelled_before_its_turn()}};
@@ -53,9 +53,10 @@ TemplateScheduler::Actions TemplateScheduler::on_loaded(TemplateId of, const grp
     load(*loaded, actions);  // for who came when the last one had just left
   } else {
     actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = of});
-    for (const Waiter& waiter : loaded->waiting) {
-      actions.push_back(
-          {.kind = TemplateAction::Kind::kComplete, .waiter = waiter.id, .status = status});
+    while (!loaded->waiting.empty()) {
+      actions.push_back({.kind = TemplateAction::Kind::kComplete,
+                         .waiter = loaded->waiting.pop().id,
+                         .status = status});
     }
     templates_.erase(loaded);
   }
@@ -79,7 +80,7 @@ TemplateScheduler::Actions TemplateScheduler::on_forked(TemplateId of, const grp
   }
   if (lost && !waiter.retried) {
     waiter.retried = true;
-    forked->waiting.push_front(waiter);
+    forked->waiting.push_front(waiter.client, waiter);
   } else {
     actions.push_back(
         {.kind = TemplateAction::Kind::kComplete, .waiter = waiter.id, .status = status});
@@ -117,7 +118,8 @@ TemplateScheduler::Template& TemplateScheduler::find_or_add(const TemplateKey& k
 
 void TemplateScheduler::load(Template& of, Actions& actions) {
   of.busy = true;
-  actions.push_back({.kind = TemplateAction::Kind::kLoad, .of = of.id});
+  actions.push_back(
+      {.kind = TemplateAction::Kind::kLoad, .of = of.id, .waiter = of.waiting.front().id});
 }
 
 void TemplateScheduler::serve_next(Template& of, Actions& actions) {
@@ -129,8 +131,7 @@ void TemplateScheduler::serve_next(Template& of, Actions& actions) {
     return;
   }
   of.busy = true;
-  of.forked_for = of.waiting.front();
-  of.waiting.pop_front();
+  of.forked_for = of.waiting.pop();
   actions.push_back(
       {.kind = TemplateAction::Kind::kFork, .of = of.id, .waiter = of.forked_for->id});
 }

@@ -5,14 +5,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/support/fair_queue.h"
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/client_id.h"
 
 namespace compiler_gym::isolated {
 
@@ -33,7 +34,7 @@ struct TemplateAction {
   using WaiterId = std::uint64_t;
 
   enum class Kind {
-    kLoad,         ///< load `of`; then on_loaded()
+    kLoad,         ///< load `of`, for `waiter` among others; then on_loaded()
     kStopLoading,  ///< end that early; on_loaded() follows all the same
     kFork,         ///< fork `of` for `waiter`; then on_forked()
     kRelease,      ///< end the sandbox of `of`
@@ -50,7 +51,7 @@ struct TemplateAction {
 ///
 /// Loading: by one sandbox for all who want the same, one fork at a time. A failure is given to all
 ///          who wait and not kept. When the last one has left, the loading is ended; for who comes
-///          before it has, it is begun again.
+///          before it has, it is begun again. Clients take turns, as in FairQueue.
 /// Retry:   a template that is found dead, or hangs, is loaded anew, and whom it was to be forked for
 ///          waits for that, once.
 /// Bound:   the least recently used are evicted; those in use stay, over the bound for a while.
@@ -63,10 +64,10 @@ class TemplateScheduler {
 
   using Actions = std::vector<TemplateAction>;
 
-  /// Somebody wants a fork. The id is new.
-  [[nodiscard]] Actions enter(WaiterId waiter, const TemplateKey& key);
+  /// A client wants a fork. The waiter's id is new.
+  [[nodiscard]] Actions enter(WaiterId waiter, ClientId client, const TemplateKey& key);
   /// One that waits does not want to any more; nothing if its turn has come.
-  [[nodiscard]] Actions leave(WaiterId waiter);
+  [[nodiscard]] Actions leave(WaiterId waiter, ClientId client);
   [[nodiscard]] Actions on_loaded(TemplateId of, const grpc::Status& status);
   [[nodiscard]] Actions on_forked(TemplateId of, const grpc::Status& status);
   /// Releases all, and refuses who comes later. Nobody waits.
@@ -78,6 +79,7 @@ class TemplateScheduler {
  private:
   struct Waiter {
     WaiterId id;
+    ClientId client;
     bool retried = false;
   };
   struct Template {
@@ -86,7 +88,7 @@ class TemplateScheduler {
     bool loaded = false;
     bool busy = false;  // being loaded, or forked
     std::optional<Waiter> forked_for{};
-    std::deque<Waiter> waiting{};
+    FairQueue<ClientId, Waiter> waiting{};
   };
   using Templates = std::list<Template>;
 

@@ -36,16 +36,19 @@ grpc::Status loading_error(const Benchmark& benchmark, const SandboxReply& reply
   return crashed ? invalid_argument(text) : grpc::Status(reply.status.error_code(), text);
 }
 
-grpc::Status status_of(const Result<std::shared_ptr<SandboxChannel>>& sandbox) {
-  return sandbox ? grpc::Status::OK : sandbox.error();
+template <typename Value>
+grpc::Status status_of(const Result<Value>& result) {
+  return result ? grpc::Status::OK : result.error();
 }
 
 }  // namespace
 
 Templates::Templates(std::shared_ptr<SandboxHost> host, WorkerPool& workers,
-                     SandboxTimeouts timeouts, std::size_t max_templates)
+                     std::shared_ptr<RunLimit> run_limit, SandboxTimeouts timeouts,
+                     std::size_t max_templates)
     : host_(std::move(host)),
       workers_(workers),
+      run_limit_(std::move(run_limit)),
       timeouts_(timeouts),
       strand_(host_->executor()),
       scheduler_(max_templates) {}
@@ -57,9 +60,9 @@ void Templates::on_strand(Function function) {
   });
 }
 
-void Templates::fork(TemplateKey key, std::stop_source stop,
-                     SandboxChannel::ChannelHandler handler) {
-  Waiter waiter{.stop = std::move(stop), .handler = std::move(handler)};
+void Templates::fork(TemplateKey key, const RunTicket& ticket, std::stop_source stop,
+                     ForkHandler handler) {
+  Waiter waiter{.ticket = ticket, .stop = std::move(stop), .handler = std::move(handler)};
   on_strand([key = std::move(key), waiter = std::move(waiter)](Templates& self) mutable {
     self.enter_on_strand(key, std::move(waiter));
   });
@@ -75,35 +78,42 @@ void Templates::enter_on_strand(const TemplateKey& key, Waiter waiter) {
   Waiter& kept = waiters_.emplace(id, std::move(waiter)).first->second;
   // May call back at once, which only posts.
   kept.on_stop = std::make_unique<std::stop_callback<OnStop>>(token, OnStop{weak_from_this(), id});
-  perform_on_strand(scheduler_.enter(id, key));
+  perform_on_strand(scheduler_.enter(id, kept.ticket.client, key));
+}
+
+void Templates::leave_on_strand(WaiterId waiter) {
+  if (const auto found = waiters_.find(waiter); found != waiters_.end()) {
+    perform_on_strand(scheduler_.leave(waiter, found->second.ticket.client));
+  }
 }
 
 void Templates::OnStop::operator()() const {
   if (const std::shared_ptr<Templates> self = templates.lock()) {
-    self->on_strand([id = waiter](Templates& locked) {
-      locked.perform_on_strand(locked.scheduler_.leave(id));
-    });
+    self->on_strand([id = waiter](Templates& locked) { locked.leave_on_strand(id); });
   }
 }
 
 void Templates::perform_on_strand(const TemplateScheduler::Actions& actions,
-                                  const Result<Sandbox>& forked) {
+                                  Result<Forked> forked) {
   for (const TemplateAction& action : actions) {
     switch (action.kind) {
       case TemplateAction::Kind::kLoad:
-        spawn_on_strand(load(shared_from_this(), action.of));
+        spawn_on_strand(
+            load_on_strand(shared_from_this(), action.of, waiters_.at(action.waiter).ticket));
         break;
       case TemplateAction::Kind::kStopLoading:
         templates_[action.of].stop_loading.request_stop();
         break;
       case TemplateAction::Kind::kFork:
-        spawn_on_strand(fork_for(shared_from_this(), action.of, action.waiter));
+        spawn_on_strand(fork_on_strand(shared_from_this(), action.of, action.waiter,
+                                       std::exchange(templates_.at(action.of).permit, {})));
         break;
       case TemplateAction::Kind::kRelease:
         templates_.erase(action.of);
         break;
       case TemplateAction::Kind::kComplete:
-        complete_on_strand(action.waiter, action.status.ok() ? forked : action.status);
+        complete_on_strand(action.waiter,
+                           action.status.ok() ? std::move(forked) : Result<Forked>(action.status));
         break;
     }
   }
@@ -126,25 +136,35 @@ void Templates::log(const std::exception_ptr& error) const {
   }
 }
 
-awaitable<void> Templates::load(std::shared_ptr<Templates> self, TemplateId of) {
+awaitable<void> Templates::load_on_strand(std::shared_ptr<Templates> self, TemplateId of,
+                                          RunTicket ticket) {
   // Made by an operation of its own, which is not bound to the strand.
   const std::stop_source stop = (templates_[of] = Template()).stop_loading;
   const boost::asio::any_io_executor anywhere = ContinuationExecutor(&host_->executor());
-  auto [error, loaded] = co_await boost::asio::co_spawn(
-      anywhere, load_sandbox(self, scheduler_.key(of), stop), boost::asio::as_tuple(use_awaitable));
+  auto [error, loaded] =
+      co_await boost::asio::co_spawn(anywhere, load_sandbox(self, scheduler_.key(of), ticket, stop),
+                                     boost::asio::as_tuple(use_awaitable));
   if (error != nullptr) {
     log(error);
     loaded = unavailable("A benchmark can't be loaded");  // and another time perhaps it can
   }
   if (const auto found = templates_.find(of); found != templates_.end() && loaded) {
-    found->second.sandbox = *loaded;
+    found->second.sandbox = std::move(loaded->sandbox);
+    found->second.permit = std::move(loaded->permit);
   }
   perform_on_strand(scheduler_.on_loaded(of, status_of(loaded)));
+  if (const auto found = templates_.find(of); found != templates_.end()) {
+    found->second.permit.reset();  // nobody wanted it any more
+  }
 }
 
-awaitable<Result<Templates::Sandbox>> Templates::load_sandbox(std::shared_ptr<Templates> /*self*/,
-                                                              TemplateKey key,
-                                                              std::stop_source stop) {
+awaitable<Result<Templates::Forked>> Templates::load_sandbox(std::shared_ptr<Templates> /*self*/,
+                                                             TemplateKey key, RunTicket ticket,
+                                                             std::stop_source stop) {
+  Result<RunLimit::Permit> permit = co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
+  if (!permit) {
+    co_return permit.error();
+  }
   StartSessionRequest request;
   for (bool retried = false;; retried = true) {
     Result<SandboxHost::Spawned> spawned = co_await host_->async_spawn(use_awaitable);
@@ -164,7 +184,7 @@ awaitable<Result<Templates::Sandbox>> Templates::load_sandbox(std::shared_ptr<Te
     const SandboxReply reply =
         co_await (*sandbox)->async_request(SandboxOperation::kInit, request, stop, use_awaitable);
     if (reply.status.ok()) {
-      co_return sandbox;
+      co_return Forked{*std::move(sandbox), *std::move(permit)};
     }
     if (retried || !reply.lost_with_zygote()) {
       co_return loading_error(*key.benchmark, reply);
@@ -172,19 +192,38 @@ awaitable<Result<Templates::Sandbox>> Templates::load_sandbox(std::shared_ptr<Te
   }
 }
 
-awaitable<void> Templates::fork_for(std::shared_ptr<Templates> /*self*/, TemplateId of,
-                                    WaiterId waiter) {
+awaitable<void> Templates::fork_on_strand(std::shared_ptr<Templates> self, TemplateId of,
+                                          WaiterId waiter, RunLimit::Permit permit) {
   // Its turn has come: from here on the fork is what its stop source ends.
   Waiter& served = waiters_.at(waiter);
   served.on_stop.reset();
-  const std::stop_source stop = served.stop;
-  const Sandbox sandbox = templates_.at(of).sandbox;
+  Result<Forked> forked = co_await fork_sandbox(std::move(self), templates_.at(of).sandbox,
+                                                served.ticket, std::move(permit), served.stop);
+  const TemplateScheduler::Actions actions = scheduler_.on_forked(of, status_of(forked));
+  perform_on_strand(actions, std::move(forked));
+}
+
+awaitable<Result<Templates::Forked>> Templates::fork_sandbox(std::shared_ptr<Templates> /*self*/,
+                                                             Sandbox sandbox, RunTicket ticket,
+                                                             RunLimit::Permit permit,
+                                                             std::stop_source stop) {
+  if (!permit) {
+    Result<RunLimit::Permit> granted =
+        co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
+    if (!granted) {
+      co_return granted.error();
+    }
+    permit = *std::move(granted);
+  }
   const Result<Sandbox> forked = co_await sandbox->async_fork(stop, use_awaitable);
-  perform_on_strand(scheduler_.on_forked(of, status_of(forked)), forked);
+  if (!forked) {
+    co_return forked.error();
+  }
+  co_return Forked{*forked, std::move(permit)};
 }
 
 // Out of the strand: the handler is not ours.
-void Templates::complete_on_strand(WaiterId waiter, Result<Sandbox> forked) {
+void Templates::complete_on_strand(WaiterId waiter, Result<Forked> forked) {
   const auto done = waiters_.extract(waiter);
   done.mapped().on_stop.reset();
   boost::asio::post(host_->executor(),

@@ -37,7 +37,8 @@ class WatchedSession final : public CompilationSession {
   grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                            std::optional<ActionSpace>& newActionSpace,
                            bool& actionHadNoEffect) override {
-    return count(session_.applyAction(action, endOfEpisode, newActionSpace, actionHadNoEffect));
+    return count(session_.applyAction(action, endOfEpisode, newActionSpace, actionHadNoEffect),
+                 true);
   }
   grpc::Status computeObservation(const ObservationSpace& observationSpace,
                                   Event& observation) override {
@@ -52,12 +53,17 @@ class WatchedSession final : public CompilationSession {
   grpc::Status handleSessionParameter(const std::string& key, const std::string& value,
                                       std::optional<std::string>& reply) override {
     grpc::Status status = session_.handleSessionParameter(key, value, reply);
-    return reply.has_value() ? count(std::move(status)) : status;
+    return reply.has_value() ? count(std::move(status), !session_.isQuery(key)) : status;
   }
+  bool isQuery(const std::string& key) const override { return session_.isQuery(key); }
 
  private:
-  grpc::Status count(grpc::Status status) {
+  grpc::Status count(grpc::Status status, bool changed) {
     if (status.ok()) {
+      if (changed) {
+        slot_.changes.store(slot_.changes.load(std::memory_order_relaxed) + 1,
+                            std::memory_order_relaxed);
+      }
       slot_.applied.store(slot_.applied.load(std::memory_order_relaxed) + 1,
                           std::memory_order_release);
     }

@@ -22,6 +22,7 @@ Result<Zygote> Zygote::fork(ZygoteOptions options) {
     return sockets.error();
   }
   auto board = std::make_unique<SandboxBoard>(options.max_sandboxes);
+  const std::size_t max_reply_bytes = options.max_reply_bytes;
   const pid_t pid = ::fork();
   if (pid < 0) {
     return unavailable(std::string("The process that forks sandboxes can't be made: ") +
@@ -31,16 +32,21 @@ Result<Zygote> Zygote::fork(ZygoteOptions options) {
     sockets->ours.reset();
     run_zygote_keeper(std::move(sockets->theirs), options, *board);
   }
-  return Zygote(std::move(sockets->ours), std::move(board), pid);
+  return Zygote(std::move(sockets->ours), std::move(board), pid, max_reply_bytes);
 }
 
-Zygote::Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t keeper)
-    : control_(std::move(control)), board_(std::move(board)), keeper_(keeper) {}
+Zygote::Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t keeper,
+               std::size_t max_reply_bytes)
+    : control_(std::move(control)),
+      board_(std::move(board)),
+      keeper_(keeper),
+      max_reply_bytes_(max_reply_bytes) {}
 
 Zygote::Zygote(Zygote&& other) noexcept
     : control_(std::move(other.control_)),
       board_(std::move(other.board_)),
-      keeper_(std::exchange(other.keeper_, -1)) {}
+      keeper_(std::exchange(other.keeper_, -1)),
+      max_reply_bytes_(other.max_reply_bytes_) {}
 
 Zygote::~Zygote() {
   end();

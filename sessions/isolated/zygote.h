@@ -42,6 +42,8 @@ struct ZygoteOptions {
   std::optional<Confinement> confinement{};  ///< none: what this process can
   /// Sandbox processes at one time.
   std::size_t max_sandboxes = 16'384;
+  /// Bytes of one reply of a sandbox, which refuses to write more.
+  std::size_t max_reply_bytes = std::size_t{512} << 20;
 };
 
 /// A zygote and its keeper, as seen from the process that forked them. Destroying it is end(); and so
@@ -70,13 +72,17 @@ class Zygote {
   [[nodiscard]] SandboxBoard& board() const { return *board_; }
   /// The keeper.
   [[nodiscard]] pid_t keeper() const { return keeper_; }
+  /// Of its sandboxes, see ZygoteOptions.
+  [[nodiscard]] std::size_t max_reply_bytes() const { return max_reply_bytes_; }
 
  private:
-  Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t keeper);
+  Zygote(FileDescriptor control, std::unique_ptr<SandboxBoard> board, pid_t keeper,
+         std::size_t max_reply_bytes);
 
   FileDescriptor control_;
   std::unique_ptr<SandboxBoard> board_;
   pid_t keeper_;
+  std::size_t max_reply_bytes_;
 };
 
 }  // namespace compiler_gym::isolated

@@ -145,7 +145,10 @@ void ZygoteProcess::serve() {
   for (;;) {
     std::array<pollfd, 2> events{{{control_.get(), POLLIN, 0}, {child_ended_.get(), POLLIN, 0}}};
     if (poll(events.data(), events.size(), -1) < 0) {
-      continue;
+      if (errno == EINTR) {
+        continue;
+      }
+      return;  // fewer descriptors are allowed than it takes; the keeper makes another zygote
     }
     if (events[1].revents != 0) {
       signalfd_siginfo ignored{};
@@ -257,6 +260,7 @@ void ZygoteProcess::become_sandbox(FileDescriptor socket) {
                                           .make_session = options_.make_session,
                                           .spaces = spaces_,
                                           .board = board_,
+                                          .max_reply_bytes = options_.max_reply_bytes,
                                           .zygote = pid_});
 }
 

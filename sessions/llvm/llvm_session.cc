@@ -305,7 +305,7 @@ grpc::Status LlvmSession::compute_runtime(Event& event) {
   if (!is_runnable(dynamic_config())) {
     return grpc::Status::OK;  // no value: does not apply
   }
-  if (built_generation_ != module_->generation()) {
+  if (built_generation_ != module_->generation() || !runner_->has_directory()) {
     if (const auto built = build(1); !built) {
       return built.error();
     }
@@ -347,6 +347,11 @@ Result<std::string> LlvmSession::bitcode() {
 
 const BenchmarkDynamicConfig& LlvmSession::dynamic_config() const {
   return module_->benchmark().dynamic_config();
+}
+
+// `llvm.get_...`, `llvm.bitcode_cache.get_...` and their likes.
+bool LlvmSession::isQuery(const std::string& key) const {
+  return key.starts_with("llvm.") && key.substr(key.rfind('.')).starts_with(".get_");
 }
 
 grpc::Status LlvmSession::handleSessionParameter(const std::string& key, const std::string& value,

@@ -57,6 +57,7 @@ class LlvmSession final : public CompilationSession {
                                        std::optional<ActionSpace>& newActionSpace) override;
   /// One that only asks for what is remembered.
   [[nodiscard]] bool isCheap(const StepRequest& request) const override;
+  [[nodiscard]] bool isQuery(const std::string& key) const override;
   [[nodiscard]] grpc::Status handleSessionParameter(const std::string& key,
                                                     const std::string& value,
                                                     std::optional<std::string>& reply) override;

@@ -83,7 +83,8 @@ TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   const ServerOptions server =
       parse_command({"--max_requests_in_flight=9", "--max_bytes_in_flight=8",
                      "--max_message_size=7", "--max_grpc_memory=6", "--max_benchmark_cache_bytes=5",
-                     "--max_unread_bytes=4", "--max_templates=3", "--max_running=2"})
+                     "--max_unread_bytes=4", "--max_templates=3", "--max_running=2",
+                     "--max_reply_size=1"})
           .server;
   EXPECT_EQ(server.max_requests_in_flight, 9U);
   EXPECT_EQ(server.max_bytes_in_flight, 8U);
@@ -93,6 +94,21 @@ TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   EXPECT_EQ(server.max_unread_bytes, 4U);
   EXPECT_EQ(server.isolation.max_templates, 3U);
   EXPECT_EQ(server.isolation.max_running, 2U);
+  EXPECT_EQ(server.sessions.max_reply_bytes, 1U);
+}
+
+TEST(CommandLineTest, ReadsWhichExecutorsClientsMayChoose) {
+  const auto allowed = [](const char* list) {
+    const SessionServiceOptions sessions =
+        parse_command({"--allow_executors", list}).server.sessions;
+    return std::make_pair(sessions.allow_inline, sessions.allow_isolated);
+  };
+  const SessionServiceOptions untouched = parse_command({}).server.sessions;
+  EXPECT_TRUE(untouched.allow_inline && untouched.allow_isolated);
+  EXPECT_EQ(allowed("inline"), std::make_pair(true, false));
+  EXPECT_EQ(allowed("isolated"), std::make_pair(false, true));
+  EXPECT_EQ(allowed("inline,isolated"), std::make_pair(true, true));
+  EXPECT_EQ(allowed("isolated,inline"), std::make_pair(true, true));
 }
 
 MemoryBounds bounds_of(const ServiceCommand& command) {
@@ -101,6 +117,7 @@ MemoryBounds bounds_of(const ServiceCommand& command) {
           .max_bytes_in_flight = command.server.max_bytes_in_flight,
           .max_grpc_memory = command.server.max_grpc_memory,
           .max_unread_bytes = command.server.max_unread_bytes,
+          .max_reply_size = command.server.sessions.max_reply_bytes,
           .sandbox_memory = command.sandbox_limits.memory_in_bytes};
 }
 

@@ -188,7 +188,8 @@ TEST_P(PooledServiceTest, CancellingARequestStopsIt) {
   held.wait();
   cancel.emit(asio::cancellation_type::terminal);
   poll_until(io_context, [&] { return outcomes.size() == 1; });
-  EXPECT_THAT(outcomes, ElementsAre("CANCELLED: Step cancelled after 1 of 2 actions"));
+  EXPECT_THAT(outcomes,
+              ElementsAre("CANCELLED: Step cancelled; 1 of 2 actions were applied and remain"));
   EXPECT_THAT(history(session), ElementsAre(kHold));
 }
 

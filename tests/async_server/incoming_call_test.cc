@@ -83,13 +83,13 @@ class IncomingCallTest : public ::testing::TestWithParam<Row> {
     call_->accepted(Gate::Pass());
     auto share = budget_.take(internal::AdmissionClass::kInSession, call_->request_bytes());
     call_->keep(*std::move(share));
-    auto& request = call_->make_message<StepRequest>();
+    auto& request = call_->arena().make<StepRequest>();
     EXPECT_TRUE(call_->parse_request(request).ok());
     return request.session_id();
   }
 
   void answer(std::size_t bytes = 8) {
-    auto& reply = call_->make_message<StepReply>();
+    auto& reply = call_->arena().make<StepReply>();
     reply.add_observation()->set_string_value(std::string(bytes, 'x'));
     IncomingCall::finish(std::move(call_), reply);
   }

@@ -58,6 +58,7 @@ TEST(MemoryBudgetTest, HalfOfALargeMachineHasTheDefaultsOfTheServer) {
       .max_bytes_in_flight = server.max_bytes_in_flight,
       .max_grpc_memory = server.max_grpc_memory,
       .max_unread_bytes = server.max_unread_bytes,
+      .max_reply_size = server.sessions.max_reply_bytes,
       .sandbox_memory = 4 * kGiB,
   };
   EXPECT_EQ(derive_memory_bounds(12 * kGiB), expected);
@@ -73,6 +74,7 @@ TEST(MemoryBudgetTest, KeepsAndThenSharesWhatIsOnItsWay) {
   EXPECT_EQ(bounds.max_bytes_in_flight, 648 * kMiB / 5 * 2);
   EXPECT_EQ(bounds.max_grpc_memory, 648 * kMiB / 5 * 2);
   EXPECT_EQ(bounds.max_unread_bytes, 648 * kMiB / 5);
+  EXPECT_EQ(bounds.max_reply_size, bounds.max_unread_bytes);
   EXPECT_EQ(bounds.sandbox_memory, 1 * kGiB) << "the compiler's libraries are address space too";
 }
 

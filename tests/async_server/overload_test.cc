@@ -3,6 +3,8 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <future>
+#include <mutex>
 
 #include "async_server/internal/request_budget.h"
 #include "tests/async_server/server_fixture.h"
@@ -69,6 +71,37 @@ TEST(RequestBudgetTest, NeverRefusesWhatIsFree) {
   RequestBudget budget({.requests = 1, .bytes = 1});
   const auto only = budget.take(AdmissionClass::kInSession, 1);
   EXPECT_EQ(answer_of(budget.take(AdmissionClass::kAlways, 64 * 1024)), "OK");
+}
+
+TEST(RequestBudgetTest, WhoWaitsForRoomIsToldWhenThereIsSomeInItsTurn) {
+  boost::asio::io_context io_context;
+  RequestBudget budget({.requests = 10, .bytes = 100});
+  std::vector<int> told;
+  const auto wait_for = [&](int who, std::size_t bytes) {
+    budget.async_room(bytes, io_context.get_executor(), [&told, who] { told.push_back(who); });
+    io_context.restart();
+    io_context.poll();
+  };
+  const auto poll = [&] {
+    io_context.restart();
+    io_context.poll();
+    return told;
+  };
+  wait_for(1, 200);
+  EXPECT_THAT(told, ElementsAre(1)) << "nothing is in flight: there will never be more room";
+  Result<RequestBudget::Share> first = budget.take(AdmissionClass::kInSession, 60);
+  Result<RequestBudget::Share> second = budget.take(AdmissionClass::kInSession, 30);
+  wait_for(2, 10);
+  EXPECT_THAT(told, ElementsAre(1, 2));
+  wait_for(3, 60);
+  wait_for(4, 10);
+  EXPECT_THAT(told, ElementsAre(1, 2)) << "4 came after 3";
+  first->reset();
+  EXPECT_THAT(poll(), ElementsAre(1, 2, 3, 4));
+  wait_for(5, 200);
+  EXPECT_THAT(told, ElementsAre(1, 2, 3, 4));
+  second->reset();
+  EXPECT_THAT(poll(), ElementsAre(1, 2, 3, 4, 5));
 }
 
 TEST(RequestBudgetTest, WhatIsFreeIsSmall) {
@@ -204,6 +237,53 @@ TEST_F(OverloadTest, ManyStartsLeaveRoomForSteps) {
     const auto reply = get_within_watchdog(std::move(start));
     EXPECT_TRUE(reply) << to_string(reply.error());
   }
+}
+
+// With one worker the order is fixed.
+//
+//   flood    | 1 is held ......... | 2 |   | 3 | 4
+//   other    |      comes last     |   | 1 |
+TEST_F(OverloadTest, ClientsThatStartSessionsTakeTurns) {
+  Latch initialised;
+  std::mutex mutex;
+  std::vector<std::string> order;
+  script.on_init = [&](const Benchmark& benchmark) {
+    {
+      const std::lock_guard lock(mutex);
+      order.push_back(benchmark.uri());
+    }
+    initialised.wait();
+    return grpc::Status::OK;
+  };
+  ServerOptions options = default_options();
+  options.workers = 1;
+  serve(options);
+  grpc::ChannelArguments own_connection;
+  own_connection.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto other = CompilerGymService::NewStub(grpc::CreateCustomChannel(
+      server->addresses().front(), grpc::InsecureChannelCredentials(), own_connection));
+
+  std::vector<Future<StartSessionReply>> flood;
+  for (const char* uri : {"flood/1", "flood/2", "flood/3", "flood/4"}) {
+    flood.push_back(start_session(std::string("benchmark://") + uri));
+    wait_for_in_flight(flood.size());
+  }
+  StartSessionRequest request;
+  *request.mutable_benchmark() = make_benchmark("benchmark://other/1");
+  grpc::ClientContext rpc_context;
+  StartSessionReply reply;
+  std::future<grpc::Status> started = std::async(
+      std::launch::async, [&] { return other->StartSession(&rpc_context, request, &reply); });
+  wait_for_in_flight(5);
+  initialised.open();
+
+  EXPECT_EQ(to_string(get_within_watchdog(std::move(started))), "OK");
+  for (auto& start : flood) {
+    EXPECT_TRUE(get_within_watchdog(std::move(start)));
+  }
+  EXPECT_THAT(order,
+              ElementsAre("benchmark://flood/1", "benchmark://flood/2", "benchmark://other/1",
+                          "benchmark://flood/3", "benchmark://flood/4"));
 }
 
 TEST_F(OverloadTest, RefusesBytesBeyondTheLimit) {

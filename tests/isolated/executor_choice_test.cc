@@ -43,6 +43,24 @@ TEST_F(ExecutorChoiceTest, ItsParametersMoveWithIt) {
   EXPECT_THAT(history(session), ElementsAre(7));
 }
 
+TEST_F(ExecutorChoiceTest, WhatWasOnlyAQuestionDoesNot) {
+  serve_isolated({}, {.executor = ExecutorKind::kInline});
+  const Session::Id session = started();
+  EXPECT_EQ(failure(parameter(session, "ask", "?")->get()), "OK");
+  EXPECT_EQ(choose(session, "isolated"), "OK");
+  EXPECT_EQ(contents("asked"), "\n");
+}
+
+TEST_F(ExecutorChoiceTest, NobodyGetsWhatTheServiceDoesNotAllow) {
+  serve_isolated({}, {.executor = ExecutorKind::kIsolated, .allow_inline = false});
+  const Session::Id session = started();
+  EXPECT_EQ(choose(session, "inline"),
+            "INVALID_ARGUMENT: service.executor: this service does not allow inline "
+            "(--allow_executors)");
+  EXPECT_EQ(choose(session, "isolated"), "OK");
+  EXPECT_NE(process_of(session), getpid());
+}
+
 TEST_F(ExecutorChoiceTest, AfterAnActionItStaysWhereItIs) {
   constexpr auto* kRefusal =
       "INVALID_ARGUMENT: service.executor: can be set before the first action only";

@@ -46,7 +46,8 @@ TEST_P(ExecutorRulesTest, StepsApplyActionsAndComputeObservations) {
 TEST_P(ExecutorRulesTest, ABadRequestLeavesTheSessionAsItIs) {
   serve_with_executor();
   const Session::Id session = started();
-  EXPECT_EQ(failure(step(session, {1, 2, kBadAction, 3})->get()), "INVALID_ARGUMENT: Out-of-range");
+  EXPECT_EQ(failure(step(session, {1, 2, kBadAction, 3})->get()),
+            "INVALID_ARGUMENT: Out-of-range; 2 of 4 actions were applied and remain");
   EXPECT_EQ(failure(step(session, {4}, {7})->get()),
             "INVALID_ARGUMENT: Observation space index out of range: 7");
   EXPECT_THAT(history(session), ElementsAre(1, 2, 4));
@@ -150,7 +151,8 @@ TEST_P(ExecutorRulesTest, WhatWaitsWhenItsSessionEndsIsCancelled) {
   EXPECT_EQ(failure(step(session, {3})->get()), "NOT_FOUND: Session not found: 0");
   EXPECT_FALSE(running->answered());
   gate.let_pass();
-  EXPECT_EQ(failure(running->get()), "CANCELLED: Step cancelled after 1 of 2 actions");
+  EXPECT_EQ(failure(running->get()),
+            "CANCELLED: Step cancelled; 1 of 2 actions were applied and remain");
   EXPECT_THAT(history(other), ElementsAre());
 }
 

@@ -50,6 +50,29 @@ TEST(FrameTest, ASizeThatNoMessageHasIsNoFrame) {
   EXPECT_FALSE(reader.valid());
 }
 
+// It goes to the client as it is: what is over stays with it until that has been read.
+TEST(FrameTest, ALargeBodyTakesNoMoreMemoryThanItHasBytes) {
+  const std::string body((std::size_t{3} << 20) + 1, 'b');
+  const std::string bytes = framed({}, body);
+  FrameReader reader;
+  for (std::size_t at = 0; at < bytes.size(); at += kMaxPacketSize) {
+    reader.append(std::string_view(bytes).substr(at, kMaxPacketSize));
+  }
+  ASSERT_TRUE(reader.complete());
+  const Frame frame = reader.take();
+  EXPECT_EQ(frame.body, body);
+  EXPECT_LT(frame.body.capacity(), body.size() + 4096);
+}
+
+TEST(FrameTest, AReaderTakesNoMoreThanItIsTold) {
+  FrameReader reader(4);
+  reader.append(framed({}, "four"));
+  EXPECT_TRUE(reader.valid());
+  EXPECT_EQ(reader.take().body, "four");
+  reader.append(framed({}, "three").substr(0, sizeof(FrameHeader)));
+  EXPECT_FALSE(reader.valid());
+}
+
 // What is beyond a receiver's room is lost, so the sender keeps to it.
 TEST(FrameTest, APacketIsNoLargerThanWhatReceiversHaveRoomFor) {
   const Result<SocketPair> sockets = make_socket_pair();

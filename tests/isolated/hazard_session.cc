@@ -168,6 +168,9 @@ grpc::Status HazardSession::handleSessionParameter(const std::string& key, const
                                                    std::optional<std::string>& reply) {
   if (key == "echo") {
     reply = value;
+  } else if (isQuery(key)) {
+    std::ofstream(file("asked"), std::ios::app) << '\n';
+    reply = value;
   } else if (key == "push") {
     history_.push_back(std::stoll(value));
     reply = value;
@@ -181,6 +184,10 @@ grpc::Status HazardSession::handleSessionParameter(const std::string& key, const
     reply = escape();
   }
   return grpc::Status::OK;
+}
+
+bool HazardSession::isQuery(const std::string& key) const {
+  return key == "ask";
 }
 
 std::string HazardSession::file(const std::string& name) const {

@@ -50,6 +50,7 @@ class HazardSession final : public HistorySession {
                                   Event& observation) override;
   grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
                          std::optional<ActionSpace>& newActionSpace) override;
+  bool isQuery(const std::string& key) const override;
   grpc::Status handleSessionParameter(const std::string& key, const std::string& value,
                                       std::optional<std::string>& reply) override;
 

@@ -58,6 +58,7 @@ struct IsolatedPlugin {
     return std::make_unique<HazardSession>(context);
   };
   isolated::SandboxLimits limits{};
+  std::size_t max_reply_bytes = isolated::ZygoteOptions().max_reply_bytes;
 };
 
 /// A base class that comes before those whose timers it drives.
@@ -81,6 +82,7 @@ class ForksZygote {
         .working_directory = directory_,
         .limits = plugin_.limits,
         .max_sandboxes = kMaxSandboxes,
+        .max_reply_bytes = plugin_.max_reply_bytes,
     });
     if (!forked) {
       throw std::runtime_error(to_string(forked.error()));
@@ -135,10 +137,20 @@ class IsolatedTest : protected ForksZygote, public ServiceFixture {
   /// Starts a session on a program; see HazardSession.
   Result<StartSessionReply> start_on(const std::string& program,
                                      const std::stop_source& stop = {}) {
-    StartSessionRequest request;
-    request.mutable_benchmark()->set_uri("benchmark://" + program);
-    request.mutable_benchmark()->mutable_program()->set_contents(program);
-    return start(std::move(request), stop);
+    return start(request_to_start(program, "benchmark://" + program), stop);
+  }
+
+  using StartCall = std::unique_ptr<Call<StartSessionRequest, StartSessionReply>>;
+  /// The same without waiting for it.
+  StartCall start_soon(const std::string& program) {
+    return start_soon(program, "benchmark://" + program);
+  }
+  StartCall start_soon(const std::string& program, const std::string& uri) {
+    auto call = std::make_unique<StartCall::element_type>();
+    call->request = request_to_start(program, uri);
+    call->status = service->async_start_session(call->request, call->reply, call->stop,
+                                                boost::asio::use_future);
+    return call;
   }
 
   /// The process that the session is in.
@@ -168,6 +180,15 @@ class IsolatedTest : protected ForksZygote, public ServiceFixture {
   }
 
  private:
+  static StartSessionRequest request_to_start(const std::string& program, const std::string& uri) {
+    StartSessionRequest request;
+    request.mutable_benchmark()->set_uri(uri);
+    if (!program.empty()) {  // else it is one that the service has
+      request.mutable_benchmark()->mutable_program()->set_contents(program);
+    }
+    return request;
+  }
+
   const std::unique_ptr<CompilerGymServiceContext> context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{
       io_context.get_executor()};

@@ -140,5 +140,27 @@ TEST_F(IsolatedSessionTest, ThereAreNoMoreSandboxesThanAllowed) {
   EXPECT_EQ(failure(start()), "OK");
 }
 
+class SmallRepliesTest : public IsolatedTest {
+ protected:
+  SmallRepliesTest() : IsolatedTest({.max_reply_bytes = 100}) {}
+};
+
+TEST_F(SmallRepliesTest, ALargerOneIsRefusedAndTheSessionLivesOn) {
+  serve_isolated();
+  const Session::Id session = started();
+  const pid_t process = process_of(session);
+  const std::vector<std::int64_t> actions(100, 1);
+  const Result<StepReply> refused = step(session, actions, {0})->get();
+  EXPECT_THAT(
+      failure(refused),
+      ::testing::MatchesRegex("RESOURCE_EXHAUSTED: The reply of [0-9]+ bytes exceeds the limit "
+                              "of 100 \\(--max_reply_size\\); 100 of 100 actions were applied "
+                              "and remain"));
+  EXPECT_THAT(failure(step(session, {}, std::vector<int>(1000, 1))->get()),
+              HasSubstr("exceeds the limit of 100 "));
+  EXPECT_EQ(process_of(session), process);
+  EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+}
+
 }  // namespace
 }  // namespace compiler_gym::testing

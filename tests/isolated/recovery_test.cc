@@ -15,10 +15,23 @@ TEST_F(RecoveryTest, WhatSucceededIsDoneAgainInItsOrder) {
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1, 2})->get()), "OK");
   EXPECT_EQ(failure(parameter(session, "push", "3")->get()), "OK");
-  EXPECT_EQ(failure(step(session, {4, kBadAction, 5})->get()), "INVALID_ARGUMENT: Out-of-range");
+  EXPECT_EQ(failure(step(session, {4, kBadAction, 5})->get()),
+            "INVALID_ARGUMENT: Out-of-range; 1 of 3 actions were applied and remain");
   EXPECT_EQ(failure(step(session, {6, 1000, 7})->get()), "OK") << "1000 ends the episode";
   EXPECT_THAT(failure(step(session, {kExit})->get()), StartsWith("DATA_LOSS"));
   EXPECT_THAT(history(session), ElementsAre(1, 2, 3, 4, 6, 1000));
+}
+
+TEST_F(RecoveryTest, WhatWasOnlyAQuestionIsNotAskedAgain) {
+  serve_isolated();
+  const Session::Id session = started();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(failure(parameter(session, "ask", "?")->get()), "OK");
+  }
+  EXPECT_EQ(failure(parameter(session, "push", "3")->get()), "OK");
+  EXPECT_THAT(failure(step(session, {kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_THAT(history(session), ElementsAre(3));
+  EXPECT_EQ(contents("asked"), "\n\n\n");
 }
 
 TEST_F(RecoveryTest, AForkRemembersWhatItsParentDid) {
@@ -43,7 +56,8 @@ TEST_F(RecoveryTest, ACompilerThatSaysItIsBrokenIsReplaced) {
   serve_isolated();
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1})->get()), "OK");
-  EXPECT_EQ(failure(step(session, {2, kBreak, 3})->get()), "DATA_LOSS: the module is broken");
+  EXPECT_EQ(failure(step(session, {2, kBreak, 3})->get()),
+            "DATA_LOSS: the module is broken; 1 of 3 actions were applied before");
   EXPECT_THAT(history(session), ElementsAre(1, 2));
 }
 
@@ -51,7 +65,8 @@ TEST_F(RecoveryTest, AStepThatTheCompilerDoesNotAcceptIsUndone) {
   serve_isolated();
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1})->get()), "OK");
-  EXPECT_EQ(failure(step(session, {2, kCorrupt, 3})->get()), "DATA_LOSS: broken before");
+  EXPECT_EQ(failure(step(session, {2, kCorrupt, 3})->get()),
+            "DATA_LOSS: broken before; 2 of 3 actions were applied before");
   EXPECT_THAT(history(session), ElementsAre(1)) << "which of its actions did it, nobody knows";
   EXPECT_EQ(failure(step(session, {kCorrupt})->get()), "DATA_LOSS: the module breaks a rule");
   EXPECT_THAT(history(session), ElementsAre(1));
@@ -85,7 +100,8 @@ TEST_F(RecoveryTest, WithoutRecoveryALostSessionIsLost) {
   options.recover = false;
   serve_isolated(options);
   const Session::Id session = started();
-  EXPECT_EQ(failure(step(session, {1, kBreak})->get()), "DATA_LOSS: the module is broken");
+  EXPECT_EQ(failure(step(session, {1, kBreak})->get()),
+            "DATA_LOSS: the module is broken; 1 of 2 actions were applied before");
   EXPECT_EQ(failure(step(session, {2})->get()), "DATA_LOSS: broken before")
       << "the sandbox lives, and says so itself";
   const Session::Id second = started();

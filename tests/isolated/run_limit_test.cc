@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using isolated::RunLimit;
 using ::testing::ElementsAre;
+using ::testing::StartsWith;
 
 /// Requests are named by numbers.
 class RunLimitTest : public ::testing::Test {
@@ -42,7 +43,7 @@ class RunLimitTest : public ::testing::Test {
         refused_ = to_string(permit.error());
       }
     };
-    limit_->acquire(stop, RunLimit::Handler(std::move(handler), here_));
+    limit_->acquire({}, stop, RunLimit::Handler(std::move(handler), here_));
   }
   /// The next one begins inside this call, when the permit goes.
   void finish(int request) { const auto finished = running_.extract(request); }
@@ -210,6 +211,89 @@ TEST_F(LimitedSessionsTest, ASessionThatIsEndedWhileItWaitsEnds) {
   EXPECT_FALSE(running->answered());
   gate.let_pass();
   EXPECT_EQ(failure(running->get()), "OK");
+}
+
+TEST_F(LimitedSessionsTest, LoadingABenchmarkWaitsForAPlaceAndCanBeCancelled) {
+  serve_one_at_a_time();
+  const Session::Id busy = started();
+  const StepCall running = step(busy, {kWaitAtGate});
+  gate.wait_for_arrival();
+  const StartCall cancelled = start_soon("new");
+  const StartCall patient = start_soon("other");
+  cancelled->stop.request_stop();
+  EXPECT_EQ(failure(cancelled->get()), "CANCELLED: Cancelled while waiting for its turn");
+  EXPECT_FALSE(patient->answered());
+  EXPECT_EQ(loads(), 1) << "the first session's";
+  gate.let_pass();
+  EXPECT_EQ(failure(running->get()), "OK");
+  EXPECT_EQ(failure(patient->get()), "OK");
+  EXPECT_EQ(loads(), 2);
+}
+
+TEST_F(LimitedSessionsTest, ForksWaitForAPlaceThoseOfTemplatesToo) {
+  serve_one_at_a_time();
+  const Session::Id busy = started();
+  const Session::Id parent = started();
+  const StepCall running = step(busy, {kWaitAtGate});
+  gate.wait_for_arrival();
+  const auto forking = fork(parent);
+  const StartCall starting = start_soon("", "benchmark://test/1");
+  EXPECT_FALSE(forking->answered());
+  EXPECT_FALSE(starting->answered());
+  gate.let_pass();
+  EXPECT_EQ(failure(running->get()), "OK");
+  EXPECT_EQ(failure(forking->get()), "OK");
+  EXPECT_EQ(failure(starting->get()), "OK");
+  EXPECT_EQ(loads(), 1);
+}
+
+// Else many starts would first load all their benchmarks, and keep them.
+TEST_F(LimitedSessionsTest, WhatIsLoadedIsForkedBeforeTheNextIsLoaded) {
+  serve_one_at_a_time();
+  const StartCall first = start_soon("new");
+  const StartCall second = start_soon("gate");
+  EXPECT_EQ(failure(first->get()), "OK");
+  gate.wait_for_arrival();
+  gate.let_pass();
+  EXPECT_EQ(failure(second->get()), "OK");
+}
+
+// Three places, of which starts have two.
+TEST_F(LimitedSessionsTest, AStepFindsAPlaceHoweverManySessionsStart) {
+  isolated::IsolationOptions options;
+  options.max_running = 3;
+  serve_isolated(options);
+  const Session::Id session = started();
+  std::vector<StartCall> starts;
+  for (int i = 0; i < 2; ++i) {
+    starts.push_back(start_soon("gate", "benchmark://gate/" + std::to_string(i)));
+  }
+  for (int i = 0; i < 8; ++i) {
+    starts.push_back(start_soon("new", "benchmark://new/" + std::to_string(i)));
+  }
+  poll_until([&] { return loads() == 3; });
+  EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+  EXPECT_EQ(loads(), 3) << "the first session's, and two";
+  gate.wait_for_arrival();
+  gate.let_pass(2);
+  for (const StartCall& call : starts) {
+    EXPECT_EQ(failure(call->get()), "OK");
+  }
+}
+
+// What has a place gives it back while the benchmark is loaded, which takes one as well.
+TEST_F(LimitedSessionsTest, ALostSessionIsRestoredWithOnePlace) {
+  isolated::IsolationOptions options;
+  options.max_running = 1;
+  options.max_templates = 1;
+  serve_isolated(options);
+  const Session::Id session = started();
+  EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+  started("benchmark://other");  // takes the one template's place
+  EXPECT_THAT(failure(step(session, {kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_THAT(history(session), ElementsAre(1));
+  EXPECT_THAT(failure(step(session, {kExit})->get()), StartsWith("DATA_LOSS"));
+  EXPECT_THAT(history(forked(session)), ElementsAre(1));
 }
 
 }  // namespace

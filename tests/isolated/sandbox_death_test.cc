@@ -32,9 +32,10 @@ TEST_P(SandboxDeathTest, CostsItsOwnSessionTheActionAndNoOtherAnything) {
   EXPECT_EQ(failure(step(other, {8})->get()), "OK");
   const pid_t process_of_other = process_of(other);
 
-  EXPECT_EQ(failure(step(session, {3, GetParam().hazard, 4}, {0})->get()),
-            "DATA_LOSS: Session 0, action 2 of 3 (int64_value: " +
-                std::to_string(GetParam().hazard) + "): its sandbox process " + GetParam().how);
+  EXPECT_EQ(
+      failure(step(session, {3, GetParam().hazard, 4}, {0})->get()),
+      "DATA_LOSS: Session 0, action 2 of 3 (int64_value: " + std::to_string(GetParam().hazard) +
+          "): its sandbox process " + GetParam().how + "; 1 of 3 actions were applied and remain");
 
   EXPECT_THAT(history(session), ElementsAre(1, 2, 3)) << "what was good before it has stayed";
   EXPECT_EQ(failure(step(session, {5})->get()), "OK");
@@ -69,7 +70,7 @@ TEST_F(SandboxKillTest, AKillInTheMiddleOfAnActionIsADeathLikeAnother) {
   EXPECT_EQ(
       failure(hanging->get()),
       "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -7): its sandbox process was ended by "
-      "signal 9 (Killed)");
+      "signal 9 (Killed); 1 of 2 actions were applied and remain");
   EXPECT_THAT(history(session), ElementsAre(1, 2));
 }
 
@@ -94,7 +95,7 @@ TEST_F(SandboxKillTest, DeathInAnObservationKeepsTheActions) {
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1, 2}, {0, 2})->get()),
             "DATA_LOSS: Session 0, after its 2 actions: its sandbox process was ended by signal 9 "
-            "(Killed)");
+            "(Killed); 2 of 2 actions were applied and remain");
   EXPECT_THAT(history(session), ElementsAre(1, 2));
 }
 

@@ -13,10 +13,19 @@
 namespace compiler_gym::isolated {
 namespace {
 
-SessionChange step_of(std::int64_t action, bool accepted = true) {
-  auto step = std::make_unique<StepRequest>();
-  step->add_action()->set_int64_value(action);
-  return {.step = std::move(step), .accepted = accepted};
+/// A step of one action that took effect, whatever the step came to.
+void record(SessionRecovery& recovery, std::int64_t action,
+            const grpc::Status& status = grpc::Status::OK) {
+  StepRequest step;
+  step.add_action()->set_int64_value(action);
+  recovery.record(step, {.status = status, .applied = 1, .changes = 1});
+}
+
+std::string first_action_of(const SessionChange& change) {
+  StepRequest step;
+  EXPECT_EQ(change.operation, SandboxOperation::kStep);
+  EXPECT_TRUE(step.ParseFromString(change.request));
+  return std::to_string(step.action(0).int64_value());
 }
 
 /// An action in a word: `ask`, `load`, `replay 3`, `refuse NOT_FOUND: ...`, `done`.
@@ -27,7 +36,7 @@ std::string word(const RecoveryAction& action) {
     case RecoveryAction::Kind::kLoad:
       return "load";
     case RecoveryAction::Kind::kReplay:
-      return "replay " + std::to_string(action.change->step->action(0).int64_value());
+      return "replay " + first_action_of(*action.change);
     case RecoveryAction::Kind::kRefuse:
       return "refuse " + to_string(action.status);
     case RecoveryAction::Kind::kDone:
@@ -72,8 +81,8 @@ TEST_F(SessionRecoveryTest, WhoseClientHasLeftIsNotAsked) {
 }
 
 TEST_F(SessionRecoveryTest, WhoLosesItHearsSoAndTheNextOneDoesAgainWhatChangedTheSession) {
-  recovery_.record(step_of(1));
-  recovery_.record(step_of(2));
+  record(recovery_, 1);
+  record(recovery_, 2);
   EXPECT_EQ(begin(), "ask");
   EXPECT_EQ(answered(kDied), "done");
   EXPECT_FALSE(recovery_.has_sandbox());
@@ -118,9 +127,9 @@ TEST_F(SessionRecoveryTest, AClientThatLeftMeanwhileIsNotTriedAgain) {
 }
 
 TEST_F(SessionRecoveryTest, WhatTheCompilerDidNotAcceptAsAStepIsLeftOut) {
-  recovery_.record(step_of(1));
-  recovery_.record(step_of(2, false));
-  recovery_.record(step_of(3));
+  record(recovery_, 1);
+  record(recovery_, 2, invalid_argument("later in the step"));
+  record(recovery_, 3);
   EXPECT_EQ(answered(kDied), "done");
   EXPECT_EQ(begin(), "load");
   EXPECT_EQ(loaded(), "replay 1");
@@ -136,7 +145,7 @@ TEST_F(SessionRecoveryTest, IsLostForGoodIfWhatSucceededBeforeFailsNow) {
   const std::string lost =
       "refuse DATA_LOSS: The session is lost: it can't be restored, as what succeeded before fails "
       "now: other luck";
-  recovery_.record(step_of(1));
+  record(recovery_, 1);
   EXPECT_EQ(answered(kDied), "done");
   EXPECT_EQ(begin(), "load");
   EXPECT_EQ(loaded(), "replay 1");
@@ -147,7 +156,7 @@ TEST_F(SessionRecoveryTest, IsLostForGoodIfWhatSucceededBeforeFailsNow) {
 }
 
 TEST_F(SessionRecoveryTest, AReplayThatWasCancelledIsTriedAgainByTheNextRequest) {
-  recovery_.record(step_of(1));
+  record(recovery_, 1);
   EXPECT_EQ(answered(kDied), "done");
   EXPECT_EQ(begin(), "load");
   EXPECT_EQ(loaded(), "replay 1");
@@ -187,7 +196,7 @@ TEST_F(SessionRecoveryTest, IsLostForGoodIfItsProgramHasChanged) {
 }
 
 TEST_F(SessionRecoveryTest, AForkThatFindsItDeadIsTriedAgainOnce) {
-  recovery_.record(step_of(1));
+  record(recovery_, 1);
   EXPECT_EQ(begin(), "ask");
   EXPECT_EQ(forked(data_loss("it has ended")), "load");
   EXPECT_EQ(loaded(), "replay 1");
@@ -203,15 +212,44 @@ TEST_F(SessionRecoveryTest, AForkThatFailsOtherwiseLeavesTheSandbox) {
 }
 
 TEST_F(SessionRecoveryTest, AForkRemembersWhatItsParentDidAndNotWhatItDoesLater) {
-  recovery_.record(step_of(1));
+  record(recovery_, 1);
   SessionRecovery fork = recovery_.forked();
-  recovery_.record(step_of(2));
-  fork.record(step_of(3));
+  record(recovery_, 2);
+  record(fork, 3);
   EXPECT_EQ(word(fork.on_answered(kDied, false)), "done");
   EXPECT_TRUE(recovery_.has_sandbox()) << "each has its own";
   EXPECT_EQ(word(fork.begin(false)), "load");
   EXPECT_EQ(word(fork.on_loaded(grpc::Status::OK)), "replay 1");
   EXPECT_EQ(word(fork.on_replayed(grpc::Status::OK, false)), "replay 3");
+}
+
+TEST_F(SessionRecoveryTest, WhatChangesNothingIsNotKept) {
+  SendSessionParameterRequest query;
+  query.add_parameter()->set_key("get");
+  for (int i = 0; i < 200'000; ++i) {
+    recovery_.record(query, {.applied = 1});
+  }
+  recovery_.record(StepRequest(), {});
+  EXPECT_EQ(recovery_.history_size(), 0U);
+  recovery_.record(query, {.applied = 1, .changes = 1});
+  EXPECT_EQ(recovery_.history_size(), 1U) << "it says that it was no query";
+}
+
+TEST_F(SessionRecoveryTest, OfWhatFailedHalfWayThatIsDoneAgainWhichTookEffect) {
+  StepRequest step;
+  for (const std::int64_t action : {1, 2, 3}) {
+    step.add_action()->set_int64_value(action);
+  }
+  step.add_observation_space(0);
+  recovery_.record(step, {.status = invalid_argument("3"), .applied = 2, .changes = 2});
+  EXPECT_EQ(answered(kDied), "done");
+  EXPECT_EQ(begin(), "load");
+  const RecoveryAction replay = recovery_.on_loaded(grpc::Status::OK);
+  ASSERT_EQ(replay.kind, RecoveryAction::Kind::kReplay);
+  StepRequest replayed_step;
+  ASSERT_TRUE(replayed_step.ParseFromString(replay.change->request));
+  EXPECT_EQ(replayed_step.action_size(), 2);
+  EXPECT_EQ(replayed_step.observation_space_size(), 0);
 }
 
 // ----------------------------------------------------------------------------- without recovery
@@ -236,7 +274,7 @@ TEST_F(WithoutRecoveryTest, ACompilerThatSaysItIsBrokenIsNotReplaced) {
 // A fork used to go on from the benchmark, as if the session had never done anything.
 TEST_F(WithoutRecoveryTest, AForkThatFindsTheSandboxDeadLosesTheSession) {
   const std::string lost = "refuse DATA_LOSS: The session is lost: it has ended";
-  without_.record(step_of(1));
+  record(without_, 1);
   EXPECT_EQ(word(without_.begin(false)), "ask");
   EXPECT_EQ(word(without_.on_forked(data_loss("it has ended"), false)), lost);
   EXPECT_EQ(word(without_.begin(false)), lost);

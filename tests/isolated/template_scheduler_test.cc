@@ -48,14 +48,16 @@ class TemplateSchedulerTest : public ::testing::Test {
     return words;
   }
 
-  Words enter(TemplateScheduler::WaiterId waiter, const std::string& benchmark) {
+  /// All are one client's, unless said otherwise.
+  Words enter(TemplateScheduler::WaiterId waiter, const std::string& benchmark,
+              ClientId client = {}) {
     auto& object = benchmarks_[benchmark];
     if (object == nullptr) {
       object = std::make_shared<Benchmark>();
     }
-    return words(scheduler_.enter(waiter, {.benchmark = object, .program_stamp = {}}));
+    return words(scheduler_.enter(waiter, client, {.benchmark = object, .program_stamp = {}}));
   }
-  Words leave(TemplateScheduler::WaiterId waiter) { return words(scheduler_.leave(waiter)); }
+  Words leave(TemplateScheduler::WaiterId waiter) { return words(scheduler_.leave(waiter, {})); }
   Words loaded(TemplateScheduler::TemplateId of, const grpc::Status& status = grpc::Status::OK) {
     return words(scheduler_.on_loaded(of, status));
   }
@@ -74,6 +76,19 @@ class TemplateSchedulerTest : public ::testing::Test {
   std::map<std::string, std::shared_ptr<const Benchmark>> benchmarks_;
 };
 
+TEST_F(TemplateSchedulerTest, ClientsTakeTurnsHoweverManySessionsOneOfThemStarts) {
+  constexpr ClientId kFlood{1};
+  constexpr ClientId kPatient{2};
+  for (TemplateScheduler::WaiterId waiter = 1; waiter <= 5; ++waiter) {
+    enter(waiter, "a", kFlood);
+  }
+  EXPECT_THAT(loaded(1), ElementsAre("fork 1 for 1"));
+  enter(6, "a", kPatient);
+  EXPECT_THAT(forked(1), ElementsAre("complete 1: OK", "fork 1 for 2")) << "it came later";
+  EXPECT_THAT(forked(1), ElementsAre("complete 2: OK", "fork 1 for 6"));
+  EXPECT_THAT(forked(1), ElementsAre("complete 6: OK", "fork 1 for 3"));
+}
+
 TEST_F(TemplateSchedulerTest, IsLoadedOnceForAllWhoWaitAndForkedForOneAfterTheOther) {
   EXPECT_THAT(enter(7, "a"), ElementsAre("load 1"));
   EXPECT_THAT(enter(8, "a"), IsEmpty());
@@ -88,10 +103,10 @@ TEST_F(TemplateSchedulerTest, IsLoadedOnceForAllWhoWaitAndForkedForOneAfterTheOt
 TEST_F(TemplateSchedulerTest, ActionSpacesAndProgramsInFilesTellTemplatesApart) {
   const auto benchmark = std::make_shared<const Benchmark>();
   const TemplateKey key{.benchmark = benchmark, .program_stamp = "monday"};
-  EXPECT_THAT(words(scheduler_.enter(1, key)), ElementsAre("load 1"));
-  EXPECT_THAT(words(scheduler_.enter(2, {benchmark, 1, "monday"})), ElementsAre("load 2"));
-  EXPECT_THAT(words(scheduler_.enter(3, {benchmark, 0, "tuesday"})), ElementsAre("load 3"));
-  EXPECT_THAT(words(scheduler_.enter(4, key)), IsEmpty());
+  EXPECT_THAT(words(scheduler_.enter(1, {}, key)), ElementsAre("load 1"));
+  EXPECT_THAT(words(scheduler_.enter(2, {}, {benchmark, 1, "monday"})), ElementsAre("load 2"));
+  EXPECT_THAT(words(scheduler_.enter(3, {}, {benchmark, 0, "tuesday"})), ElementsAre("load 3"));
+  EXPECT_THAT(words(scheduler_.enter(4, {}, key)), IsEmpty());
   EXPECT_EQ(scheduler_.key(1), key);
 }
 

@@ -4,18 +4,7 @@
 namespace compiler_gym::testing {
 namespace {
 
-class TemplatesTest : public IsolatedTest {
- protected:
-  using StartCall = std::unique_ptr<Call<StartSessionRequest, StartSessionReply>>;
-  StartCall start_soon(const std::string& program) {
-    auto call = std::make_unique<StartCall::element_type>();
-    call->request.mutable_benchmark()->set_uri("benchmark://" + program);
-    call->request.mutable_benchmark()->mutable_program()->set_contents(program);
-    call->status = service->async_start_session(call->request, call->reply, call->stop,
-                                                boost::asio::use_future);
-    return call;
-  }
-};
+class TemplatesTest : public IsolatedTest {};
 
 TEST_F(TemplatesTest, SessionsThatStartTogetherWaitForOneLoading) {
   FifoGate gate(path("gate"));

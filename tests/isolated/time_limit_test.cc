@@ -49,7 +49,7 @@ TEST_F(TimeLimitTest, AStepThatHangsEndsWhenItsTimeAndItsGraceAreUp) {
   EXPECT_EQ(
       failure(hanging->get()),
       "DEADLINE_EXCEEDED: Session 0, action 2 of 3 (int64_value: -7): the time limit of 10000 "
-      "ms has passed: its sandbox process was killed");
+      "ms has passed: its sandbox process was killed; 1 of 3 actions were applied and remain");
   EXPECT_TRUE(is_gone(process));
   EXPECT_THAT(history(session), ElementsAre(1));
 }
@@ -83,8 +83,8 @@ TEST_F(TimeLimitTest, AStepThatHeedsTheLimitKeepsItsSandbox) {
   poll_until([&] { return asked_to_stop(); });
   gate.let_pass();
   EXPECT_EQ(failure(slow->get()),
-            "DEADLINE_EXCEEDED: the time limit of 10000 ms has passed: Step cancelled after 2 of 3 "
-            "actions");
+            "DEADLINE_EXCEEDED: the time limit of 10000 ms has passed: Step cancelled; 2 of 3 "
+            "actions were applied and remain");
   EXPECT_EQ(process_of(session), process);
   EXPECT_THAT(history(session), ElementsAre(1, kWaitAtGate));
 }
@@ -111,7 +111,7 @@ TEST_F(TimeLimitTest, AClientThatLeavesEndsItsStepLikewise) {
   EXPECT_EQ(
       failure(hanging->get()),
       "CANCELLED: Session 0, action 2 of 2 (int64_value: -7): its sandbox process was killed, "
-      "since it did not stop when asked");
+      "since it did not stop when asked; 1 of 2 actions were applied and remain");
   EXPECT_THAT(history(session), ElementsAre(1));
 }
 
@@ -123,7 +123,8 @@ TEST_F(TimeLimitTest, AStepOfALeavingClientEndsBetweenActions) {
   gate.wait_for_arrival();
   slow->stop.request_stop();
   gate.let_pass();
-  EXPECT_EQ(failure(slow->get()), "CANCELLED: Step cancelled after 1 of 2 actions");
+  EXPECT_EQ(failure(slow->get()),
+            "CANCELLED: Step cancelled; 1 of 2 actions were applied and remain");
   EXPECT_EQ(process_of(session), process);
 }
 

@@ -25,7 +25,11 @@ using ::testing::StartsWith;
 
 TEST(FileUriTest, CutsOffEightCharacters) {
   EXPECT_EQ(value_of(path_from_file_uri("file:////tmp/program.bc")), "/tmp/program.bc");
-  EXPECT_EQ(value_of(path_from_file_uri("file:///program.bc")), "program.bc");
+  for (const char* relative : {"file:///program.bc", "file:///tmp/program.bc", "file:///"}) {
+    EXPECT_THAT(to_string(path_from_file_uri(relative).error()),
+                ::testing::StartsWith("INVALID_ARGUMENT: Invalid benchmark data URI. The path that "
+                                      "follows file:/// must be absolute, as in \"file:////"));
+  }
 }
 
 TEST(FileUriTest, RefusesOtherSchemes) {

@@ -137,6 +137,19 @@ TEST_F(BuildAndRunTest, AnUnusableScratchDirectoryIsTheMachinesFault) {
   }
 }
 
+TEST_F(BuildAndRunTest, DirectoriesThatACleanerRemovesAreMadeAgain) {
+  const auto session = start(runnable("./program"));
+  const auto runs = [&] { return observe(*session, "Runtime").double_tensor().value_size(); };
+  EXPECT_EQ(runs(), 1);
+  boost::filesystem::remove_all(directory_);
+  EXPECT_EQ(runs(), 1) << "and what was built there is built again";
+  boost::filesystem::remove_all(directory_);
+  EXPECT_TRUE(boost::filesystem::exists(observe(*session, "BitcodeFile").string_value()));
+  EXPECT_TRUE(apply(*session, "-mem2reg"));
+  boost::filesystem::remove_all(directory_);
+  EXPECT_GT(number(*session, "TextSizeBytes"), 0);
+}
+
 TEST_F(BuildAndRunTest, AFullDiskIsTheMachinesFault) {
   // A device that is always full; a link, as what could not be written is removed.
   const boost::filesystem::path file = directory_ / "full.bc";

@@ -216,7 +216,8 @@ INSTANTIATE_TEST_SUITE_P(
             {"--working_dir=DIR", "--workers=1", "--max_sessions=1", "--max_queued_steps=1",
              "--max_requests_in_flight=1", "--max_bytes_in_flight=1", "--max_message_size=1000",
              "--max_grpc_memory=100000000", "--max_benchmark_cache_bytes=0", "--drain_grace=0",
-             "--max_unread_bytes=1", "--max_templates=1", "--max_running=1", "--session_ttl=1"}}),
+             "--max_unread_bytes=1", "--max_reply_size=1000", "--max_templates=1",
+             "--max_running=1", "--session_ttl=1"}}),
     [](const auto& row) { return row.param.name; });
 
 TEST_F(CommandLineTest, LogsGoToStderrOnlyWhenAskedFor) {

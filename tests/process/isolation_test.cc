@@ -62,7 +62,7 @@ TEST_F(IsolationTest, ACrashIsDataLossAndTheSessionGoesOn) {
   EXPECT_EQ(outcome(client.start_session()), "OK");
   EXPECT_EQ(outcome(client.step(0, {1, kExit})),
             "DATA_LOSS: Session 0, action 2 of 2 (int64_value: -6): its sandbox process ended with "
-            "exit status 3");
+            "exit status 3; 1 of 2 actions were applied and remain");
   const Result<StepReply> reply = client.step(0, {2}, {0});
   ASSERT_TRUE(reply) << outcome(reply);
   EXPECT_THAT(reply->observation(0).int64_tensor().value(), ::testing::ElementsAre(1, 2));
@@ -183,6 +183,18 @@ TEST_F(IsolationTest, AServiceWhoseSessionsShareStateCannotIsolateThem) {
   EXPECT_EQ(service->stderr_text(),
             "ERROR: flag 'executor': sessions of this service share what they change, and can't be "
             "isolated\n");
+}
+
+TEST_F(IsolationTest, AnExecutorThatIsNotAllowedIsNobodys) {
+  run(kCountingService, {"--working_dir", working_dir().string(), "--allow_executors=isolated"});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_EQ(service->stderr_text(),
+            "ERROR: flag 'allow_executors': sessions of this service can be inline only\n");
+  run(kHazardService,
+      {"--working_dir", working_dir().string(), "--executor=isolated", "--allow_executors=inline"});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_EQ(service->stderr_text(),
+            "ERROR: flag 'allow_executors': does not allow what --executor asks for\n");
 }
 
 }  // namespace

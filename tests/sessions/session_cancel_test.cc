@@ -36,7 +36,7 @@ TEST_F(SessionCancelTest, AStepEndsBetweenTwoActions) {
   serve();
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1, 2, 3, 4}, {0}, client)->get()),
-            "CANCELLED: Step cancelled after 2 of 4 actions");
+            "CANCELLED: Step cancelled; 2 of 4 actions were applied and remain");
   EXPECT_THAT(history(session), ElementsAre(1, 2)) << "what was applied stays applied";
 }
 

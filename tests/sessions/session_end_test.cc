@@ -152,7 +152,8 @@ TEST_F(SessionEndTest, EndingInTheMiddleOfAStepAnswersAtOnceAndStopsTheStep) {
   EXPECT_EQ(script.live_sessions, 2) << "the session is in use";
 
   release.open();
-  EXPECT_EQ(failure(running->get()), "CANCELLED: Step cancelled after 1 of 2 actions");
+  EXPECT_EQ(failure(running->get()),
+            "CANCELLED: Step cancelled; 1 of 2 actions were applied and remain");
   EXPECT_EQ(script.live_sessions, 1);
   EXPECT_THAT(history(other), IsEmpty());
 }
@@ -248,7 +249,8 @@ TEST_F(SessionEndTest, EndingAllCompletesWhenTheLastIsDestroyed) {
   release.open();
   get_within_watchdog(std::move(all_ended));
   EXPECT_EQ(script.live_sessions, 0);
-  EXPECT_EQ(failure(running->get()), "CANCELLED: Step cancelled after 1 of 2 actions");
+  EXPECT_EQ(failure(running->get()),
+            "CANCELLED: Step cancelled; 1 of 2 actions were applied and remain");
   EXPECT_EQ(service->session_count(), 0U);
 }
 

@@ -53,10 +53,10 @@ class FakeExecutor final : public SessionExecutor {
   Operation<grpc::Status> step(StepExchange& /*step*/, std::stop_source /*stop*/) override {
     return script_.on_step ? script_.on_step() : succeed();
   }
-  Operation<grpc::Status> set_parameters(const SendSessionParameterRequest& /*request*/,
-                                         SendSessionParameterReply& /*reply*/,
-                                         std::stop_source /*stop*/) override {
-    return succeed();
+  Operation<ParametersOutcome> set_parameters(const SendSessionParameterRequest& /*request*/,
+                                              SendSessionParameterReply& /*reply*/,
+                                              std::stop_source /*stop*/) override {
+    co_return ParametersOutcome();
   }
   Operation<Result<std::unique_ptr<SessionExecutor>>> fork(std::stop_source /*stop*/) override {
     throw std::runtime_error("no forks today");
@@ -73,7 +73,7 @@ class FakeFactory final : public SessionExecutorFactory {
 
   SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
       const StartSessionRequest& /*request*/, std::shared_ptr<const Benchmark> /*benchmark*/,
-      StartSessionReply& /*reply*/, std::stop_source /*stop*/) override {
+      StartSessionReply& /*reply*/, ClientId /*client*/, std::stop_source /*stop*/) override {
     co_return std::make_unique<FakeExecutor>(script_);
   }
   void close() override {}

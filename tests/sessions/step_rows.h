@@ -105,7 +105,7 @@ inline const std::vector<FailedStepRow> kFailedStepRows{
     FailedStepRow{"ActionsBeforeTheBadOneStay",
                   "action { int64_value: 7 } action { int64_value: 8 } "
                   "action { int64_value: -1 } action { int64_value: 9 }",
-                  "INVALID_ARGUMENT: Out-of-range",
+                  "INVALID_ARGUMENT: Out-of-range; 2 of 4 actions were applied and remain",
                   {7, 8}},
     FailedStepRow{"ObservationBeyond",
                   "action { int64_value: 7 } observation_space: 2",
@@ -115,6 +115,11 @@ inline const std::vector<FailedStepRow> kFailedStepRows{
                   "action { int64_value: 7 } observation_space: [0, -1]",
                   "INVALID_ARGUMENT: Observation space index out of range: -1",
                   {7}},
+    FailedStepRow{"ObservationAfterSeveralActions",
+                  "action { int64_value: 7 } action { int64_value: 8 } observation_space: 2",
+                  "INVALID_ARGUMENT: Observation space index out of range: 2; 2 of 2 actions were "
+                  "applied and remain",
+                  {7, 8}},
     FailedStepRow{"TheActionFailsBeforeTheObservation",
                   "action { int64_value: -1 } observation_space: 2",
                   "INVALID_ARGUMENT: Out-of-range",

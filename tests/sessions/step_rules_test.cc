@@ -127,6 +127,37 @@ TEST_F(StepRulesTest, AHookThatFailsFailsTheStep) {
   EXPECT_EQ(step("action { int64_value: 7 }"), "DATA_LOSS: Failed to verify module: phi");
 }
 
+// A broken session: whether it still has what was done before is not for us to say.
+TEST_F(StepRulesTest, WhatBreaksTheSessionSaysHowMuchWasDoneBefore) {
+  script_.on_end_of_step = [](bool, auto&) {
+    return grpc::Status(grpc::StatusCode::DATA_LOSS, "Failed to verify module: phi");
+  };
+  EXPECT_EQ(step("action { int64_value: 7 } action { int64_value: 8 }"),
+            "DATA_LOSS: Failed to verify module: phi; 2 of 2 actions were applied before");
+}
+
+TEST_F(StepRulesTest, AReplyThatIsTooLargeIsRefusedAndTheSessionLivesOn) {
+  script_.on_observation = [](const ObservationSpace&, Event& observation) {
+    observation.set_string_value(std::string(600, 'x'));
+    return grpc::Status::OK;
+  };
+  const ServiceSpaces spaces = *ServiceSpaces::of(session_);
+  const auto limited_step = [&](const char* request) {
+    reply_.Clear();
+    return to_string(run_step(session_, spaces, parse_proto<StepRequest>(request), reply_,
+                              std::stop_token(), 1000));
+  };
+  EXPECT_EQ(limited_step("observation_space: 0"), "OK");
+  EXPECT_EQ(
+      limited_step("action { int64_value: 7 } action { int64_value: 8 } observation_space: [0, "
+                   "0, 0]"),
+      "RESOURCE_EXHAUSTED: The reply of 1212 bytes exceeds the limit of 1000 "
+      "(--max_reply_size); 2 of 2 actions were applied and remain")
+      << "and the third was not computed";
+  EXPECT_EQ(reply_.observation_size(), 0) << "what is not sent is not kept";
+  EXPECT_EQ(limited_step("observation_space: 0"), "OK");
+}
+
 TEST_F(StepRulesTest, TheHookIsNotCalledAfterAFailure) {
   int calls = 0;
   script_.on_end_of_step = [&](bool, auto&) {

@@ -60,8 +60,8 @@ TEST_F(InlineTimeLimitTest, AStepEndsAfterTheActionInWhichItsTimeWasUp) {
   EXPECT_FALSE(slow->answered()) << "nobody can stop it";
   release_.open();
   EXPECT_EQ(failure(slow->get()),
-            "DEADLINE_EXCEEDED: the time limit of 10000 ms has passed: Step cancelled after 2 of 3 "
-            "actions");
+            "DEADLINE_EXCEEDED: the time limit of 10000 ms has passed: Step cancelled; 2 of 3 "
+            "actions were applied and remain");
   EXPECT_TRUE(asked_to_stop_) << "so that an action that takes long can end early";
   EXPECT_THAT(history(session), ElementsAre(1, 0)) << "the session goes on";
 }
@@ -105,7 +105,8 @@ TEST_F(InlineTimeLimitTest, AClientThatLeftBeforeHearsSo) {
   slow->stop.request_stop();
   advance(kLimit);
   release_.open();
-  EXPECT_EQ(failure(slow->get()), "CANCELLED: Step cancelled after 1 of 2 actions");
+  EXPECT_EQ(failure(slow->get()),
+            "CANCELLED: Step cancelled; 1 of 2 actions were applied and remain");
 }
 
 TEST_F(InlineTimeLimitTest, AStartThatTakesTooLongLeavesNoSession) {

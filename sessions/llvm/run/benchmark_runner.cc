@@ -1,5 +1,6 @@
 #include "sessions/llvm/run/benchmark_runner.h"
 
+#include <boost/filesystem/operations.hpp>
 #include <utility>
 
 #include "sessions/llvm/run/clang_path.h"
@@ -53,12 +54,17 @@ Result<std::vector<std::chrono::nanoseconds>> BenchmarkRunner::run(
   return times;
 }
 
+bool BenchmarkRunner::has_directory() const {
+  boost::system::error_code unknown;
+  return directory_.has_value() && boost::filesystem::exists(directory_->path(), unknown);
+}
+
 Result<CommandSetting> BenchmarkRunner::setting() {
   const Result<std::string> clang = clang_.get();
   if (!clang) {
     return clang.error();
   }
-  if (!directory_.has_value()) {
+  if (!has_directory()) {
     Result<ScratchDirectory> made = ScratchDirectory::create(scratch_parent_);
     if (!made) {
       return made.error();

@@ -36,6 +36,9 @@ class BenchmarkRunner {
   [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> run(
       int warmups, int count, const std::stop_token& stop_token);
 
+  /// False also when somebody who cleans up has removed the directory, and with it what was built.
+  [[nodiscard]] bool has_directory() const;
+
  private:
   [[nodiscard]] Result<CommandSetting> setting();
 

@@ -32,6 +32,9 @@ grpc::Status check_disk_space(const boost::filesystem::path& directory) {
 }
 
 grpc::Status write_bitcode_file(const boost::filesystem::path& path, std::string_view bitcode) {
+  // Somebody who cleans up may have removed the directory.
+  boost::system::error_code made;
+  boost::filesystem::create_directories(path.parent_path(), made);
   std::ofstream file(path.string(), std::ios::binary | std::ios::trunc);
   file << bitcode;
   file.close();

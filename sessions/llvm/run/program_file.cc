@@ -68,7 +68,13 @@ Result<std::string> path_from_file_uri(const std::string& uri) {
     return invalid_argument(
         "Invalid benchmark data URI. Only the file:/// scheme is supported: \"" + uri + "\"");
   }
-  return uri.substr(kFileScheme.size());
+  std::string path = uri.substr(kFileScheme.size());
+  if (!path.starts_with('/')) {
+    return invalid_argument(
+        "Invalid benchmark data URI. The path that follows file:/// must be absolute, as in \"" +
+        std::string(kFileScheme) + "/" + path + "\": \"" + uri + "\"");
+  }
+  return path;
 }
 
 Result<std::string> read_program_file(const std::string& path) {

@@ -10,7 +10,8 @@ namespace compiler_gym {
 
 /// The path that a program's URI names: what comes after `file:///`, so that an absolute path makes
 /// for four slashes in a row.
-/// Errors: INVALID_ARGUMENT if the URI is of another scheme.
+/// Errors: INVALID_ARGUMENT if the URI is of another scheme, or its path is relative: to what, the client
+///         can't know.
 [[nodiscard]] Result<std::string> path_from_file_uri(const std::string& uri);
 
 /// Reads a regular file.
