@@ -2,15 +2,8 @@
 // all is well again when others have gone.
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "core/posix/file_descriptor.h"
@@ -19,33 +12,11 @@
 namespace compiler_gym::testing {
 namespace {
 
-namespace fs = boost::filesystem;
 using ::testing::Gt;
 using ::testing::HasSubstr;
 
 class DescriptorsTest : public ProcessTest {
  protected:
-  ~DescriptorsTest() override {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-  }
-
-  /// As `ulimit -n` in the shell that starts it.
-  void serve_under_limit(int descriptors) {
-    const std::string binary = std::string(COMPILER_GYM_BIN_DIR) + "/" + kExampleService;
-    std::string script = "ulimit -n " + std::to_string(descriptors) + "; exec \"$0\" \"$@\"";
-    std::string directory = "--working_dir=" + working_dir().string();
-    std::string shell = "sh";
-    std::string option = "-c";
-    std::string program = binary;
-    const std::array<char*, 6> arguments{shell.data(),   option.data(),    script.data(),
-                                         program.data(), directory.data(), nullptr};
-    ASSERT_EQ(posix_spawn(&pid_, "/bin/sh", nullptr, nullptr, arguments.data(), environ), 0);
-    poll_until([&] { return fs::exists(working_dir() / "pid.txt"); });
-  }
-
   FileDescriptor connection() const {
     FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
@@ -64,23 +35,14 @@ class DescriptorsTest : public ProcessTest {
            recv(socket.get(), &byte, 1, MSG_PEEK) <= 0;
   }
 
-  int stop_it() {
-    kill(pid_, SIGTERM);
-    int status = 0;
-    waitpid(std::exchange(pid_, 0), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
  private:
   static int connect_to(int socket, const sockaddr_in& address) {
     return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   }
-
-  pid_t pid_ = 0;
 };
 
 TEST_F(DescriptorsTest, ConnectionsLeaveSomeInReserveAndAreTakenAgainWhenOthersHaveGone) {
-  serve_under_limit(200);
+  serve(kExampleService, {}, {}, "ulimit -n 200");
   WireClient client = connect();
   ASSERT_EQ(outcome(client.start_session()), "OK");
   int refused = 0;
@@ -99,7 +61,7 @@ TEST_F(DescriptorsTest, ConnectionsLeaveSomeInReserveAndAreTakenAgainWhenOthersH
   }
   poll_until([&] { return !is_refused(connection()); });
   EXPECT_EQ(outcome(connect().get_spaces()), "OK");
-  EXPECT_EQ(stop_it(), 6);
+  EXPECT_EQ(stop(), 6);
 }
 
 }  // namespace

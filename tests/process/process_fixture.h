@@ -46,21 +46,21 @@ class ProcessTest : public ::testing::Test {
   /// For files of the test.
   [[nodiscard]] const boost::filesystem::path& root() const { return root_; }
 
-  /// Starts a process with exactly these arguments.
+  /// Starts a process with exactly these arguments. `shell` goes before it, as in ServiceProcess.
   void run(const std::string& binary, const std::vector<std::string>& arguments,
-           const Environment& environment = {}) {
+           const Environment& environment = {}, const std::string& shell = "") {
     service.reset();  // one at a time, also where both write their output
-    service = std::make_unique<ServiceProcess>(binary, arguments, root_, environment);
+    service = std::make_unique<ServiceProcess>(binary, arguments, root_, environment, shell);
   }
 
   /// Starts a process as clients do and returns once it serves.
   void serve(const std::string& binary, std::vector<std::string> arguments = {},
-             const Environment& environment = {}) {
+             const Environment& environment = {}, const std::string& shell = "") {
     // Of a service that ran there before.
     boost::filesystem::remove(working_dir() / "port.txt");
     boost::filesystem::remove(working_dir() / "pid.txt");
     arguments.insert(arguments.begin(), "--working_dir=" + working_dir().string());
-    run(binary, arguments, environment);
+    run(binary, arguments, environment, shell);
     wait_until_serving(working_dir());
   }
 

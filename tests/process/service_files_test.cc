@@ -264,5 +264,16 @@ TEST_F(ServiceFilesTest, LeavesItsFilesForTheClientToRemove) {
   EXPECT_GT(fs::remove_all(working_dir()), 0U);
 }
 
+// As `ulimit -f` or a quota has it; the log is full, and the service goes on.
+TEST_F(ServiceFilesTest, ALogThatMayNotGrowIsNoReasonToEnd) {
+  serve(kExampleService, {"-v=1"}, {}, "ulimit -f 4");
+  WireClient client = connect();
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(outcome(client.get_version()), "OK");
+  }
+  EXPECT_LE(logs().size(), 4096U) << "else this tests nothing";
+  EXPECT_EQ(stop(), 0);
+}
+
 }  // namespace
 }  // namespace compiler_gym::testing

@@ -45,9 +45,13 @@ std::vector<std::string> environment_with(std::map<std::string, std::string> add
 
 ServiceProcess::ServiceProcess(const std::string& binary, const std::vector<std::string>& arguments,
                                const boost::filesystem::path& output,
-                               const std::map<std::string, std::string>& environment)
+                               const std::map<std::string, std::string>& environment,
+                               const std::string& shell)
     : output_(output) {
   std::vector<std::string> command{"./" + binary};
+  if (!shell.empty()) {
+    command.insert(command.begin(), {"/bin/sh", "-c", shell + "; exec \"$0\" \"$@\""});
+  }
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = environment_with(environment);
 

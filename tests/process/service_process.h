@@ -19,9 +19,11 @@ class ServiceProcess {
  public:
   /// `output` is an existing directory for stdout.txt and stderr.txt. `environment` is added to the test's own, and
   /// GRPC_VERBOSITY=NONE as clients set it: gRPC would say on stderr in its own words what the service says in ours.
+  /// `shell`: a line for sh(1) to run in the process first, such as `ulimit -n 200`.
   ServiceProcess(const std::string& binary, const std::vector<std::string>& arguments,
                  const boost::filesystem::path& output,
-                 const std::map<std::string, std::string>& environment = {});
+                 const std::map<std::string, std::string>& environment = {},
+                 const std::string& shell = "");
   ServiceProcess(const ServiceProcess&) = delete;
   ServiceProcess& operator=(const ServiceProcess&) = delete;
   ~ServiceProcess();

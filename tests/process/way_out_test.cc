@@ -1,18 +1,12 @@
 // A service that was asked to end does so in time, whatever hangs and whenever it is asked.
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include <array>
-#include <cerrno>
 #include <csignal>
-#include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "core/support/clock.h"
+#include "core/posix/file_descriptor.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/process/process_fixture.h"
 
@@ -20,7 +14,6 @@ namespace compiler_gym::testing {
 namespace {
 
 namespace fs = boost::filesystem;
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 constexpr int kForced = 8;
@@ -73,27 +66,12 @@ TEST_F(WayOutTest, AnInitThatNeverReturnsIsLeftBehind) {
 
 // With its standard error in a pipe that nobody reads any more.
 TEST_F(WayOutTest, AClosedPipeIsNoReasonToDieOf) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-  const std::string binary = std::string(COMPILER_GYM_BIN_DIR) + "/" + kFaultyService;
-  std::string directory = "--working_dir=" + working_dir().string();
-  std::string log = "--alsologtostderr";
-  const std::array<char*, 4> arguments{const_cast<char*>(binary.c_str()), directory.data(),
-                                       log.data(), nullptr};
-  pid_t pid = 0;
-  ASSERT_EQ(posix_spawn(&pid, binary.c_str(), &actions, nullptr, arguments.data(), environ), 0);
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  poll_until([&] { return fs::exists(working_dir() / "pid.txt"); });
-  close(ends[0]);
-  kill(pid, SIGTERM);
-  int status = 0;
-  ASSERT_EQ(waitpid(pid, &status, 0), pid);
-  EXPECT_TRUE(WIFEXITED(status)) << "by signal " << WTERMSIG(status);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const std::string pipe = (root() / "stderr").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  FileDescriptor reader(open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  serve(kFaultyService, {"--alsologtostderr"}, {}, "exec 2>'" + pipe + "'");
+  reader.reset();
+  EXPECT_EQ(stop(), 0);
   EXPECT_EQ(story(), "init\nshutdown\n");
 }
 
@@ -131,35 +109,6 @@ TEST_F(InheritedSignalsTest, AreOfNoConsequence) {
   WireClient client = connect();
   EXPECT_EQ(outcome(client.start_session()), "OK");
   EXPECT_EQ(stop(SIGTERM), 6);
-}
-
-// ------------------------------------------------------------------------------------------- storms
-
-// At any moment of its life, and as often as one likes.
-TEST_F(WayOutTest, AStormOfSignalsEndsItWithAStatusOfItsOwn) {
-  std::mt19937 random(1);
-  constexpr int kServices = 40;
-  for (int i = 0; i < kServices; ++i) {
-    const fs::path directory = root() / ("storm" + std::to_string(i));
-    run(i % 2 == 0 ? kExampleService : kFaultyService, {"--working_dir=" + directory.string()});
-    // What it has come to by then is anything from exec to the end.
-    const auto first = std::chrono::microseconds(random() % 60'000);
-    const Clock::time_point start = Clock::now();
-    while (Clock::now() - start < first) {
-      std::this_thread::yield();
-    }
-    while (!service->ended()) {
-      service->signal(random() % 2 == 0 ? SIGTERM : SIGINT);
-      for (std::uint32_t pause = random() % 2'000; pause > 0; --pause) {
-        std::this_thread::yield();
-      }
-    }
-    // A signal before the first line of main() finds the system's default.
-    EXPECT_THAT(service->wait(), AnyOf(0, -SIGTERM, -SIGINT)) << "service " << i;
-    if (fs::exists(directory / "logs")) {
-      EXPECT_EQ(service->wait(), 0) << "service " << i << " was up already";
-    }
-  }
 }
 
 }  // namespace

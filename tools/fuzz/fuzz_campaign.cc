@@ -51,12 +51,11 @@ class Campaign {
 
  private:
   grpc::Status prepare() {
-    for (const fs::path& path : options_.programs) {
-      Result<std::string> program = read_file(path);
-      if (!program) {
-        return program.error();
-      }
-      programs_.push_back(*std::move(program));
+    if (grpc::Status status = read_all(options_.programs, programs_.good); !status.ok()) {
+      return status;
+    }
+    if (grpc::Status status = read_all(options_.foreign, programs_.foreign); !status.ok()) {
+      return status;
     }
     if (options_.replay.empty()) {
       return grpc::Status::OK;
@@ -73,6 +72,18 @@ class Campaign {
     return grpc::Status::OK;
   }
 
+  static grpc::Status read_all(const std::vector<fs::path>& paths,
+                               std::vector<std::string>& programs) {
+    for (const fs::path& path : paths) {
+      Result<std::string> program = read_file(path);
+      if (!program) {
+        return program.error();
+      }
+      programs.push_back(*std::move(program));
+    }
+    return grpc::Status::OK;
+  }
+
   [[nodiscard]] bool done(Clock::duration elapsed) const {
     if (replay_.has_value()) {
       return report_.sequences == 1;
@@ -85,6 +96,7 @@ class Campaign {
     ManagedServiceOptions options;
     options.binary = options_.service;
     options.arguments = options_.service_arguments;
+    options.arguments.push_back(fmt::format("--max_message_size={}", kMaxMessageBytes));
     auto started = co_await ManagedService::async_start(std::move(options));
     if (!started) {
       co_return started.error();
@@ -108,13 +120,15 @@ class Campaign {
 
   boost::asio::awaitable<grpc::Status> run_next() {
     const std::uint64_t seed = options_.seed + report_.sequences;
+    const ProgramCounts counts{static_cast<int>(programs_.good.size()),
+                               static_cast<int>(programs_.foreign.size())};
     Sequence sequence =
-        replay_.has_value()
-            ? *replay_
-            : SequenceGenerator(facts_, static_cast<int>(programs_.size()), seed).generate();
+        replay_.has_value() ? *replay_ : SequenceGenerator(facts_, counts, seed).generate();
     ++report_.sequences;
-    report_.operations += sequence.size();
-    SequenceRunner runner(*client_, facts_, programs_, report_.outcomes);
+    const auto make_stream = [this] {
+      return std::make_unique<StreamClient>(pump_, make_channel(service_->target()));
+    };
+    SequenceRunner runner(*client_, make_stream, facts_, programs_, report_.outcomes);
     std::optional<std::string> violation = co_await runner.async_run(sequence);
     if (!violation.has_value()) {
       co_return grpc::Status::OK;
@@ -142,6 +156,9 @@ class Campaign {
     for (const fs::path& program : options_.programs) {
       file << " --program " << program.string();
     }
+    for (const fs::path& program : options_.foreign) {
+      file << " --foreign " << program.string();
+    }
     file << " --replay " << path.string() << "\n";
     for (const Operation& operation : sequence) {
       file << to_string(operation) << "\n";
@@ -157,7 +174,7 @@ class Campaign {
   CompletionQueuePump& pump_;
   const FuzzOptions options_;
   const std::function<void(const FuzzReport&)> on_progress_;
-  std::vector<std::string> programs_;
+  Programs programs_;
   std::optional<Sequence> replay_;
   std::unique_ptr<ManagedService> service_;
   std::optional<ServiceClient> client_;
@@ -166,6 +183,12 @@ class Campaign {
 };
 
 }  // namespace
+
+double served_share(const Outcomes& outcomes) {
+  return outcomes.requests == 0
+             ? 0
+             : static_cast<double>(outcomes.served) / static_cast<double>(outcomes.requests);
+}
 
 boost::asio::awaitable<Result<FuzzReport>> async_fuzz(
     CompletionQueuePump& pump, FuzzOptions options,

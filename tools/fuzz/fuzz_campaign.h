@@ -17,11 +17,14 @@ namespace compiler_gym::fuzz {
 
 struct FuzzReport {
   std::uint64_t sequences = 0;
-  std::uint64_t operations = 0;
   Outcomes outcomes;
   std::vector<std::string> violations;
   std::vector<boost::filesystem::path> reproducers;  ///< of the violations that a sequence made
 };
+
+/// The share of the requests that a session served. Less than half would be a fuzzer that mostly
+/// tests how requests are refused.
+[[nodiscard]] double served_share(const Outcomes& outcomes);
 
 /// Runs the service, and a new one after every violation, until time is up. At the end the service has
 /// to drain and end with status 0.

@@ -19,6 +19,8 @@ FlagParser describe() {
   flags.add("service", "BINARY", "service to start");
   flags.add("service_argument", "TEXT", "argument for it; may be given several times");
   flags.add("program", "FILE", "bitcode to start sessions on; may be given several times");
+  flags.add("foreign", "FILE",
+            "bitcode of other versions of LLVM, or odd; may be given several times");
   flags.add("seed", "N (=1)", "of the first sequence; the next one has the next seed");
   flags.add("seconds", "N (=10)", "begin no sequence after so long");
   flags.add("sequences", "N", "run so many (and no longer than --seconds, if given)");
@@ -42,6 +44,9 @@ Result<FuzzOptions> parse_fuzz_options(int argc, const char* const* argv) {
   options.service_arguments = flags.texts("service_argument");
   for (const std::string& program : flags.texts("program")) {
     options.programs.emplace_back(program);
+  }
+  for (const std::string& program : flags.texts("foreign")) {
+    options.foreign.emplace_back(program);
   }
   if (!flags.has("service") || !flags.has("program")) {
     flags.fail("the flags 'service' and 'program' are needed");

@@ -17,6 +17,8 @@ struct FuzzOptions {
   std::vector<std::string> service_arguments;
   /// What sessions start on, and what is tampered with.
   std::vector<boost::filesystem::path> programs;
+  /// Bitcode of which nobody knows what it does, for some of the sessions.
+  std::vector<boost::filesystem::path> foreign;
   /// Sequence i is the first one of seed + i.
   std::uint64_t seed = 1;
   /// No new sequence begins after either; one at least is set.

@@ -25,9 +25,12 @@ double fraction_done(const FuzzOptions& options, const FuzzReport& report,
 }
 
 void print(const FuzzReport& report) {
+  const Outcomes& outcomes = report.outcomes;
   fmt::print("{} sequences, {} requests; {} sessions compared with a replay\n", report.sequences,
-             report.operations, report.outcomes.replays);
-  for (const auto& [code, count] : report.outcomes.by_code) {
+             outcomes.requests, outcomes.replays);
+  fmt::print("{:.0f}% of the requests did something in a session that was there\n",
+             100 * served_share(outcomes));
+  for (const auto& [code, count] : outcomes.by_code) {
     fmt::print("  {:<20} {:>8}\n", code, count);
   }
   for (const std::string& violation : report.violations) {

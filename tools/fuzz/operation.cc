@@ -12,12 +12,13 @@ namespace {
 
 using Kind = Operation::Kind;
 
-constexpr std::array<std::pair<Kind, std::string_view>, 5> kKinds{{
+constexpr std::array<std::pair<Kind, std::string_view>, 6> kKinds{{
     {Kind::kStart, "start"},
     {Kind::kFork, "fork"},
     {Kind::kStep, "step"},
     {Kind::kParameter, "parameter"},
     {Kind::kEnd, "end"},
+    {Kind::kStream, "stream"},
 }};
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -86,6 +87,9 @@ bool parse_field(std::string_view name, std::string_view value, Operation& opera
   if (name == "value") {
     return parse(value, operation.value);
   }
+  if (name == "pad") {
+    return parse(value, operation.pad);
+  }
   return name == "timeout_ms" && parse(value, operation.timeout_ms);
 }
 
@@ -114,6 +118,7 @@ std::string to_string(const Operation& operation) {
       line += fmt::format(" key={} value={}", operation.key, operation.value);
       break;
     case Kind::kEnd:
+    case Kind::kStream:
       break;
   }
   if (!operation.observations.empty()) {
@@ -121,6 +126,9 @@ std::string to_string(const Operation& operation) {
   }
   if (operation.timeout_ms.has_value()) {
     line += fmt::format(" timeout_ms={}", *operation.timeout_ms);
+  }
+  if (operation.pad > 0) {
+    line += fmt::format(" pad={}", operation.pad);
   }
   return line;
 }
@@ -145,7 +153,7 @@ Result<Operation> parse_operation(std::string_view line) {
     }
   }
   if (!known) {
-    return wrong(words[1], "is not one of start, fork, step, parameter, end");
+    return wrong(words[1], "is not one of start, fork, step, parameter, end, stream");
   }
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::size_t equals = words[i].find('=');

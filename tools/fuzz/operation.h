@@ -21,13 +21,14 @@ struct Operation {
     kStep,       ///< Step
     kParameter,  ///< SendSessionParameter
     kEnd,        ///< EndSession
+    kStream,     ///< the lane's requests go on a new stream from here on
   };
 
   Kind kind = Kind::kStep;
   int lane = 0;
   int slot = 0;
   int from = 0;
-  int program = 0;             ///< of those the fuzzer was given
+  int program = 0;             ///< of those the fuzzer was given, foreign ones after the good
   std::uint64_t mutation = 0;  ///< 0: the program as it is; else the seed of mutate_bitcode()
   std::int64_t action_space = 0;
   std::vector<std::int64_t> actions{};
@@ -36,6 +37,8 @@ struct Operation {
   std::string value{};
   /// After which the client gives the request up.
   std::optional<int> timeout_ms{};
+  /// Bytes that mean nothing, in a field that the service does not know.
+  std::uint64_t pad = 0;
 
   friend bool operator==(const Operation&, const Operation&) = default;
 };

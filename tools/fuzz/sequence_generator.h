@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "tools/fuzz/operation.h"
@@ -10,18 +11,33 @@
 
 namespace compiler_gym::fuzz {
 
-/// The shape of what clients send: lanes that start, fork, step and end sessions at the same time, and
-/// now and then ask for what does not exist, send bitcode that is none, or leave before the answer.
+/// What the sessions of a sequence are started on.
+struct ProgramCounts {
+  int good = 0;     ///< on which a session starts
+  int foreign = 0;  ///< numbered after the good ones; who knows
+};
+
+/// The shape of what clients send: lanes that start, fork, step and end sessions at the same time, by
+/// calls or on a stream, inline or isolated, and now and then ask for what does not exist, send
+/// bitcode that is none or far too much of it, or leave before the answer. Most requests name a
+/// session that is there: the others say little about a service.
 /// Equal seeds make equal sequences.
 class SequenceGenerator {
  public:
-  /// `programs`: how many there are to start on.
-  SequenceGenerator(const ServiceFacts& facts, int programs, std::uint64_t seed);
+  SequenceGenerator(const ServiceFacts& facts, ProgramCounts programs, std::uint64_t seed);
 
   [[nodiscard]] Sequence generate();
 
  private:
-  [[nodiscard]] Operation next(int lane);
+  /// Slots with a session, if all goes well.
+  using LiveSlots = std::set<int>;
+
+  void add_lane(int lane, Sequence& sequence);
+  [[nodiscard]] Operation next(int lane, const LiveSlots& live);
+  [[nodiscard]] int slot_among(const LiveSlots& live);
+  void note(const Operation& operation, LiveSlots& live) const;
+  /// Whether a service has to take it.
+  [[nodiscard]] bool is_good_start(const Operation& operation) const;
   void fill_start(Operation& operation);
   void fill_actions(Operation& operation);
   void fill_observations(Operation& operation);
@@ -35,7 +51,7 @@ class SequenceGenerator {
   [[nodiscard]] std::int64_t index_below(std::int64_t bound);
 
   const ServiceFacts& facts_;
-  const int programs_;
+  const ProgramCounts programs_;
   std::mt19937_64 random_;
 };
 

@@ -18,10 +18,6 @@ namespace {
 using Code = grpc::StatusCode;
 using Kind = Operation::Kind;
 
-// No request takes longer, unless it hangs.
-constexpr CallOptions kPatience{.timeout = std::chrono::minutes(2)};
-constexpr CallOptions kCleanUp{.timeout = std::chrono::seconds(30)};
-
 template <typename Reply>
 grpc::Status status_of(const Result<Reply>& result) {
   return result ? grpc::Status::OK : result.error();
@@ -41,11 +37,27 @@ bool is_compiler_failure(const grpc::Status& status) {
   return status.error_code() == Code::DATA_LOSS || status.error_code() == Code::DEADLINE_EXCEEDED;
 }
 
+// It asks a session for nothing.
+bool is_empty(const Operation& operation) {
+  return operation.kind == Kind::kStep && operation.actions.empty() &&
+         operation.observations.empty();
+}
+
+bool is_given_up(const Operation& operation, const grpc::Status& status) {
+  return operation.timeout_ms.has_value() &&
+         (status.error_code() == Code::DEADLINE_EXCEEDED || status.error_code() == Code::CANCELLED);
+}
+
 }  // namespace
 
-SequenceRunner::SequenceRunner(ServiceClient& client, const ServiceFacts& facts,
-                               const std::vector<std::string>& programs, Outcomes& outcomes)
-    : client_(client), facts_(facts), programs_(programs), outcomes_(outcomes) {}
+SequenceRunner::SequenceRunner(ServiceClient& client, LaneTransport::MakeStream make_stream,
+                               const ServiceFacts& facts, const Programs& programs,
+                               Outcomes& outcomes)
+    : client_(client),
+      make_stream_(std::move(make_stream)),
+      facts_(facts),
+      programs_(programs),
+      outcomes_(outcomes) {}
 
 boost::asio::awaitable<std::optional<std::string>> SequenceRunner::async_run(Sequence sequence) {
   violation_.reset();
@@ -53,7 +65,10 @@ boost::asio::awaitable<std::optional<std::string>> SequenceRunner::async_run(Seq
   for (const Operation& operation : sequence) {
     lanes = std::max(lanes, operation.lane + 1);
   }
-  lanes_.assign(static_cast<std::size_t>(lanes), Lane());
+  lanes_.clear();
+  for (int lane = 0; lane < lanes; ++lane) {
+    lanes_.push_back({LaneTransport(client_, make_stream_)});
+  }
   const auto run_one = [&](int lane) { return run_lane(sequence, lane); };
   co_await run_together(lanes, run_one);
   for (const Lane& lane : lanes_) {
@@ -78,24 +93,64 @@ SequenceRunner::Awaitable<void> SequenceRunner::run_lane(const Sequence& sequenc
     if (violation_.has_value()) {
       co_return;
     }
-    switch (operation.kind) {
-      case Kind::kStart:
-        co_await start(operation, state);
-        break;
-      case Kind::kFork:
-        co_await fork(operation, state);
-        break;
-      case Kind::kStep:
-        co_await step(operation, state);
-        break;
-      case Kind::kParameter:
-        co_await set_parameter(operation, state);
-        break;
-      case Kind::kEnd:
-        co_await end(operation, state);
-        break;
-    }
+    co_await run(operation, state);
   }
+  const grpc::Status closed = co_await state.transport.async_close();
+  if (!closed.ok()) {
+    fail(fmt::format("the stream of lane {} ended with {}", lane, to_string(closed)));
+  }
+}
+
+SequenceRunner::Awaitable<void> SequenceRunner::run(const Operation& operation, Lane& lane) {
+  switch (operation.kind) {
+    case Kind::kStart:
+      co_await start(operation, lane);
+      break;
+    case Kind::kFork:
+      co_await fork(operation, lane);
+      break;
+    case Kind::kStep:
+      co_await step(operation, lane);
+      break;
+    case Kind::kParameter:
+      co_await set_parameter(operation, lane);
+      break;
+    case Kind::kEnd:
+      co_await end(operation, lane);
+      break;
+    case Kind::kStream:
+      lane.transport.open_stream();
+      break;
+  }
+}
+
+template <typename Rpc>
+SequenceRunner::Awaitable<std::optional<Result<typename Rpc::Reply>>> SequenceRunner::ask(
+    const Operation& operation, Lane& lane, typename Rpc::Request request, bool exists) {
+  CallOptions options = kPatience;
+  if (operation.timeout_ms.has_value()) {
+    options.timeout = std::chrono::milliseconds(*operation.timeout_ms);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  auto reply = co_await lane.transport.call<Rpc>(std::move(request), operation.pad, options);
+  const grpc::Status status = status_of(reply);
+  ++outcomes_.requests;
+  ++outcomes_.by_code[to_string(status.error_code())];
+  if (status.ok() && exists && !is_empty(operation)) {
+    ++outcomes_.served;
+  }
+  if (std::chrono::steady_clock::now() - began >= *kPatience.timeout) {
+    fail(fmt::format("{}: hung", to_string(operation)));
+  }
+  if (operation.pad <= (operation.kind == Kind::kEnd ? kMaxSmallRequestBytes : kMaxMessageBytes)) {
+    co_return std::move(reply);
+  }
+  expect(status.error_code() == Code::RESOURCE_EXHAUSTED || is_given_up(operation, status),
+         operation, status, "what is too large is refused");
+  if (operation.pad > kMaxMessageBytes && lane.transport.has_stream()) {
+    lane.transport.open_stream();  // it has cost the old one
+  }
+  co_return std::nullopt;
 }
 
 // -------------------------------------------------------------------------------------- requests
@@ -109,13 +164,16 @@ SequenceRunner::Awaitable<void> SequenceRunner::start(const Operation& operation
     request.add_observation_space(static_cast<std::int32_t>(index));
     indices_right &= in_range(index, facts_.observation_count);
   }
-  const auto reply = co_await client_.start_session(std::move(request), kPatience);
+  const auto answer = co_await ask<rpc::StartSession>(operation, lane, std::move(request), true);
+  if (!answer.has_value()) {
+    co_return;
+  }
+  const auto& reply = *answer;
   const grpc::Status status = status_of(reply);
-  count(status);
   if (!indices_right) {
     expect(status.error_code() == Code::INVALID_ARGUMENT, operation, status,
            "an index out of range is INVALID_ARGUMENT");
-  } else if (operation.mutation == 0) {
+  } else if (is_good(operation)) {
     expect(status.ok(), operation, status, "a session starts on a good program");
   } else {
     expect(
@@ -133,16 +191,20 @@ SequenceRunner::Awaitable<void> SequenceRunner::start(const Operation& operation
   session.program = operation.program;
   session.action_space = operation.action_space;
   session.actions.clear();
-  session.known = operation.mutation == 0;
+  session.known = is_good(operation);
 }
 
 SequenceRunner::Awaitable<void> SequenceRunner::fork(const Operation& operation, Lane& lane) {
   const Session* const parent = find(lane, operation.from);
   ForkSessionRequest request;
   request.set_session_id(id_of(parent, operation));
-  const auto reply = co_await client_.fork_session(std::move(request), kPatience);
+  const auto answer =
+      co_await ask<rpc::ForkSession>(operation, lane, std::move(request), parent != nullptr);
+  if (!answer.has_value()) {
+    co_return;
+  }
+  const auto& reply = *answer;
   const grpc::Status status = status_of(reply);
-  count(status);
   if (parent == nullptr) {
     expect_unknown(operation, status);
     co_return;
@@ -167,21 +229,14 @@ SequenceRunner::Awaitable<void> SequenceRunner::step(const Operation& operation,
   for (const std::int64_t index : operation.observations) {
     request.add_observation_space(static_cast<std::int32_t>(index));
   }
-  CallOptions options = kPatience;
-  if (operation.timeout_ms.has_value()) {
-    options.timeout = std::chrono::milliseconds(*operation.timeout_ms);
-  }
-  const auto began = std::chrono::steady_clock::now();
-  const auto reply = co_await client_.step(std::move(request), options);
-  const grpc::Status status = status_of(reply);
-  count(status);
-  if (std::chrono::steady_clock::now() - began >= *kPatience.timeout) {
-    fail(fmt::format("{}: hung", to_string(operation)));
+  const auto answer =
+      co_await ask<rpc::Step>(operation, lane, std::move(request), found != nullptr);
+  if (!answer.has_value()) {
     co_return;
   }
-  const bool given_up =
-      operation.timeout_ms.has_value() &&
-      (status.error_code() == Code::DEADLINE_EXCEEDED || status.error_code() == Code::CANCELLED);
+  const auto& reply = *answer;
+  const grpc::Status status = status_of(reply);
+  const bool given_up = is_given_up(operation, status);
   if (found == nullptr) {
     if (!given_up) {
       expect_unknown(operation, status);
@@ -226,9 +281,13 @@ SequenceRunner::Awaitable<void> SequenceRunner::set_parameter(const Operation& o
   SessionParameter& parameter = *request.add_parameter();
   parameter.set_key(operation.key);
   parameter.set_value(operation.value);
-  const auto reply = co_await client_.send_session_parameter(std::move(request), kPatience);
+  const auto answer = co_await ask<rpc::SendSessionParameter>(operation, lane, std::move(request),
+                                                              session != nullptr);
+  if (!answer.has_value()) {
+    co_return;
+  }
+  const auto& reply = *answer;
   const grpc::Status status = status_of(reply);
-  count(status);
   if (session == nullptr) {
     expect_unknown(operation, status);
     co_return;
@@ -239,79 +298,28 @@ SequenceRunner::Awaitable<void> SequenceRunner::set_parameter(const Operation& o
            operation, status, "an unknown key is INVALID_ARGUMENT and named");
     co_return;
   }
-  expect(status.ok() || status.error_code() == Code::INVALID_ARGUMENT, operation, status,
-         "a parameter is taken or refused");
+  expect(status.ok() || status.error_code() == Code::INVALID_ARGUMENT ||
+             (!session->known && is_compiler_failure(status)),
+         operation, status, "a parameter is taken or refused");
   if (reply) {
     expect(reply->reply_size() == 1, operation, status, "one reply to one parameter");
   }
 }
 
 SequenceRunner::Awaitable<void> SequenceRunner::end(const Operation& operation, Lane& lane) {
-  const std::int64_t id = id_of(find(lane, operation.slot), operation);
-  std::erase(lane.open, id);
-  lane.slots.erase(operation.slot);
+  const Session* const session = find(lane, operation.slot);
+  const std::int64_t id = id_of(session, operation);
   EndSessionRequest request;
   request.set_session_id(id);
-  const grpc::Status status =
-      status_of(co_await client_.end_session(std::move(request), kPatience));
-  count(status);
-  expect(status.ok(), operation, status, "EndSession is OK, whether the session exists or not");
-}
-
-// ------------------------------------------------------------------------------ when all is done
-
-SequenceRunner::Awaitable<void> SequenceRunner::compare_with_replay(Session session) {
-  const auto replay = co_await client_.start_session(
-      start_request(session.program, 0, session.action_space), kPatience);
-  if (!replay) {
-    fail("a replay cannot start: " + to_string(replay.error()));
+  const auto answer =
+      co_await ask<rpc::EndSession>(operation, lane, std::move(request), session != nullptr);
+  if (!answer.has_value()) {
     co_return;
   }
-  lanes_.front().open.push_back(replay->session_id());
-  const auto here = co_await fingerprint(session.id, {});
-  const auto there = co_await fingerprint(replay->session_id(), session.actions);
-  if (here.has_value() && there.has_value() && *here != *there) {
-    fail(fmt::format("session {} on program {} after {} actions is {}, its replay {}", session.id,
-                     session.program, session.actions.size(), *here, *there));
-  }
-  ++outcomes_.replays;
-}
-
-// Nothing, and a violation, if it cannot be had.
-SequenceRunner::Awaitable<std::optional<std::string>> SequenceRunner::fingerprint(
-    std::int64_t session_id, const std::vector<std::int64_t>& actions) {
-  StepRequest request;
-  request.set_session_id(session_id);
-  for (const std::int64_t action : actions) {
-    request.add_action()->set_int64_value(action);
-  }
-  request.add_observation_space(static_cast<std::int32_t>(*facts_.fingerprint));
-  const auto reply = co_await client_.step(std::move(request), kPatience);
-  if (!reply) {
-    fail(fmt::format("session {}: its state cannot be had: {}", session_id,
-                     to_string(reply.error())));
-    co_return std::nullopt;
-  }
-  co_return reply->observation(0).string_value();
-}
-
-SequenceRunner::Awaitable<void> SequenceRunner::end_all() {
-  int remaining = 0;
-  for (Lane& lane : lanes_) {
-    for (const std::int64_t id : lane.open) {
-      EndSessionRequest request;
-      request.set_session_id(id);
-      const auto reply = co_await client_.end_session(std::move(request), kCleanUp);
-      if (!reply) {
-        fail(fmt::format("session {} cannot be ended: {}", id, to_string(reply.error())));
-        co_return;
-      }
-      remaining = reply->remaining_sessions();
-    }
-  }
-  if (remaining != 0) {
-    fail(fmt::format("{} sessions remain when all are ended", remaining));
-  }
+  std::erase(lane.open, id);
+  lane.slots.erase(operation.slot);
+  const grpc::Status status = status_of(*answer);
+  expect(status.ok(), operation, status, "EndSession is OK, whether the session exists or not");
 }
 
 // ----------------------------------------------------------------------------------------- pieces
@@ -325,9 +333,18 @@ std::int64_t SequenceRunner::id_of(const Session* session, const Operation& oper
   return session == nullptr ? unknown_id(operation) : session->id;
 }
 
+bool SequenceRunner::is_good(const Operation& operation) const {
+  return operation.mutation == 0 &&
+         static_cast<std::size_t>(operation.program) < programs_.good.size();
+}
+
 StartSessionRequest SequenceRunner::start_request(int program, std::uint64_t mutation,
                                                   std::int64_t action_space) const {
-  const std::string& bitcode = programs_[static_cast<std::size_t>(program) % programs_.size()];
+  const auto number = static_cast<std::size_t>(program);
+  const std::size_t good = programs_.good.size();
+  const std::string& bitcode =
+      number < good ? programs_.good[number]
+                    : programs_.foreign.at((number - good) % programs_.foreign.size());
   StartSessionRequest request;
   request.set_action_space(static_cast<std::int32_t>(action_space));
   Benchmark& benchmark = *request.mutable_benchmark();
@@ -335,10 +352,6 @@ StartSessionRequest SequenceRunner::start_request(int program, std::uint64_t mut
   benchmark.mutable_program()->set_contents(mutation == 0 ? bitcode
                                                           : mutate_bitcode(bitcode, mutation));
   return request;
-}
-
-void SequenceRunner::count(const grpc::Status& status) {
-  ++outcomes_.by_code[to_string(status.error_code())];
 }
 
 void SequenceRunner::expect(bool right, const Operation& operation, const grpc::Status& status,

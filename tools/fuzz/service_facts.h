@@ -10,6 +10,11 @@
 
 namespace compiler_gym::fuzz {
 
+/// What the fuzzer tells its service to take as the largest message (`--max_message_size`).
+inline constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{4} * 1024 * 1024;
+/// What a service takes of a request that needs only a few bytes, such as EndSession.
+inline constexpr std::uint64_t kMaxSmallRequestBytes = std::uint64_t{64} * 1024;
+
 struct ServiceFacts {
   /// How many actions each action space has.
   std::vector<std::int64_t> action_counts;

@@ -22,6 +22,8 @@ using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::SizeIs;
 
+constexpr ProgramCounts kPrograms{.good = 3, .foreign = 2};
+
 ServiceFacts two_spaces() {
   ServiceFacts facts;
   facts.action_counts = {124, 3};
@@ -37,7 +39,7 @@ TEST(FuzzOperationTest, IsReadAsItWasWritten) {
   const ServiceFacts facts = two_spaces();
   std::set<Operation::Kind> kinds;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    for (const Operation& operation : SequenceGenerator(facts, 3, seed).generate()) {
+    for (const Operation& operation : SequenceGenerator(facts, kPrograms, seed).generate()) {
       kinds.insert(operation.kind);
       const std::string line = to_string(operation);
       const Result<Operation> read = parse_operation(line);
@@ -45,7 +47,7 @@ TEST(FuzzOperationTest, IsReadAsItWasWritten) {
       EXPECT_EQ(*read, operation) << line;
     }
   }
-  EXPECT_THAT(kinds, SizeIs(5)) << "the generator leaves some out";
+  EXPECT_THAT(kinds, SizeIs(6)) << "the generator leaves some out";
 }
 
 TEST(FuzzOperationTest, NamesThePartThatIsWrong) {
@@ -68,8 +70,10 @@ TEST(FuzzSequenceTest, PassesOverCommentsAndEmptyLines) {
 
 TEST(SequenceGeneratorTest, EqualSeedsMakeEqualSequences) {
   const ServiceFacts facts = two_spaces();
-  EXPECT_EQ(SequenceGenerator(facts, 3, 7).generate(), SequenceGenerator(facts, 3, 7).generate());
-  EXPECT_NE(SequenceGenerator(facts, 3, 7).generate(), SequenceGenerator(facts, 3, 8).generate());
+  EXPECT_EQ(SequenceGenerator(facts, kPrograms, 7).generate(),
+            SequenceGenerator(facts, kPrograms, 7).generate());
+  EXPECT_NE(SequenceGenerator(facts, kPrograms, 7).generate(),
+            SequenceGenerator(facts, kPrograms, 8).generate());
 }
 
 TEST(BitcodeMutatorTest, DamagesDifferentlyBySeedAndEquallyByTheSame) {
@@ -125,6 +129,16 @@ TEST_F(FuzzCampaignTest, FindsNothingWhereThereIsNothing) {
   EXPECT_THAT(report.outcomes.by_code, Contains(Key("INVALID_ARGUMENT")));
   EXPECT_THAT(report.outcomes.by_code, Contains(Key("NOT_FOUND")));
   EXPECT_FALSE(fs::exists(options_.reproducers));
+}
+
+// Else it would be a test of how requests are refused.
+TEST_F(FuzzCampaignTest, MostRequestsDoSomethingInASessionThatIsThere) {
+  options_.sequences = 60;
+  const FuzzReport report = fuzz();
+  EXPECT_THAT(report.violations, IsEmpty());
+  EXPECT_GT(report.outcomes.requests, 500U);
+  EXPECT_GE(served_share(report.outcomes), 0.5);
+  EXPECT_THAT(report.outcomes.by_code, Contains(Key("RESOURCE_EXHAUSTED"))) << "none was too large";
 }
 
 struct Bug {
