@@ -31,7 +31,7 @@ struct IsolationOptions {
   /// stands idle whenever the kernel wakes a sandbox on another that is busy: of two a quarter of the
   /// time, with three a seventh and with six a twentieth.
   std::size_t max_running = 0;
-  /// After which a request does not count among these any more, if others wait.
+  /// After which a step does not count among these any more, if others wait; a start after 20 times that.
   std::chrono::milliseconds run_patience{50};
   /// What, besides the Benchmark itself, its program depends on: of a program in a file, what tells
   /// that the file has changed. May block. None: the Benchmark is all there is.
