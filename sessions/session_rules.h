@@ -57,8 +57,9 @@ namespace compiler_gym {
                                     std::size_t max_reply_bytes = SIZE_MAX);
 
 /// What a step says that failed with `why` when `applied` of its `actions` were done: that, in words
-/// which are the same whatever it failed of. Of a single action it is left out: clients know the texts
-/// of those. `remain`: the session has them from here on.
+/// which are the same whatever it failed of. It is left out of a single action's text and of
+/// INVALID_ARGUMENT: clients compare those word for word, and what they mean is fixed: all before the
+/// action that was refused remain. `remain`: the session has them from here on.
 [[nodiscard]] grpc::Status after_actions(const grpc::Status& why, int applied, int actions,
                                          bool remain);
 

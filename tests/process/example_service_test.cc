@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "INVALID_ARGUMENT: Out-of-range"},
         StartRow{"SecondActionOfAnotherType",
                  "action { int64_value: 1 } action { boolean_value: true }",
-                 "INVALID_ARGUMENT: Out-of-range; 1 of 2 actions were applied and remain"},
+                 "INVALID_ARGUMENT: Out-of-range"},
         StartRow{"ObservationBeyond", "observation_space: 3",
                  "INVALID_ARGUMENT: Observation space index out of range: 3"},
         StartRow{"ObservationNegative", "action { int64_value: 1 } observation_space: -1",

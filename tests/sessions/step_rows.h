@@ -105,7 +105,7 @@ inline const std::vector<FailedStepRow> kFailedStepRows{
     FailedStepRow{"ActionsBeforeTheBadOneStay",
                   "action { int64_value: 7 } action { int64_value: 8 } "
                   "action { int64_value: -1 } action { int64_value: 9 }",
-                  "INVALID_ARGUMENT: Out-of-range; 2 of 4 actions were applied and remain",
+                  "INVALID_ARGUMENT: Out-of-range",
                   {7, 8}},
     FailedStepRow{"ObservationBeyond",
                   "action { int64_value: 7 } observation_space: 2",
