@@ -48,8 +48,10 @@ grpc::Status reset_inherited_signals() {
   }
   struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;  // NOLINT(cppcoreguidelines-pro-type-union-access): POSIX's
-  if (sigaction(SIGPIPE, &ignore, nullptr) != 0) {
-    return failed("sigaction");
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    if (sigaction(signal, &ignore, nullptr) != 0) {
+      return failed("sigaction");
+    }
   }
   sigset_t none;
   sigemptyset(&none);

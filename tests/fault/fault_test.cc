@@ -74,6 +74,7 @@ TEST_P(ClientFaultTest, CostsNobodyElseAnything) {
       stop({6});  // the client has left its sessions behind
       break;
     case Fault::kKilledClient:
+    case Fault::kFrozenClient:
       stop({0, 6});  // so has this one, if it had any yet
       break;
     default:
@@ -88,6 +89,9 @@ INSTANTIATE_TEST_SUITE_P(
                       ClientRow{"Noise", Fault::kRandomBytes, "isolated"},
                       ClientRow{"StepsGivenUp", Fault::kGivenUp, "isolated"},
                       ClientRow{"StepsGivenUpInline", Fault::kGivenUp, "inline"},
+                      ClientRow{"FrozenClient", Fault::kFrozenClient, "isolated"},
+                      ClientRow{"Pings", Fault::kPings, "isolated"},
+                      ClientRow{"GiantMessages", Fault::kGiantMessages, "inline"},
                       ClientRow{"DamagedPrograms", Fault::kBadProgram, "isolated"},
                       ClientRow{"DamagedProgramsInline", Fault::kBadProgram, "inline"}),
     [](const auto& row) { return std::string(row.param.name); });

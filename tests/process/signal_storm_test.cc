@@ -120,6 +120,8 @@ class SignalStormTest : public ProcessTest {
     }
   }
 
+  int forced = 0;  ///< though nothing hung
+
  private:
   // What it has come to by then is anything from exec to the end.
   void start_up() {
@@ -171,7 +173,8 @@ class SignalStormTest : public ProcessTest {
     if (hangs_) {
       EXPECT_EQ(service->wait(), kForced);
     } else if (was_up || fs::exists(directory_ / "logs")) {
-      EXPECT_THAT(service->wait(), AnyOf(0, kOpenSessions));
+      EXPECT_THAT(service->wait(), AnyOf(0, kOpenSessions, kForced));
+      forced += service->wait() == kForced ? 1 : 0;
     } else {
       // A signal before the first line of main() finds the system's default.
       EXPECT_THAT(service->wait(), AnyOf(0, -SIGTERM, -SIGINT));
@@ -192,6 +195,8 @@ TEST_F(SignalStormTest, EndsAServiceInTimeAndWithAStatusOfItsOwn) {
     SCOPED_TRACE("service " + std::to_string(number));
     survive(static_cast<unsigned>(number));
   }
+  EXPECT_LE(forced, storm_count() / 100)
+      << "nothing hung: only a machine that is very busy may be too slow";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Clients that misbehave, and processes that die.
+// Clients that misbehave, processes that die, and a machine that has no more.
 #pragma once
 
 #include <sys/types.h>
@@ -15,6 +15,7 @@
 
 #include "client/service_client.h"
 #include "core/completion_queue_pump.h"
+#include "tools/soak/system_call_faults.h"
 
 namespace compiler_gym {
 
@@ -25,8 +26,16 @@ enum class Fault {
   kRandomBytes,    ///< a connection that sends noise and hangs up
   kGivenUp,        ///< a step whose client leaves before the answer, and its session behind
   kBadProgram,     ///< a session on a damaged program
+  kFrozenZygote,   ///< SIGSTOP, for a second, to the process that makes the sandbox processes
+  kFrozenClient,   ///< SIGSTOP to a client process, until the next time
+  kPings,          ///< a connection that sends nothing but pings, a thousand at once
+  kGiantMessages,  ///< an EndSession and a Step of 16 MiB
+  kNoDescriptors,  ///< the service can open no file and take no connection for a moment; and so on
+  kNoProcesses,
+  kNoMemory,
+  kNoDisk,
 };
-inline constexpr std::size_t kFaultCount = 6;
+inline constexpr std::size_t kFaultCount = 14;
 
 [[nodiscard]] std::string_view to_string(Fault fault);
 
@@ -38,6 +47,8 @@ struct FaultTargets {
   boost::filesystem::path load_generator;  ///< compiler_gym-load, the client that is killed
   boost::filesystem::path program_file;
   std::string program;
+  /// What the service is short of now and then; if null, of nothing.
+  SystemCallFaults* shortages = nullptr;
 };
 
 /// Threads:  on a strand, one call at a time.
@@ -61,6 +72,11 @@ class FaultInjector {
   [[nodiscard]] bool kill_sandbox();
   void kill_client();
   void start_client();
+  [[nodiscard]] bool freeze_client();
+  [[nodiscard]] pid_t zygote() const;
+  [[nodiscard]] boost::asio::awaitable<bool> freeze_zygote();
+  [[nodiscard]] boost::asio::awaitable<void> send_giants();
+  [[nodiscard]] boost::asio::awaitable<bool> be_short_of(Shortage shortage);
   [[nodiscard]] boost::asio::awaitable<boost::asio::ip::tcp::socket> send(std::string bytes);
   [[nodiscard]] boost::asio::awaitable<void> give_up_a_step();
   [[nodiscard]] std::string random_bytes(std::size_t count);
@@ -72,6 +88,7 @@ class FaultInjector {
   std::mt19937_64 random_;
   std::deque<boost::asio::ip::tcp::socket> half_open_;
   pid_t client_process_ = -1;
+  bool client_frozen_ = false;
   std::array<std::uint64_t, kFaultCount> counts_{};
 };
 

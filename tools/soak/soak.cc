@@ -27,11 +27,6 @@ constexpr auto kSampleInterval = 500ms;
 // Beyond the programs that are worked on; damaged ones take a template each, too.
 constexpr std::size_t kSpareTemplates = 16;
 
-asio::awaitable<void> wait(Clock::duration time) {
-  Timer timer(co_await asio::this_coro::executor, time);
-  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
 class Soak {
  public:
   Soak(CompletionQueuePump& pump, SoakOptions options,
@@ -71,7 +66,9 @@ class Soak {
     FaultTargets targets;
     targets.program = program_;
     ManagedServiceOptions service;
-    service.binary = options_.service;
+    service.binary = options_.launcher;
+    shortages_.emplace(options_.service);
+    targets.shortages = &*shortages_;
     service.arguments = options_.service_arguments;
     service.arguments.push_back("--session_ttl=" + std::to_string(kSessionTtl.count()));
     service.arguments.push_back("--max_templates=" + std::to_string(max_templates()));
@@ -149,7 +146,7 @@ class Soak {
 
   asio::awaitable<void> inject_faults() {
     while (under_load_) {
-      co_await wait(options_.fault_interval);
+      co_await async_pause(options_.fault_interval);
       co_await faults_->async_inject(faults_->draw());
     }
   }
@@ -157,7 +154,7 @@ class Soak {
   asio::awaitable<void> take_samples() {
     while (under_load_) {
       report_.samples.push_back({Clock::now() - began_, usage()});
-      co_await wait(kSampleInterval);
+      co_await async_pause(kSampleInterval);
     }
   }
 
@@ -181,13 +178,13 @@ class Soak {
         co_return deadline_exceeded(std::to_string(reply->remaining_sessions()) +
                                     " sessions are left long after their time to live");
       }
-      co_await wait(kSampleInterval);
+      co_await async_pause(kSampleInterval);
     }
     const grpc::Status filled = co_await fill_templates(client);
     if (!filled.ok()) {
       co_return filled;
     }
-    co_await wait(kSessionTtl);
+    co_await async_pause(kSessionTtl);
     idle = usage();
     co_return grpc::Status::OK;
   }
@@ -218,7 +215,8 @@ class Soak {
   CompletionQueuePump& pump_;
   const SoakOptions options_;
   const std::function<void(const SoakProgress&)> on_progress_;
-  std::string program_;  // the first one
+  std::string program_;                        // the first one
+  std::optional<SystemCallFaults> shortages_;  // answers the service's calls until it has ended
   std::unique_ptr<ManagedService> service_;
   std::optional<FaultInjector> faults_;
   Clock::time_point began_;

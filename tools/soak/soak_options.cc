@@ -10,9 +10,11 @@ namespace {
 
 constexpr const char* kSynopsis =
     "Usage: compiler_gym-soak [flags]\n\n"
-    "Puts mixed load on a service for a long time while clients misbehave and processes are "
-    "killed,\n"
-    "and checks that nothing the service holds has grown when all is quiet again.";
+    "Puts mixed load on a service for a long time while clients misbehave, processes are killed "
+    "and\n"
+    "the machine has no more of something (which takes seccomp's notifications, of Linux 5.5), "
+    "and\n"
+    "checks that nothing the service holds has grown when all is quiet again.";
 
 FlagParser describe() {
   FlagParser flags(kSynopsis);
@@ -44,6 +46,7 @@ Result<SoakOptions> parse_soak_options(int argc, const char* const* argv,
   }
   options.service = flags.text("service", (own_directory / "compiler_gym-llvm-service").string());
   options.service_arguments = flags.texts("service_argument");
+  options.launcher = own_directory / "compiler_gym-soak-launcher";
   options.load_generator = own_directory / "compiler_gym-load";
   double minutes = 1;
   flags.read("minutes", minutes, 0.1, 7.0 * 24 * 60);

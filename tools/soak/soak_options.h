@@ -14,6 +14,8 @@ namespace compiler_gym {
 struct SoakOptions {
   boost::filesystem::path service;
   std::vector<std::string> service_arguments;
+  /// compiler_gym-soak-launcher, which becomes the service.
+  boost::filesystem::path launcher;
   /// compiler_gym-load, as the client process that is killed.
   boost::filesystem::path load_generator;
   std::vector<boost::filesystem::path> programs;

@@ -1,9 +1,16 @@
 #include "tools/soak/soak_session.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 namespace compiler_gym {
+
+boost::asio::awaitable<void> async_pause(Clock::duration time) {
+  Timer timer(co_await boost::asio::this_coro::executor, time);
+  co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+}
 
 StartSessionRequest soak_session(const std::string& name, std::string program) {
   StartSessionRequest request;

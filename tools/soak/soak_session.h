@@ -8,11 +8,15 @@
 #include <string>
 
 #include "client/service_client.h"
+#include "core/support/clock.h"
 
 namespace compiler_gym {
 
 /// Of every call: a service that hangs is to be reported.
 inline constexpr CallOptions kSoakPatience{.timeout = std::chrono::seconds(60)};
+
+/// Completes after so long.
+[[nodiscard]] boost::asio::awaitable<void> async_pause(Clock::duration time);
 
 /// The request for a session on this program, as a benchmark of that name.
 [[nodiscard]] StartSessionRequest soak_session(const std::string& name, std::string program);

@@ -12,6 +12,7 @@ grpc::Status disk_error(const std::string& what, const boost::system::error_code
   switch (why.value()) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EMFILE:
     case ENFILE:
     case ENOMEM:

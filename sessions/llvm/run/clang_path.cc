@@ -30,28 +30,31 @@ std::optional<int> major_version(std::string_view output) {
   return error == std::errc() ? std::optional(major) : std::nullopt;
 }
 
-// Empty if the candidate will do.
-std::string what_is_wrong_with(const fs::path& candidate) {
+// Empty if the candidate will do. RESOURCE_EXHAUSTED: it can't be asked now.
+Result<std::string> what_is_wrong_with(const fs::path& candidate) {
   if (access(candidate.c_str(), X_OK) != 0) {
-    return "can't be run";
+    return std::string("can't be run");
   }
   ShellCommand ask;
   ask.command = "exec \"$CLANG\" --version";
   ask.directory = "/";
   ask.environment = {{"CLANG", candidate.string()}};
   const Result<ProcessResult> answer = run_shell_command(ask, std::stop_token());
+  if (!answer && answer.error().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    return answer.error();
+  }
   if (!answer || !answer->succeeded()) {
-    return "does not tell its version";
+    return std::string("does not tell its version");
   }
   const std::optional<int> version = major_version(answer->standard_output);
   if (!version.has_value()) {
-    return "does not tell its version";
+    return std::string("does not tell its version");
   }
   if (*version < COMPILER_GYM_LLVM_VERSION_MAJOR) {
     return "is version " + std::to_string(*version) + ", which can't read the bitcode of " +
            std::to_string(COMPILER_GYM_LLVM_VERSION_MAJOR);
   }
-  return "";
+  return std::string();
 }
 
 }  // namespace
@@ -74,12 +77,15 @@ Result<std::string> ClangPath::get() {
   }
   std::string reasons;
   for (const fs::path& candidate : candidates_) {
-    const std::string reason = what_is_wrong_with(candidate);
-    if (reason.empty()) {
+    const Result<std::string> reason = what_is_wrong_with(candidate);
+    if (!reason) {
+      return reason.error();
+    }
+    if (reason->empty()) {
       found_ = candidate.string();
       return found_;
     }
-    reasons += (reasons.empty() ? "" : "; ") + candidate.string() + " " + reason;
+    reasons += (reasons.empty() ? "" : "; ") + candidate.string() + " " + *reason;
   }
   return failed_precondition("No clang to build with: " + reasons);
 }

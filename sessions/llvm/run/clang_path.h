@@ -22,7 +22,8 @@ class ClangPath {
   explicit ClangPath(std::vector<boost::filesystem::path> candidates = clang_candidates());
 
   /// The first call asks the candidates for their version, and the others wait for it.
-  /// Errors: FAILED_PRECONDITION naming each candidate and what is wrong with it.
+  /// Errors: FAILED_PRECONDITION naming each candidate and what is wrong with it; RESOURCE_EXHAUSTED if they
+  ///         can't be asked now for want of a process or a descriptor.
   [[nodiscard]] Result<std::string> get();
 
  private:

@@ -69,6 +69,19 @@ TEST(InheritedStateTest, WritingToNobodyIsAnErrorAndNoSignal) {
             0);
 }
 
+TEST(InheritedStateTest, AFileAtItsLimitOfSizeIsAnErrorAndNoSignal) {
+  EXPECT_EQ(in_another_process([] {
+              const rlimit nothing{.rlim_cur = 0, .rlim_max = 0};
+              std::FILE* const file = std::tmpfile();
+              if (!reset_inherited_signals().ok() || file == nullptr ||
+                  setrlimit(RLIMIT_FSIZE, &nothing) != 0) {
+                return 101;
+              }
+              return write(fileno(file), "x", 1) < 0 && errno == EFBIG ? 0 : 1;
+            }),
+            0);
+}
+
 TEST(InheritedStateTest, TheSoftLimitOfDescriptorsBecomesTheHardOne) {
   EXPECT_EQ(in_another_process([] {
               const rlimit low{.rlim_cur = 64, .rlim_max = 128};
