@@ -31,7 +31,7 @@
 #include "async_server/internal/working_directory.h"
 #include "async_server/memory_budget.h"
 #include "async_server/version.h"
-#include "core/abseil_locks.h"
+#include "core/grpc_process.h"
 #include "core/posix/inherited_state.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
@@ -275,11 +275,13 @@ int run(const ServiceCommand& command, ServicePlugin plugin,
   run_io_thread(io_context, logger);
   second_thread.join();
 
+  int status = server.session_count() > 0 ? kExitSessionsOpen : kExitOk;
   if (!outcome.ok()) {
     fmt::print(stderr, "ERROR: {}\n", to_string(outcome));
-    return served ? kExitShutdownFailed : kExitStartFailed;
+    status = served ? kExitShutdownFailed : kExitStartFailed;
   }
-  return server.session_count() > 0 ? kExitSessionsOpen : kExitOk;
+  termination->finished(status);  // gRPC's own shutdown can hang, for want of a thread for one
+  return status;
 }
 
 }  // namespace

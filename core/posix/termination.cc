@@ -26,8 +26,9 @@ namespace {
 
 // What wakes the thread besides signals and time; an eventfd adds them up.
 constexpr std::uint64_t kRequest = 1;
-constexpr std::uint64_t kForce = std::uint64_t{1} << 20U;
-constexpr std::uint64_t kStop = std::uint64_t{1} << 40U;
+constexpr std::uint64_t kFinish = std::uint64_t{1} << 16U;
+constexpr std::uint64_t kForce = std::uint64_t{1} << 32U;
+constexpr std::uint64_t kStop = std::uint64_t{1} << 48U;
 
 sigset_t termination_signals() {
   sigset_t signals;
@@ -60,6 +61,10 @@ Clock::duration TerminationSchedule::on_request(Clock::time_point now) {
   const Clock::duration grace = first ? grace_ : Clock::duration::zero();
   end_of_grace_ = std::min(end_of_grace_, now + grace);
   return grace;
+}
+
+void TerminationSchedule::on_finished(Clock::time_point now) {
+  end_of_grace_ = std::min(end_of_grace_, now);
 }
 
 TerminationSchedule::Step TerminationSchedule::on_time(Clock::time_point now) {
@@ -120,7 +125,8 @@ Termination::Termination(TerminationOptions options, FileDescriptor signals, Fil
       signals_(std::move(signals)),
       wake_(std::move(wake)),
       log_(std::move(log)),
-      schedule_(options_.grace, options_.abandon_after, options_.force_after) {}
+      schedule_(options_.grace, options_.abandon_after, options_.force_after),
+      exit_status_(options_.forced_exit_status) {}
 
 Termination::~Termination() {
   wake(kStop);
@@ -128,6 +134,11 @@ Termination::~Termination() {
 
 void Termination::request() {
   wake(kRequest);
+}
+
+void Termination::finished(int exit_status) {
+  exit_status_ = exit_status;
+  wake(kFinish);
 }
 
 void Termination::force() {
@@ -167,8 +178,11 @@ void Termination::on_wake() {
   if (read(wake_.get(), &what, sizeof(what)) != sizeof(what)) {
     return;
   }
-  if (what % kForce != 0) {
+  if (what % kFinish != 0) {
     options_.on_request(0, schedule_.on_request(Clock::now()));
+  }
+  if (what % kForce >= kFinish) {
+    schedule_.on_finished(Clock::now());
   }
   if (what % kStop >= kForce) {
     end_process();
@@ -186,7 +200,7 @@ void Termination::end_process() {
   if (options_.on_force) {
     options_.on_force();
   }
-  _exit(options_.forced_exit_status);
+  _exit(exit_status_);
 }
 
 }  // namespace compiler_gym

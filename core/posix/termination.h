@@ -1,6 +1,7 @@
 // From the wish that a process end to its end, whatever hangs.
 #pragma once
 
+#include <atomic>
 #include <boost/filesystem/path.hpp>
 #include <chrono>
 #include <functional>
@@ -25,6 +26,9 @@ class TerminationSchedule {
   /// work is given from now on.
   Clock::duration on_request(Clock::time_point now);
 
+  /// All that the process had to do is done: it has no more to wait for than to be torn down.
+  void on_finished(Clock::time_point now);
+
   enum class Step {
     kWait,     ///< until next()
     kAbandon,  ///< what does not come back is not waited for any more. Once
@@ -47,8 +51,9 @@ struct TerminationOptions {
   std::chrono::milliseconds grace{20'000};
   /// From the end of the grace period: what still hangs is left behind, and on_abandon is called.
   std::chrono::milliseconds abandon_after{2'000};
-  /// From the end of the grace period: the process ends with forced_exit_status.
+  /// From the end of the grace period, or from finished(): the process ends.
   std::chrono::milliseconds force_after{5'000};
+  /// What it ends with then, unless it had finished.
   int forced_exit_status = 1;
   /// Where a line says that the process was forced; appended to. None if empty.
   boost::filesystem::path log_file{};
@@ -81,6 +86,9 @@ class Termination {
   /// As a signal would: for other reasons to end, such as the end of an owner.
   void request();
 
+  /// All is done, and this is the status to end with: also if destroying what is left hangs.
+  void finished(int exit_status);
+
   /// Ends the process now, with forced_exit_status: what was left behind is known not to matter any
   /// more.
   void force();
@@ -100,6 +108,7 @@ class Termination {
   const FileDescriptor log_;
   TerminationSchedule schedule_;
   bool stopped_ = false;
+  std::atomic<int> exit_status_;
   std::jthread thread_;  // last: uses all of the above
 };
 

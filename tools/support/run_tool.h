@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <exception>
 
-#include "core/abseil_locks.h"
+#include "core/grpc_process.h"
 
 namespace compiler_gym {
 

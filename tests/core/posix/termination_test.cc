@@ -61,6 +61,18 @@ TEST_F(TerminationScheduleTest, AThreadThatSleptTooLongForcesAtOnce) {
   EXPECT_EQ(schedule_.on_time(start_ + 1h), Step::kForce);
 }
 
+TEST_F(TerminationScheduleTest, WhatHasFinishedHasItsGraceBehindIt) {
+  schedule_.on_request(start_);
+  schedule_.on_finished(start_ + 1s);
+  EXPECT_EQ(schedule_.on_time(start_ + 3s), Step::kAbandon);
+  EXPECT_EQ(schedule_.on_time(start_ + 6s), Step::kForce);
+}
+
+TEST_F(TerminationScheduleTest, FinishingIsAnEndThatNobodyHadToAskFor) {
+  schedule_.on_finished(start_);
+  EXPECT_EQ(schedule_.next(), start_ + 2s);
+}
+
 // -------------------------------------------------------------------------------------- the thread
 
 constexpr int kForced = 42;
@@ -100,6 +112,22 @@ TEST(TerminationTest, ASignalDuringTheLastMomentsChangesNothing) {
               return 7;
             }),
             7);
+}
+
+TEST(TerminationTest, WhatHasFinishedEndsWithItsStatusThoughItsEndHangs) {
+  EXPECT_EQ(in_another_process([] {
+              if (!block_termination_signals().ok()) {
+                return 1;
+              }
+              TerminationOptions with = options();
+              with.abandon_after = 0ms;
+              with.force_after = 1ms;
+              const auto termination = Termination::start(with);
+              (*termination)->finished(6);
+              std::promise<void>().get_future().wait();
+              return 0;
+            }),
+            6);
 }
 
 TEST(TerminationTest, ForcesAProcessWhoseOtherThreadsHang) {

@@ -1,4 +1,4 @@
-#include "core/abseil_locks.h"
+#include "core/grpc_process.h"
 
 #include <absl/synchronization/mutex.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ void lock_in_both_orders() {
   }
 }
 
-TEST(AbseilLocksTest, DoNotLookForCycles) {
+TEST(GrpcProcessTest, LocksDoNotLookForCycles) {
   const auto locks = [] {
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kAbort);
     disable_abseil_deadlock_detection();

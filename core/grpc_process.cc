@@ -1,4 +1,4 @@
-#include "core/abseil_locks.h"
+#include "core/grpc_process.h"
 
 #include <absl/synchronization/mutex.h>
 
