@@ -35,6 +35,7 @@
 #include "core/posix/inherited_state.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
+#include "core/posix/process_mark.h"
 #include "core/posix/termination.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
@@ -345,6 +346,8 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
       logger->info("{}", internal::describe_confinement(*confined, command.sandbox));
     }
     const int status = run(command, std::move(plugin), log_file, *logger, *std::move(zygote));
+    // What commands of inline sessions have left, that nobody had killed.
+    kill_marked(process_marks_of(getpid()), getpid());
     boost::system::error_code ignored;
     boost::filesystem::remove_all(
         CompilerGymServiceContext::scratchDirectoryOf(getpid(), directory->path()), ignored);
