@@ -14,6 +14,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/filesystem/operations.hpp>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -28,11 +29,6 @@ namespace {
 namespace asio = boost::asio;
 namespace fs = boost::filesystem;
 using namespace std::chrono_literals;
-
-// The client's own interval grows from 0.1 s; a load generator or a test would rather not wait so
-// long for a service that is up in a few milliseconds.
-constexpr Clock::duration kFirstPoll = 5ms;
-constexpr Clock::duration kLongestPoll = 100ms;
 
 /// Undoes what this process may have done to its signals; a service expects the defaults.
 class SpawnAttributes {
@@ -71,6 +67,31 @@ class SpawnFileActions {
  private:
   posix_spawn_file_actions_t actions_;
 };
+
+/// This process's environment with the additions, which replace what has their names.
+std::vector<std::string> environment_with(const std::vector<std::string>& additions) {
+  const auto name_of = [](std::string_view variable) {
+    return variable.substr(0, variable.find('='));
+  };
+  std::vector<std::string> environment = additions;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (std::ranges::find(additions, name_of(*variable), name_of) == additions.end()) {
+      environment.emplace_back(*variable);
+    }
+  }
+  return environment;
+}
+
+/// Pointers into the strings, as exec() wants them.
+std::vector<char*> null_terminated(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (std::string& string : strings) {
+    pointers.push_back(string.data());
+  }
+  pointers.push_back(nullptr);
+  return pointers;
+}
 
 }  // namespace
 
@@ -150,17 +171,14 @@ grpc::Status ManagedService::spawn() {
   std::vector<std::string> arguments{"./" + binary_.filename().string(),
                                      "--working_dir=" + working_directory_.string()};
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  std::vector<char*> argv;
-  argv.reserve(arguments.size() + 1);
-  for (std::string& argument : arguments) {
-    argv.push_back(argument.data());
-  }
-  argv.push_back(nullptr);
+  std::vector<std::string> environment = environment_with(options_.environment);
+  const std::vector<char*> argv = null_terminated(arguments);
+  const std::vector<char*> envp = null_terminated(environment);
 
   const SpawnFileActions in_its_directory(binary_.parent_path());
   const SpawnAttributes attributes;
-  const int error =
-      posix_spawn(&pid_, argv[0], in_its_directory.get(), attributes.get(), argv.data(), environ);
+  const int error = posix_spawn(&pid_, argv[0], in_its_directory.get(), attributes.get(),
+                                argv.data(), envp.data());
   if (error != 0) {
     pid_ = -1;
     return unavailable("cannot start '" + binary_.string() + "': " + strerror(error));
@@ -175,7 +193,7 @@ grpc::Status ManagedService::spawn() {
 
 asio::awaitable<grpc::Status> ManagedService::wait_for_port() {
   const Clock::time_point give_up = Clock::now() + options_.start_timeout;
-  Clock::duration interval = kFirstPoll;
+  Clock::duration interval = options_.first_poll;
   for (;;) {
     const Result<std::optional<std::uint16_t>> port =
         internal::read_port_file(working_directory_ / "port.txt");
@@ -195,7 +213,7 @@ asio::awaitable<grpc::Status> ManagedService::wait_for_port() {
       co_return unavailable("'" + binary_.string() + "' ended before it listened: " +
                             exit_->describe() + internal::quote_logs(working_directory_ / "logs"));
     }
-    interval = std::min(interval * 6 / 5, kLongestPoll);
+    interval = std::min<Clock::duration>(interval * 6 / 5, options_.longest_poll);
   }
 }
 

@@ -22,6 +22,8 @@ struct ManagedServiceOptions {
   boost::filesystem::path binary;
   /// Passed after `--working_dir=`.
   std::vector<std::string> arguments{};
+  /// `NAME=value`, added to this process's environment, or instead of what it has by that name.
+  std::vector<std::string> environment{};
   /// Where the service keeps its files. If empty, one is made under the temporary directory, with
   /// `logs/` and `disk/` in it, and removed with everything in it at the end.
   boost::filesystem::path working_directory{};
@@ -29,6 +31,11 @@ struct ManagedServiceOptions {
   std::chrono::seconds start_timeout{30};
   /// From SIGTERM to SIGKILL.
   std::chrono::seconds stop_timeout{30};
+  /// How often `port.txt` is looked for: at first, and at last, as the interval grows. The client's own
+  /// grows from 0.1 s; who uses this would rather not wait so long for a service that is up in a few
+  /// milliseconds.
+  std::chrono::microseconds first_poll{5'000};
+  std::chrono::microseconds longest_poll{100'000};
 };
 
 /// How a process ended.
@@ -67,7 +74,7 @@ struct ProcessExit {
 class ManagedService {
  public:
   /// Runs `./<name>` in the binary's own directory with `--working_dir=<absolute path>` and the
-  /// arguments, in this process's environment and with its stdin, stdout and stderr. Completes when
+  /// arguments, in this process's environment with those additions, and with its stdin, stdout and stderr. Completes when
   /// `port.txt` is complete, which it is when it ends in a newline.
   [[nodiscard]] static boost::asio::awaitable<Result<std::unique_ptr<ManagedService>>> async_start(
       ManagedServiceOptions options);

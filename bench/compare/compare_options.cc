@@ -16,7 +16,8 @@ constexpr const char* kSynopsis =
     "(bare) that serve the same sessions, in turns, and prints medians and the medians of the "
     "ratios\n"
     "of each round. Rows are named WORK/TRANSPORT/IN FLIGHT.\n\n"
-    "  compiler_gym-compare --only 'step/(tcp|unix)/64'";
+    "  compiler_gym-compare --only 'step/(tcp|unix)/64'\n"
+    "  compiler_gym-compare --peer build/peer --only peer-step";
 
 FlagParser describe() {
   FlagParser flags(kSynopsis);
@@ -27,17 +28,25 @@ FlagParser describe() {
                    "print the names of all rows, those of the default set marked, and exit");
   flags.add("rounds", "N (=7)", "times that every row is measured on every server");
   flags.add("seconds", "N (=1)", "of each measurement; with LLVM, about");
-  flags.add("baseline", "SERVER (=sync)",
-            "what the others are divided by: sync, sync-apart, bare, ours or ours-inline");
+  flags.add("peer", "DIRECTORY",
+            "compare with CompilerGym's own LLVM service (peer), which bench/peer/install has put "
+            "there, instead of with sync and bare");
+  flags.add("baseline", "SERVER (=sync, or peer)",
+            "what the others are divided by: sync, sync-apart, bare, peer, ours or ours-inline");
   flags.add("program", "FILE", "bitcode; may be given several times (default: ../programs)");
-  flags.add("results", "DIRECTORY", "write compare.md, compare.json and compare.svg there");
+  flags.add("results", "DIRECTORY",
+            "write compare.md, compare.json and compare.svg there; with --peer, peer.md and so on");
   flags.add_switch("help", "print this and exit");
   return flags;
 }
 
-std::string list_rows() {
+std::vector<CompareRow> available_rows(const FlagParser& flags) {
+  return flags.has("peer") ? peer_rows() : all_rows();
+}
+
+std::string list_rows(const std::vector<CompareRow>& rows) {
   std::string text;
-  for (const CompareRow& row : all_rows()) {
+  for (const CompareRow& row : rows) {
     text += (row.by_default() ? "* " : "  ") + row.name() + '\n';
   }
   return text;
@@ -47,7 +56,8 @@ void read_rows(FlagParser& flags, CompareOptions& compare) {
   if (flags.has("only") && flags.has("all")) {
     flags.fail("flags 'only' and 'all' exclude each other");
   }
-  Result<std::vector<CompareRow>> rows = select_rows(flags.has("all"), flags.text("only"));
+  Result<std::vector<CompareRow>> rows =
+      select_rows(available_rows(flags), flags.has("all"), flags.text("only"));
   if (rows) {
     compare.rows = *std::move(rows);
   } else {
@@ -56,7 +66,7 @@ void read_rows(FlagParser& flags, CompareOptions& compare) {
 }
 
 void read_baseline(FlagParser& flags, CompareOptions& compare) {
-  compare.baseline = flags.text("baseline", compare.baseline);
+  compare.baseline = flags.text("baseline", flags.has("peer") ? "peer" : compare.baseline);
   const auto has_baseline = [&](const CompareRow& row) {
     const std::vector<std::string> servers = row.servers();
     return std::find(servers.begin(), servers.end(), compare.baseline) != servers.end();
@@ -74,7 +84,7 @@ Result<CompareCommand> parse_compare_command(int argc, const char* const* argv,
   flags.parse(argc, argv);
   CompareCommand command;
   if (flags.has("help") || flags.has("list")) {
-    command.print = flags.has("help") ? flags.help() : list_rows();
+    command.print = flags.has("help") ? flags.help() : list_rows(available_rows(flags));
     return command;
   }
   CompareOptions& compare = command.compare;
@@ -86,8 +96,20 @@ Result<CompareCommand> parse_compare_command(int argc, const char* const* argv,
   compare.duration = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
   compare.binaries = own_directory;
   command.results = flags.text("results");
+  if (flags.has("peer") && flags.has("program")) {
+    flags.fail("flag 'program' is not for --peer, whose rows have programs of their own");
+  }
   if (!flags.status().ok()) {
     return flags.status();
+  }
+  if (flags.has("peer")) {
+    auto peer = find_peer(flags.text("peer"));
+    if (!peer) {
+      return peer.error();
+    }
+    compare.peer = *std::move(peer);
+    command.results_name = "peer";
+    return command;
   }
   const auto uses_programs = [](const CompareRow& row) { return row.compiler() == "llvm"; };
   if (std::ranges::any_of(compare.rows, uses_programs)) {

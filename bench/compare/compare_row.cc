@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <regex>
 
 namespace compiler_gym {
@@ -34,9 +35,23 @@ void add_rows(const auto& works, std::vector<CompareRow>& rows) {
 }  // namespace
 
 std::string_view to_string(Work work) {
-  static constexpr std::array<std::string_view, 8> kNames{
-      "version",   "step",       "start",     "fork",
-      "llvm-step", "llvm-start", "llvm-fork", "llvm-step-beside-starts"};
+  static constexpr std::array<std::string_view, 17> kNames{"version",
+                                                           "step",
+                                                           "start",
+                                                           "fork",
+                                                           "llvm-step",
+                                                           "llvm-start",
+                                                           "llvm-fork",
+                                                           "llvm-step-beside-starts",
+                                                           "peer-step-small",
+                                                           "peer-step-medium",
+                                                           "peer-step-open",
+                                                           "peer-observe",
+                                                           "peer-start-warm",
+                                                           "peer-start-cold",
+                                                           "peer-fork",
+                                                           "peer-version",
+                                                           "peer-service-start"};
   return kNames[static_cast<std::size_t>(work)];
 }
 
@@ -50,28 +65,44 @@ std::string CompareRow::name() const {
 }
 
 std::string_view CompareRow::compiler() const {
-  return to_string(work).starts_with("llvm") ? "llvm" : "example";
+  return has_peer() || to_string(work).starts_with("llvm") ? "llvm" : "example";
+}
+
+bool CompareRow::has_peer() const {
+  return to_string(work).starts_with("peer");
 }
 
 Rpc CompareRow::rpc() const {
   switch (work) {
     case Work::kVersion:
+    case Work::kPeerVersion:
+    case Work::kPeerServiceStart:
       return Rpc::kGetVersion;
     case Work::kStart:
     case Work::kLlvmStart:
+    case Work::kPeerStartWarm:
+    case Work::kPeerStartCold:
       return Rpc::kStartSession;
     case Work::kFork:
     case Work::kLlvmFork:
+    case Work::kPeerFork:
       return Rpc::kForkSession;
     case Work::kStep:
     case Work::kLlvmStep:
     case Work::kLlvmStepBesideStarts:
+    case Work::kPeerStepSmall:
+    case Work::kPeerStepMedium:
+    case Work::kPeerStepOpen:
+    case Work::kPeerObserve:
       break;
   }
   return Rpc::kStep;
 }
 
 std::vector<std::string> CompareRow::servers() const {
+  if (has_peer()) {
+    return {"peer", "ours", "ours-inline"};
+  }
   if (compiler() == "example") {
     return {"sync", "bare", "ours"};
   }
@@ -101,8 +132,9 @@ bool CompareRow::by_default() const {
       return false;
     case Work::kLlvmStepBesideStarts:
       return true;
+    default:
+      return has_peer();
   }
-  return false;
 }
 
 std::vector<CompareRow> all_rows() {
@@ -116,8 +148,29 @@ std::vector<CompareRow> all_rows() {
   return rows;
 }
 
-Result<std::vector<CompareRow>> select_rows(bool all, const std::string& only) {
-  std::vector<CompareRow> rows = all_rows();
+std::vector<CompareRow> peer_rows() {
+  std::vector<CompareRow> rows;
+  const auto add = [&rows](Work work, std::initializer_list<int> in_flight) {
+    for (const int count : in_flight) {
+      rows.push_back({.work = work, .transport = Transport::kTcp, .in_flight = count});
+    }
+  };
+  if (kHasLlvm) {
+    add(Work::kPeerStepSmall, {1, 8, 64});
+    add(Work::kPeerStepMedium, {8, 64});
+    add(Work::kPeerStepOpen, {64});
+    add(Work::kPeerObserve, {64});
+    add(Work::kPeerFork, {1, 8});
+    add(Work::kPeerStartWarm, {1, 8});
+    add(Work::kPeerStartCold, {1, 8});
+    add(Work::kPeerServiceStart, {1});
+    add(Work::kPeerVersion, {1, 64});
+  }
+  return rows;
+}
+
+Result<std::vector<CompareRow>> select_rows(std::vector<CompareRow> rows, bool all,
+                                            const std::string& only) {
   try {
     const std::regex pattern(only);
     std::erase_if(rows, [&](const CompareRow& row) {

@@ -20,6 +20,16 @@ enum class Work {
   kLlvmStart,             ///< `llvm-start`: as `start`, on the demo programs
   kLlvmFork,              ///< `llvm-fork`: as `fork`, on the demo programs
   kLlvmStepBesideStarts,  ///< `llvm-step-beside-starts`: while others start sessions on 3 MB modules
+  // Beside CompilerGym's own service; see set_peer_load().
+  kPeerStepSmall,  ///< `peer-step-small`: Step on a small program, an action and IrInstructionCount
+  kPeerStepMedium,  ///< `peer-step-medium`: Step on one of 100 KB, an action and Autophase
+  kPeerStepOpen,    ///< `peer-step-open`: the same, of any of 2,000 sessions
+  kPeerObserve,     ///< `peer-observe`: Step without an action, IrInstructionCount
+  kPeerStartWarm,   ///< `peer-start-warm`: as `start`, on the program of 100 KB
+  kPeerStartCold,  ///< `peer-start-cold`: the same, each on a program that the service does not know
+  kPeerFork,       ///< `peer-fork`: as `fork`, of sessions after 20 actions
+  kPeerVersion,    ///< `peer-version`: GetVersion
+  kPeerServiceStart,  ///< `peer-service-start`: a service's process, up to its first answer
 };
 
 enum class Transport { kTcp, kUnix, kInProcess };
@@ -37,6 +47,8 @@ struct CompareRow {
   [[nodiscard]] std::string name() const;
   /// `example` or `llvm`.
   [[nodiscard]] std::string_view compiler() const;
+  /// Whether one of its servers is `peer`, which is none of this project's.
+  [[nodiscard]] bool has_peer() const;
   /// Whose latencies are reported.
   [[nodiscard]] Rpc rpc() const;
   /// The servers that are compared, by their names (see ServerFleet), a baseline first.
@@ -48,8 +60,13 @@ struct CompareRow {
 /// In the order in which they are run and shown. Without LLVM, those of the example compiler.
 [[nodiscard]] std::vector<CompareRow> all_rows();
 
-/// The default rows; or all; or those whose name a regular expression (ECMAScript) is found in.
+/// Those beside CompilerGym's own service, which are not among all_rows(). Without LLVM, none.
+[[nodiscard]] std::vector<CompareRow> peer_rows();
+
+/// The default ones of the rows; or all; or those whose name a regular expression (ECMAScript) is found
+/// in.
 /// Errors: INVALID_ARGUMENT if it is none, or if no row is left.
-[[nodiscard]] Result<std::vector<CompareRow>> select_rows(bool all, const std::string& only);
+[[nodiscard]] Result<std::vector<CompareRow>> select_rows(std::vector<CompareRow> rows, bool all,
+                                                          const std::string& only);
 
 }  // namespace compiler_gym

@@ -6,7 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "bench/compare/peer_load.h"
 #include "bench/compare/server_fleet.h"
+#include "bench/compare/service_starts.h"
 #include "bench/compare/start_storm.h"
 #include "client/service_client.h"
 #include "core/run_together.h"
@@ -36,19 +38,16 @@ std::string large_module() {
 #endif
 }
 
-OperationMix mix_of(Work work) {
-  switch (work) {
-    case Work::kVersion:
+OperationMix mix_of(Rpc rpc) {
+  switch (rpc) {
+    case Rpc::kGetVersion:
       return *OperationMix::parse("version=1");
-    case Work::kStart:
-    case Work::kLlvmStart:
+    case Rpc::kStartSession:
       return *OperationMix::parse("start=1");
-    case Work::kFork:
-    case Work::kLlvmFork:
+    case Rpc::kForkSession:
       return *OperationMix::parse("fork=1");
-    case Work::kStep:
-    case Work::kLlvmStep:
-    case Work::kLlvmStepBesideStarts:
+    case Rpc::kStep:
+    case Rpc::kEndSession:
       break;
   }
   return OperationMix();
@@ -57,11 +56,12 @@ OperationMix mix_of(Work work) {
 class Comparison {
  public:
   Comparison(CompletionQueuePump& pump, CompareOptions options,
-             std::function<void(const CompareProgress&)> observer)
+             std::function<void(const CompareProgress&)> observer, std::stop_token stop)
       : pump_(pump),
         options_(std::move(options)),
         observer_(std::move(observer)),
-        fleet_(options_.binaries) {}
+        stop_(std::move(stop)),
+        fleet_(options_.binaries, options_.peer) {}
 
   asio::awaitable<Result<std::vector<RowResult>>> async_run() {
     for (const CompareRow& row : options_.rows) {
@@ -87,10 +87,15 @@ class Comparison {
   asio::awaitable<grpc::Status> measure_row(int round, std::size_t index) {
     RowResult& result = results_[index];
     const std::size_t count = result.servers.size();
+    // The same for all servers, and never again.
+    const std::uint64_t seed = static_cast<std::uint64_t>(round) * results_.size() + index + 1;
     for (std::size_t i = 0; i < count; ++i) {
+      if (stop_.stop_requested()) {
+        co_return cancelled("interrupted");
+      }
       ServerRounds& server = result.servers[(i + static_cast<std::size_t>(round) + index) % count];
       report(round, index, i, server.server);
-      Result<Measurement> measured = co_await measure(result.row, server.server);
+      Result<Measurement> measured = co_await measure(result.row, server.server, seed);
       if (!measured) {
         co_return grpc::Status(
             measured.error().error_code(),
@@ -115,14 +120,39 @@ class Comparison {
                                     result.row.name(), server)});
   }
 
-  asio::awaitable<Result<Measurement>> measure(CompareRow row, std::string server) {
+  asio::awaitable<Result<Measurement>> measure(CompareRow row, std::string server,
+                                               std::uint64_t seed) {
+    if (row.work == Work::kPeerServiceStart) {
+      co_return co_await async_measure_service_starts(pump_, fleet_.options_of(row, server),
+                                                      options_.duration);
+    }
     const Result<Endpoint> endpoint = co_await fleet_.async_get(row, server);
     if (!endpoint) {
       co_return endpoint.error();
     }
-    LoadGenerator load(pump_, load_options(row, *endpoint));
+    Result<Measurement> measured = co_await measure_on(row, *endpoint, seed);
+    if (!measured) {
+      measured = Measurement{.failed = 1, .first_error = to_string(measured.error())};
+    }
+    // Beside the peer each measurement has a new server: one that remembers what it has computed
+    // would begin with the answers of the rows before.
+    if (row.has_peer() || measured->failed > 0) {
+      const std::optional<ProcessExit> exit = co_await fleet_.async_discard(row, server);
+      if (exit && (measured->failed > 0 || exit->returncode != 0)) {
+        measured->failed = std::max<std::uint64_t>(measured->failed, 1);
+        measured->first_error += "; its server ended with " + exit->describe();
+      }
+    }
+    co_return measured;
+  }
+
+  asio::awaitable<Result<Measurement>> measure_on(CompareRow row, Endpoint endpoint,
+                                                  std::uint64_t seed) {
+    LoadOptions options = load_options(row, endpoint);
+    options.seed = seed;
+    LoadGenerator load(pump_, std::move(options));
     if (row.work == Work::kLlvmStepBesideStarts) {
-      co_return co_await measure_beside_starts(load, *endpoint);
+      co_return co_await measure_beside_starts(load, endpoint);
     }
     const Result<LoadResult> result = co_await load.async_run();
     if (!result) {
@@ -167,12 +197,15 @@ class Comparison {
     load.target = endpoint.target;
     load.channel = endpoint.channel;
     load.server_pid = endpoint.pid;
-    load.mix = mix_of(row.work);
+    load.timeout = options_.timeout;
+    load.mix = mix_of(row.rpc());
     load.in_flight = row.in_flight;
     load.sessions = row.in_flight;
     load.duration = options_.duration;
     load.warmup = std::min<std::chrono::nanoseconds>(options_.duration / 4, 500ms);
-    if (row.compiler() == "llvm") {
+    if (row.has_peer()) {
+      set_peer_load(row, *options_.peer, options_.duration, load);
+    } else if (row.compiler() == "llvm") {
       use_llvm(row, load);
     }
     if (options_.operations) {
@@ -201,6 +234,7 @@ class Comparison {
   CompletionQueuePump& pump_;
   const CompareOptions options_;
   const std::function<void(const CompareProgress&)> observer_;
+  const std::stop_token stop_;
   ServerFleet fleet_;
   std::string large_module_;
   std::vector<RowResult> results_;
@@ -210,8 +244,8 @@ class Comparison {
 
 asio::awaitable<Result<std::vector<RowResult>>> async_compare(
     CompletionQueuePump& pump, CompareOptions options,
-    std::function<void(const CompareProgress&)> observer) {
-  Comparison comparison(pump, std::move(options), std::move(observer));
+    std::function<void(const CompareProgress&)> observer, std::stop_token stop) {
+  Comparison comparison(pump, std::move(options), std::move(observer), std::move(stop));
   co_return co_await comparison.async_run();
 }
 

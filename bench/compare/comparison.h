@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,13 @@ struct CompareProgress {
 
 /// In each round, measures each row once on each of its servers, the order of the servers another one
 /// each time: what else the machine does meanwhile, and what a row leaves behind, hits all alike.
-/// Errors: a server that cannot be started, or a load that cannot; calls that fail are in the result.
+/// A server on which calls have failed, or a load could not be started, is replaced by a new one of its
+/// kind; what failed is in the result. Beside the peer, every measurement has a new server.
+/// What is drawn at random differs from row to row and round to round, and is the same for all servers.
+/// Errors: a server that cannot be started, or does not end as it should; CANCELLED if asked to stop.
+/// Cancel: by `stop`, looked at between measurements; all servers have ended when it completes.
 [[nodiscard]] boost::asio::awaitable<Result<std::vector<RowResult>>> async_compare(
     CompletionQueuePump& pump, CompareOptions options,
-    std::function<void(const CompareProgress&)> observer = {});
+    std::function<void(const CompareProgress&)> observer = {}, std::stop_token stop = {});
 
 }  // namespace compiler_gym

@@ -1,8 +1,14 @@
-// compiler_gym-compare: the service beside a synchronous server and a bare completion queue.
+// compiler_gym-compare: the service beside a synchronous server and a bare completion queue, or beside
+// CompilerGym's own.
 #include <fmt/core.h>
 #include <stdlib.h>
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/filesystem/operations.hpp>
+#include <csignal>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +26,7 @@
 namespace compiler_gym {
 namespace {
 
+namespace asio = boost::asio;
 namespace fs = boost::filesystem;
 
 constexpr auto* kName = "compiler_gym-compare";
@@ -29,6 +36,24 @@ constexpr int kBadCommandLine = 2;
 double load_average() {
   double load = 0;
   return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+/// The first Ctrl-C ends the servers after the measurement under way, the second one the program.
+asio::awaitable<Result<std::vector<RowResult>>> compare_until_interrupted(
+    CompletionQueuePump& pump, const CompareOptions& compare) {
+  std::stop_source stop;
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGINT, SIGTERM);
+  signals.async_wait([&](boost::system::error_code error, int) {
+    if (!error) {
+      stop.request_stop();
+      signals.clear();
+    }
+  });
+  ProgressLine line;
+  const auto show = [&line](const CompareProgress& progress) {
+    line.show(progress.fraction, progress.doing);
+  };
+  co_return co_await async_compare(pump, compare, show, stop.get_token());
 }
 
 int run(int argc, char** argv) {
@@ -55,10 +80,7 @@ int run(int argc, char** argv) {
   Result<std::vector<RowResult>> rows = std::vector<RowResult>();
   {
     ClientLoop loop;
-    ProgressLine line;
-    rows = loop.run(async_compare(loop.pump(), compare, [&line](const CompareProgress& progress) {
-      line.show(progress.fraction, progress.doing);
-    }));
+    rows = loop.run(compare_until_interrupted(loop.pump(), compare));
   }
   if (!rows) {
     fmt::print(stderr, "{}: {}\n", kName, to_string(rows.error()));
@@ -68,9 +90,12 @@ int run(int argc, char** argv) {
   const std::string table = to_markdown(setting, *rows);
   fmt::print("{}", table);
   if (!command->results.empty()) {
-    require(write_file(command->results / "compare.md", table));
-    require(write_file(command->results / "compare.json", to_json(setting, *rows)));
-    require(write_file(command->results / "compare.svg", to_svg(*rows)));
+    const auto write = [&](const char* extension, const std::string& contents) {
+      require(write_file(command->results / (command->results_name + extension), contents));
+    };
+    write(".md", table);
+    write(".json", to_json(setting, *rows));
+    write(".svg", to_svg(*rows));
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <boost/filesystem/operations.hpp>
+#include <cassert>
 #include <utility>
 
 #include "bench/baseline/compiler_plugin.h"
@@ -13,8 +14,14 @@ namespace {
 namespace asio = boost::asio;
 namespace fs = boost::filesystem;
 
+constexpr const char* kPeer = "peer";
+
 bool is_ours(const std::string& server) {
   return server.starts_with("ours");
+}
+
+std::string key_of(const CompareRow& row, const std::string& server) {
+  return std::string(row.compiler()) + '-' + server;
 }
 
 std::vector<std::string> arguments_of(const std::string& compiler, const std::string& server) {
@@ -29,8 +36,9 @@ std::vector<std::string> arguments_of(const std::string& compiler, const std::st
 
 }  // namespace
 
-ServerFleet::ServerFleet(fs::path binaries)
+ServerFleet::ServerFleet(fs::path binaries, std::optional<PeerFiles> peer)
     : binaries_(std::move(binaries)),
+      peer_(std::move(peer)),
       directory_(fs::temp_directory_path() / fs::unique_path("compiler_gym-compare-%%%%%%")) {
   fs::create_directories(directory_);
 }
@@ -44,11 +52,10 @@ ServerFleet::~ServerFleet() {
 
 asio::awaitable<Result<Endpoint>> ServerFleet::async_get(const CompareRow& row,
                                                          const std::string& server) {
-  const std::string compiler(row.compiler());
-  const std::string key = compiler + '-' + server;
+  const std::string key = key_of(row, server);
   if (row.transport == Transport::kInProcess) {
     if (!in_process_.contains(key)) {
-      Result<InProcess> started = start_in_process(compiler, server);
+      Result<InProcess> started = start_in_process(std::string(row.compiler()), server);
       if (!started) {
         co_return started.error();
       }
@@ -60,7 +67,7 @@ asio::awaitable<Result<Endpoint>> ServerFleet::async_get(const CompareRow& row,
                        .pid = getpid()};
   }
   if (!processes_.contains(key)) {
-    Result<Process> started = co_await start_process(compiler, server);
+    Result<Process> started = co_await start_process(key, options_of(row, server), server == kPeer);
     if (!started) {
       co_return started.error();
     }
@@ -72,16 +79,28 @@ asio::awaitable<Result<Endpoint>> ServerFleet::async_get(const CompareRow& row,
       .pid = running.service->pid()};
 }
 
-asio::awaitable<Result<ServerFleet::Process>> ServerFleet::start_process(std::string compiler,
-                                                                         std::string server) {
-  Process process;
-  process.unix_target = "unix:" + (directory_ / (compiler + '-' + server)).string();
+ManagedServiceOptions ServerFleet::options_of(const CompareRow& row,
+                                              const std::string& server) const {
+  if (server == kPeer) {
+    assert(peer_ && "a row of a peer that is not there");
+    return peer_options(*peer_);
+  }
+  const std::string compiler(row.compiler());
   ManagedServiceOptions options;
   options.binary = binaries_ / (is_ours(server) ? "compiler_gym-" + compiler + "-service"
                                                 : "compiler_gym-baseline");
   options.arguments = arguments_of(compiler, server);
-  options.arguments.emplace_back("--listen=127.0.0.1:0");
-  options.arguments.push_back("--listen=" + process.unix_target);
+  return options;
+}
+
+asio::awaitable<Result<ServerFleet::Process>> ServerFleet::start_process(
+    std::string key, ManagedServiceOptions options, bool is_peer) {
+  Process process;
+  if (!is_peer) {  // which listens where it likes, on TCP
+    process.unix_target = "unix:" + (directory_ / key).string();
+    options.arguments.emplace_back("--listen=127.0.0.1:0");
+    options.arguments.push_back("--listen=" + process.unix_target);
+  }
   Result<std::unique_ptr<ManagedService>> started =
       co_await ManagedService::async_start(std::move(options));
   if (!started) {
@@ -89,6 +108,17 @@ asio::awaitable<Result<ServerFleet::Process>> ServerFleet::start_process(std::st
   }
   process.service = *std::move(started);
   co_return process;
+}
+
+asio::awaitable<std::optional<ProcessExit>> ServerFleet::async_discard(const CompareRow& row,
+                                                                       const std::string& server) {
+  const auto found = processes_.find(key_of(row, server));
+  if (found == processes_.end()) {
+    co_return std::nullopt;
+  }
+  const Process discarded = std::move(found->second);
+  processes_.erase(found);
+  co_return co_await discarded.service->async_stop();
 }
 
 Result<ServerFleet::InProcess> ServerFleet::start_in_process(const std::string& compiler,

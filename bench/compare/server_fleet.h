@@ -8,12 +8,14 @@
 #include <boost/filesystem/path.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bench/baseline/baseline_server.h"
 #include "bench/baseline/compiler_host.h"
 #include "bench/compare/compare_row.h"
+#include "bench/compare/peer_load.h"
 #include "bench/hosted/hosted_server.h"
 #include "client/managed_service.h"
 #include "core/support/status.h"
@@ -33,13 +35,14 @@ struct Endpoint {
 ///   sync, sync-apart, bare   see BaselineKind
 ///   ours                     the compiler's service, as it is without flags
 ///   ours-inline              the same with --executor=inline; LLVM sessions are isolated otherwise
+///   peer                     CompilerGym's own LLVM service; by TCP only
 ///
 /// Threads:  one at a time.
 /// Lifetime: async_stop() must have completed before it is destroyed, or the processes are killed.
 class ServerFleet {
  public:
-  /// `binaries`: the directory of compiler_gym-baseline and of the services.
-  explicit ServerFleet(boost::filesystem::path binaries);
+  /// `binaries`: the directory of compiler_gym-baseline and of the services. `peer`: for that server.
+  explicit ServerFleet(boost::filesystem::path binaries, std::optional<PeerFiles> peer = {});
   ServerFleet(const ServerFleet&) = delete;
   ServerFleet& operator=(const ServerFleet&) = delete;
   ~ServerFleet();
@@ -47,6 +50,15 @@ class ServerFleet {
   /// Errors: why it cannot be started.
   [[nodiscard]] boost::asio::awaitable<Result<Endpoint>> async_get(const CompareRow& row,
                                                                    const std::string& server);
+
+  /// How its process is started, as far as that does not depend on the transport.
+  [[nodiscard]] ManagedServiceOptions options_of(const CompareRow& row,
+                                                 const std::string& server) const;
+
+  /// Stops the process of a server, which is then started anew when it is asked for. How it ended;
+  /// nothing if there is no such process.
+  [[nodiscard]] boost::asio::awaitable<std::optional<ProcessExit>> async_discard(
+      const CompareRow& row, const std::string& server);
 
   /// Stops all. The first of the errors if one did not end as it should.
   [[nodiscard]] boost::asio::awaitable<grpc::Status> async_stop();
@@ -62,12 +74,14 @@ class ServerFleet {
     std::unique_ptr<HostedServer> ours;
   };
 
-  [[nodiscard]] boost::asio::awaitable<Result<Process>> start_process(std::string compiler,
-                                                                      std::string server);
+  [[nodiscard]] boost::asio::awaitable<Result<Process>> start_process(std::string key,
+                                                                      ManagedServiceOptions options,
+                                                                      bool is_peer);
   [[nodiscard]] Result<InProcess> start_in_process(const std::string& compiler,
                                                    const std::string& server);
 
   const boost::filesystem::path binaries_;
+  const std::optional<PeerFiles> peer_;
   const boost::filesystem::path directory_;      // of sockets, and for in-process contexts
   std::map<std::string, Process> processes_;     // by compiler and server
   std::map<std::string, InProcess> in_process_;  // likewise

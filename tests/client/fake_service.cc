@@ -2,6 +2,7 @@
 //
 //   --working_dir=PATH  where the files go; comes first
 //   record              writes how it was started to started_as.txt: argv, current directory
+//   environment:NAME    appends a line with the variable's value to environment.txt
 //   log:TEXT            appends a line to logs/fake.log
 //   port:TEXT           writes TEXT and a newline to port.txt
 //   partial_port:TEXT   writes TEXT without a newline
@@ -56,6 +57,10 @@ int main(int argc, char** argv) {
       working_directory = text;
     } else if (verb == "record") {
       record(working_directory / "started_as.txt", argc, argv);
+    } else if (verb == "environment") {
+      const char* value = getenv(text.c_str());
+      std::ofstream(working_directory / "environment.txt", std::ios::app)
+          << (value == nullptr ? "not set" : value) << '\n';
     } else if (verb == "log") {
       std::ofstream(working_directory / "logs" / "fake.log", std::ios::app) << text << '\n';
     } else if (verb == "port") {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -96,6 +97,19 @@ TEST_F(ManagedServiceTest, StartsTheBinaryAsThePythonClientDoes) {
                 "argument record\nargument port:4242\nargument serve:0\n");
   EXPECT_TRUE(fs::is_directory(directory / "logs"));
   EXPECT_TRUE(fs::is_directory(directory / "disk"));
+}
+
+TEST_F(ManagedServiceTest, AddsToTheEnvironmentAndReplacesWhatIsThere) {
+  ASSERT_NE(getenv("PATH"), nullptr);
+  ManagedServiceOptions options;
+  options.binary = kFakeService;
+  options.environment = {"COMPILER_GYM_FAKE=a=b", "HOME=/a home"};
+  options.arguments = {"environment:COMPILER_GYM_FAKE", "environment:HOME", "environment:PATH",
+                       "port:4242", "serve:0"};
+  const Started service = run(ManagedService::async_start(std::move(options)));
+  ASSERT_TRUE(service) << to_string(service.error());
+  EXPECT_EQ(read_file((*service)->working_directory() / "environment.txt"),
+            "a=b\n/a home\n" + std::string(getenv("PATH")) + "\n");
 }
 
 TEST_F(ManagedServiceTest, ReadsThePort) {

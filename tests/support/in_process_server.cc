@@ -42,6 +42,20 @@ std::int64_t CountingService::actions_applied() const {
   return actions_applied_;
 }
 
+std::vector<std::vector<std::int64_t>> CountingService::actions_by_session() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::vector<std::int64_t>> all;
+  for (const auto& [id, actions] : actions_by_session_) {
+    all.push_back(actions);
+  }
+  return all;
+}
+
+std::size_t CountingService::benchmark_count() const {
+  const std::lock_guard lock(mutex_);
+  return benchmark_bytes_.size();
+}
+
 void CountingService::lose_session_every(int count) {
   const std::lock_guard lock(mutex_);
   lose_every_ = count;
@@ -151,6 +165,7 @@ grpc::Status CountingService::Step(grpc::ServerContext* rpc_context, const StepR
     }
     ++session.actions;
     ++actions_applied_;
+    actions_by_session_[request->session_id()].push_back(action.int64_value());
   }
   for (const int space : request->observation_space()) {
     if (space == 0) {

@@ -29,6 +29,9 @@ class CountingService final : public CompilerGymService::Service {
   [[nodiscard]] std::set<std::string> peers() const;
   /// By all sessions together.
   [[nodiscard]] std::int64_t actions_applied() const;
+  /// The actions of each session there has been that had any; forks have those of their own.
+  [[nodiscard]] std::vector<std::vector<std::int64_t>> actions_by_session() const;
+  [[nodiscard]] std::size_t benchmark_count() const;
 
   /// From now on every `count`-th Step finds its session gone.
   void lose_session_every(int count);
@@ -75,6 +78,7 @@ class CountingService final : public CompilerGymService::Service {
   std::map<std::int64_t, Session> sessions_;
   std::int64_t next_session_id_ = 0;
   std::int64_t actions_applied_ = 0;
+  std::map<std::int64_t, std::vector<std::int64_t>> actions_by_session_;
   int lose_every_ = 0;
   bool lose_before_bitcode_ = false;
   int steps_ = 0;

@@ -12,9 +12,9 @@
 #include <thread>
 #include <utility>
 
-#include "client/client_loop.h"
+#include "client/service_client.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/in_process_server.h"
+#include "tests/tools/load_generator_fixture.h"
 
 namespace compiler_gym {
 namespace {
@@ -26,36 +26,7 @@ using testing::CountingService;
 using ::testing::Each;
 using testing::FakeClock;
 using ::testing::HasSubstr;
-using testing::InProcessServer;
-
-class LoadGeneratorTest : public ::testing::Test {
- protected:
-  LoadGeneratorTest() {
-    options_.target = server_.tcp_target();
-    options_.sessions = 4;
-    options_.warmup = 0s;
-    options_.duration.reset();
-    options_.operations = 200;
-    options_.timeout = 60s;
-  }
-
-  Result<LoadResult> run() {
-    LoadGenerator generator(loop_.pump(), options_);
-    return loop_.run(generator.async_run());
-  }
-
-  LoadResult run_ok() {
-    Result<LoadResult> result = run();
-    EXPECT_TRUE(result) << to_string(result.error());
-    return result ? *std::move(result) : LoadResult();
-  }
-
-  void set_mix(const char* mix) { options_.mix = *OperationMix::parse(mix); }
-
-  InProcessServer server_;
-  ClientLoop loop_;
-  LoadOptions options_;
-};
+using testing::LoadGeneratorTest;
 
 TEST_F(LoadGeneratorTest, DoesAsManyOperationsAsAskedFor) {
   const LoadResult result = run_ok();
@@ -253,6 +224,7 @@ TEST_F(LoadGeneratorTest, TheJsonResultHasWhatAProgramNeeds) {
   EXPECT_EQ(json.at("load").at("loop").as_string(), "closed");
   EXPECT_EQ(json.at("load").at("sessions").as_int64(), 4);
   EXPECT_EQ(json.at("load").at("mix").as_string(), "step=3,fork=1");
+  EXPECT_EQ(json.at("load").at("cold").as_bool(), false);
   const boost::json::value& step = json.at("rpcs").at("Step");
   EXPECT_EQ(step.at("ok").to_number<std::uint64_t>(), result[Rpc::kStep].latency.count());
   EXPECT_GT(step.at("ok_per_second").as_double(), 0);
@@ -351,6 +323,12 @@ TEST_F(ValidatingLoadTest, TheFirstFailureHasItsActions) {
   const std::string text = to_text(options_, result);
   EXPECT_THAT(text, HasSubstr("    validated 1 wrong_output 1\n"));
   EXPECT_THAT(text, HasSubstr("      it prints\n"));
+}
+
+TEST_F(ValidatingLoadTest, ColdSessionsAreComparedWithTheProgramTheyAreCopiesOf) {
+  options_.cold = true;
+  const LoadResult result = run_validating();
+  EXPECT_EQ(result.validations.at(uri()).count(), static_cast<std::uint64_t>(options_.sessions));
 }
 
 TEST_F(ValidatingLoadTest, SessionsOnBenchmarksOfTheServiceAreNotValidated) {

@@ -51,6 +51,11 @@ TEST(LoadOptionsTest, ReadsEveryFlagInBothForms) {
                               "--benchmark=a.bc",
                               "--benchmark=b.bc",
                               "--actions_per_step=3",
+                              "--avoid_action=-attributor",
+                              "--avoid_action=-licm",
+                              "--episode=45",
+                              "--warm_steps=20",
+                              "--cold",
                               "--action_space=PassesAll",
                               "--observation=Ir",
                               "--observation=IrSha1",
@@ -73,6 +78,10 @@ TEST(LoadOptionsTest, ReadsEveryFlagInBothForms) {
   EXPECT_EQ(load.seed, 7);
   EXPECT_THAT(load.benchmark_files, ElementsAre("a.bc", "b.bc"));
   EXPECT_EQ(load.actions_per_step, 3);
+  EXPECT_THAT(load.avoided_actions, ElementsAre("-attributor", "-licm"));
+  EXPECT_EQ(load.episode, 45);
+  EXPECT_EQ(load.warm_steps, 20);
+  EXPECT_TRUE(load.cold);
   EXPECT_EQ(load.action_space, "PassesAll");
   EXPECT_THAT(load.observation_spaces, ElementsAre("Ir", "IrSha1"));
   EXPECT_EQ(command->json, "-");
@@ -180,6 +189,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommandLine{"ArgumentsForNothing",
                        {"--target=a:1", "--serve_argument=x"},
                        "flag 'serve_argument' is for --serve"},
+        BadCommandLine{"EmptyEpisode",
+                       {"--target=a:1", "--episode=0"},
+                       "flag 'episode': '0' is not a number from 1 to 1000000"},
+        BadCommandLine{"ColdBenchmarkOfTheService",
+                       {"--target=a:1", "--cold", "--benchmark_uri=benchmark://a/b"},
+                       "flag 'cold' sends programs, and those of flag 'benchmark_uri' are the "
+                       "service's own"},
         BadCommandLine{"NothingToValidate",
                        {"--target=a:1", "--validate", "--benchmark_uri=a"},
                        "flag 'validate' needs a program to compare with: flag 'benchmark'"},

@@ -23,7 +23,7 @@ LoadGenerator::LoadGenerator(CompletionQueuePump& pump, LoadOptions options)
     : options_(std::move(options)),
       target_(pump, options_),
       measurement_(options_),
-      calls_(target_, options_, measurement_, random_),
+      calls_(target_, options_, measurement_),
       slots_(static_cast<std::size_t>(options_.mix.uses_sessions() ? options_.sessions : 0)),
       random_(options_.seed),
       arrivals_(options_.rate.value_or(1.0), options_.seed + 1) {}
@@ -65,7 +65,8 @@ asio::awaitable<grpc::Status> LoadGenerator::prepare() {
     slots_[i] = {.client = &target_.client(connection),
                  .stream = target_.stream(connection),
                  .benchmark_uri = uri,
-                 .validated = target_.validated_benchmark(uri)};
+                 .kept = target_.kept_benchmark(uri),
+                 .random = SplitMix(options_.seed, i)};
   }
   co_return grpc::Status::OK;
 }
@@ -77,7 +78,7 @@ asio::awaitable<grpc::Status> LoadGenerator::open_all_sessions() {
     while (next < slots_.size() && failure.ok()) {
       const grpc::Status status = co_await calls_.start(slots_[next++], CallStart());
       if (!status.ok()) {
-        failure = in_context("StartSession", status);
+        failure = status;
       }
     }
   };

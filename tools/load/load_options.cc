@@ -59,7 +59,15 @@ FlagParser describe() {
             "bytes, for services that do not read them)");
   flags.add("benchmark_uri", "URI",
             "benchmark that the service knows already, instead of --benchmark");
-  flags.add("actions_per_step", "N (=1)", "actions in each Step, drawn at random");
+  flags.add_switch("cold",
+                   "start each session on a copy of the program under a URI of its own, which "
+                   "comes with StartSession, so that nothing is known of it");
+  flags.add("actions_per_step", "N (=1)",
+            "actions in each Step, drawn at random; 0 only asks for the observations");
+  flags.add("avoid_action", "NAME", "action that is never drawn; may be given several times");
+  flags.add("episode", "N", "steps after which a session is ended and another started");
+  flags.add("warm_steps", "N (=0)",
+            "steps that each session makes as soon as it has been started, not measured");
   flags.add("action_space", "NAME", "action space, by name (default: the first)");
   flags.add("observation", "NAME",
             "observation space to compute in each Step; may be given several times");
@@ -116,7 +124,10 @@ void read_counts(FlagParser& flags, LoadOptions& load) {
   flags.read("sessions", load.sessions, 1, kMaxSessions);
   flags.read("in_flight", load.in_flight, 1, kMaxSessions);
   flags.read("connections", load.connections, 1, 1024);
+  constexpr int kMaxSteps = 1'000'000;
   flags.read("actions_per_step", load.actions_per_step, 0, 10'000);
+  flags.read("episode", load.episode, 1, kMaxSteps);
+  flags.read("warm_steps", load.warm_steps, 0, kMaxSteps);
   flags.read("seed", load.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max());
   if (flags.has("mix")) {
     const Result<OperationMix> mix = OperationMix::parse(flags.text("mix"));
@@ -130,6 +141,22 @@ void read_counts(FlagParser& flags, LoadOptions& load) {
     flags.fail("flag 'in_flight': '" + std::to_string(load.in_flight) +
                "' is more than there are sessions (" + std::to_string(load.sessions) +
                "), and a session has one operation at a time");
+  }
+}
+
+void read_requests(FlagParser& flags, LoadOptions& load) {
+  load.stream = flags.has("stream");
+  load.action_space = flags.text("action_space");
+  load.avoided_actions = flags.texts("avoid_action");
+  load.observation_spaces = flags.texts("observation");
+  for (const std::string& file : flags.texts("benchmark")) {
+    load.benchmark_files.emplace_back(file);
+  }
+  load.benchmark_uris = flags.texts("benchmark_uri");
+  load.cold = flags.has("cold");
+  if (load.cold && flags.has("benchmark_uri")) {
+    flags.fail(
+        "flag 'cold' sends programs, and those of flag 'benchmark_uri' are the service's own");
   }
 }
 
@@ -206,13 +233,7 @@ Result<LoadCommand> parse_load_command(int argc, const char* const* argv) {
   read_server(flags, command);
   read_times(flags, command.load);
   read_counts(flags, command.load);
-  command.load.stream = flags.has("stream");
-  command.load.action_space = flags.text("action_space");
-  command.load.observation_spaces = flags.texts("observation");
-  for (const std::string& file : flags.texts("benchmark")) {
-    command.load.benchmark_files.emplace_back(file);
-  }
-  command.load.benchmark_uris = flags.texts("benchmark_uri");
+  read_requests(flags, command.load);
   read_validation(flags, command);
   command.json = flags.text("json");
   if (!flags.status().ok()) {

@@ -49,8 +49,18 @@ struct LoadOptions {
   std::chrono::nanoseconds warmup = std::chrono::seconds(1);
   OperationMix mix;
 
-  /// In each Step, drawn at random from the action space.
+  /// In each Step, drawn at random from the action space: for a session in the n-th place the same ones
+  /// at every run with the same seed, however long others take.
   int actions_per_step = 1;
+  /// By name; never drawn.
+  std::vector<std::string> avoided_actions;
+  /// Steps after which a session is ended and another started in its place; 0 is never.
+  int episode = 0;
+  /// Steps that a session makes as soon as it has been started, with actions alone. Not measured.
+  int warm_steps = 0;
+  /// Whether each session is on a benchmark of its own, which comes with its StartSession: a copy of one
+  /// of those below under a URI that the service has not seen. Only with those that are sent.
+  bool cold = false;
   /// By name; empty: the first.
   std::string action_space;
   /// By name; computed by each Step.

@@ -35,6 +35,11 @@ json::object describe(const LoadOptions& options) {
                       {"stream", options.stream},
                       {"mix", options.mix.to_string()},
                       {"actions_per_step", options.actions_per_step},
+                      {"avoided_actions",
+                       json::array(options.avoided_actions.begin(), options.avoided_actions.end())},
+                      {"episode", options.episode},
+                      {"warm_steps", options.warm_steps},
+                      {"cold", options.cold},
                       {"observations", std::move(observations)},
                       {"warmup_seconds", seconds(options.warmup)},
                       {"seed", options.seed}};

@@ -1,6 +1,7 @@
 #include "tools/load/load_target.h"
 
 #include <algorithm>
+#include <boost/filesystem/operations.hpp>
 #include <chrono>
 #include <utility>
 
@@ -14,7 +15,9 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 LoadTarget::LoadTarget(CompletionQueuePump& pump, const LoadOptions& options)
-    : pump_(pump), options_(options) {}
+    : pump_(pump),
+      options_(options),
+      run_id_(boost::filesystem::unique_path("%%%%%%%%%%%%").string()) {}
 
 asio::awaitable<grpc::Status> LoadTarget::connect() {
   for (int i = 0; i < options_.connections; ++i) {
@@ -67,6 +70,13 @@ grpc::Status LoadTarget::find_spaces(const GetSpacesReply& spaces, bool validate
     }
     action_count_ = *count;
   }
+  if (!options_.avoided_actions.empty()) {
+    auto drawn = actions_without(spaces.action_space_list(action_space_), options_.avoided_actions);
+    if (!drawn) {
+      return drawn.error();
+    }
+    drawn_actions_ = *std::move(drawn);
+  }
   for (const std::string& name : options_.observation_spaces) {
     const Result<int> index = find_observation_space(spaces, name);
     if (!index) {
@@ -91,16 +101,19 @@ asio::awaitable<grpc::Status> LoadTarget::add_benchmarks(bool validated) {
   benchmark_uris_ = options_.benchmark_uris;
   AddBenchmarkRequest request;
   const auto add = [&](const std::string& name, std::string contents) {
-    Benchmark& benchmark = *request.add_benchmark();
+    Benchmark benchmark;
     benchmark.set_uri("benchmark://compiler_gym-load/" + name);
     benchmark.mutable_program()->set_contents(std::move(contents));
     if (options_.dynamic_config.has_build_cmd()) {
       *benchmark.mutable_dynamic_config() = options_.dynamic_config;
     }
-    if (validated) {
-      validated_benchmarks_[benchmark.uri()] = benchmark;
-    }
     benchmark_uris_.push_back(benchmark.uri());
+    if (validated || options_.cold) {
+      kept_benchmarks_[benchmark.uri()] = benchmark;
+    }
+    if (!options_.cold) {
+      *request.add_benchmark() = std::move(benchmark);
+    }
   };
   for (const boost::filesystem::path& path : options_.benchmark_files) {
     Result<std::string> contents = read_file(path);
@@ -131,9 +144,20 @@ std::string LoadTarget::action_name(std::int64_t action) const {
   return index < action_names_.size() ? action_names_[index] : std::to_string(action);
 }
 
-const Benchmark* LoadTarget::validated_benchmark(const std::string& uri) const {
-  const auto found = validated_benchmarks_.find(uri);
-  return found == validated_benchmarks_.end() ? nullptr : &found->second;
+std::int64_t LoadTarget::draw_action(SplitMix& random) const {
+  if (!drawn_actions_.empty()) {
+    return drawn_actions_[random() % drawn_actions_.size()];
+  }
+  return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(action_count_));
+}
+
+const Benchmark* LoadTarget::kept_benchmark(const std::string& uri) const {
+  const auto found = kept_benchmarks_.find(uri);
+  return found == kept_benchmarks_.end() ? nullptr : &found->second;
+}
+
+std::string LoadTarget::fresh_uri(const std::string& uri) {
+  return uri + "/" + run_id_ + "-" + std::to_string(++fresh_uris_);
 }
 
 }  // namespace compiler_gym

@@ -14,6 +14,7 @@
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "tools/load/load_options.h"
+#include "tools/load/split_mix.h"
 
 namespace compiler_gym {
 
@@ -44,7 +45,8 @@ class LoadTarget {
   }
 
   [[nodiscard]] int action_space() const { return action_space_; }
-  [[nodiscard]] std::int64_t action_count() const { return action_count_; }
+  /// One of the actions that are not avoided. There must be some: actions are asked for.
+  [[nodiscard]] std::int64_t draw_action(SplitMix& random) const;
   [[nodiscard]] const std::vector<int>& observation_spaces() const { return observation_spaces_; }
   /// Of the observation that validation needs.
   [[nodiscard]] int bitcode_space() const { return bitcode_space_; }
@@ -52,8 +54,11 @@ class LoadTarget {
   [[nodiscard]] std::string action_name(std::int64_t action) const;
 
   [[nodiscard]] const std::vector<std::string>& benchmark_uris() const { return benchmark_uris_; }
-  /// What sessions on it start from, if they are validated; else null.
-  [[nodiscard]] const Benchmark* validated_benchmark(const std::string& uri) const;
+  /// What sessions on it start from; null if it is the service's own, or if sessions are neither cold
+  /// nor validated.
+  [[nodiscard]] const Benchmark* kept_benchmark(const std::string& uri) const;
+  /// A URI that the service has not seen, for a copy of the benchmark.
+  [[nodiscard]] std::string fresh_uri(const std::string& uri);
 
  private:
   [[nodiscard]] grpc::Status find_spaces(const GetSpacesReply& spaces, bool validated);
@@ -66,11 +71,14 @@ class LoadTarget {
   std::vector<std::unique_ptr<StreamClient>> streams_;  // as many as clients, or none
   int action_space_ = 0;
   std::int64_t action_count_ = 0;
-  std::vector<std::string> action_names_;  // if needed and there are any
+  std::vector<std::int64_t> drawn_actions_;  // if some are avoided: the others
+  std::vector<std::string> action_names_;    // if needed and there are any
   std::vector<int> observation_spaces_;
   int bitcode_space_ = 0;
   std::vector<std::string> benchmark_uris_;
-  std::map<std::string, Benchmark> validated_benchmarks_;  // by URI
+  std::map<std::string, Benchmark> kept_benchmarks_;  // by URI
+  const std::string run_id_;                          // what no other run has
+  std::uint64_t fresh_uris_ = 0;
 };
 
 }  // namespace compiler_gym

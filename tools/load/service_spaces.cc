@@ -1,5 +1,8 @@
 #include "tools/load/service_spaces.h"
 
+#include <algorithm>
+#include <cstddef>
+
 namespace compiler_gym {
 namespace {
 
@@ -47,6 +50,29 @@ Result<std::int64_t> count_actions(const ActionSpace& space) {
                                "' are not integers from 0 on");
   }
   return static_cast<std::int64_t>(names->size());
+}
+
+Result<std::vector<std::int64_t>> actions_without(const ActionSpace& space,
+                                                  const std::vector<std::string>& avoided) {
+  const Result<std::vector<std::string>> names = action_names(space);
+  if (!names) {
+    return names.error();
+  }
+  for (const std::string& name : avoided) {
+    if (std::ranges::find(*names, name) == names->end()) {
+      return not_found("action space '" + space.name() + "' has no action '" + name + "'");
+    }
+  }
+  std::vector<std::int64_t> left;
+  for (std::size_t i = 0; i < names->size(); ++i) {
+    if (std::ranges::find(avoided, (*names)[i]) == avoided.end()) {
+      left.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+  if (left.empty()) {
+    return invalid_argument("all actions of action space '" + space.name() + "' are to be avoided");
+  }
+  return left;
 }
 
 }  // namespace compiler_gym

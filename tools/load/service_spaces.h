@@ -20,6 +20,12 @@ namespace compiler_gym {
 /// it is of another kind.
 [[nodiscard]] Result<std::int64_t> count_actions(const ActionSpace& space);
 
+/// The actions that may be drawn of a space: all of it without those of these names.
+/// Errors: NOT_FOUND with a name that no action has; INVALID_ARGUMENT if none is left; and those of
+///         action_names().
+[[nodiscard]] Result<std::vector<std::int64_t>> actions_without(
+    const ActionSpace& space, const std::vector<std::string>& avoided);
+
 /// The names of the actions; FAILED_PRECONDITION if the space has none.
 [[nodiscard]] Result<std::vector<std::string>> action_names(const ActionSpace& space);
 

@@ -40,29 +40,34 @@ asio::awaitable<Result<StepReply>> SessionCalls::send_step(SessionSlot& slot, St
   co_return co_await slot.client->step(std::move(request), call_options_);
 }
 
-asio::awaitable<grpc::Status> SessionCalls::step(SessionSlot& slot, CallStart due) {
+StepRequest SessionCalls::step_request(SessionSlot& slot) {
   StepRequest request;
   request.set_session_id(slot.session->id);
-  std::vector<std::int64_t> actions;
   for (int i = 0; i < options_.actions_per_step; ++i) {
-    const auto action =
-        static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(target_.action_count()));
+    const std::int64_t action = target_.draw_action(slot.random);
     request.add_action()->set_int64_value(action);
-    actions.push_back(action);
+    if (is_validated(slot)) {
+      slot.session->actions.push_back(action);
+    }
   }
+  return request;
+}
+
+asio::awaitable<grpc::Status> SessionCalls::step(SessionSlot& slot, CallStart due) {
+  StepRequest request = step_request(slot);
   const std::vector<int>& observations = target_.observation_spaces();
   request.mutable_observation_space()->Assign(observations.begin(), observations.end());
   const Result<StepReply> reply = co_await send_step(slot, std::move(request));
   const grpc::Status status = reply ? grpc::Status::OK : reply.error();
   measurement_.record(Rpc::kStep, due, status);
-  if (slot.validated != nullptr) {
-    slot.session->actions.insert(slot.session->actions.end(), actions.begin(), actions.end());
-  }
   if (!leaves_session_usable(status)) {
     // A best effort: the session may well be gone already.
     co_await end(slot, std::exchange(slot.session, std::nullopt)->id, due.from_now());
   } else if (reply && reply->end_of_session()) {
     co_await retire(slot, *std::exchange(slot.session, std::nullopt), due.from_now());
+  } else if (++slot.session->steps == options_.episode) {
+    co_await retire(slot, *std::exchange(slot.session, std::nullopt), due.from_now());
+    co_await start(slot, due.from_now());
   }
   co_return status;
 }
@@ -77,29 +82,50 @@ asio::awaitable<grpc::Status> SessionCalls::fork(SessionSlot& slot, CallStart du
   if (!status.ok()) {
     co_return status;
   }
-  SessionSlot::Session child{reply->session_id(), slot.session->actions};
+  SessionSlot::Session child = *slot.session;
+  child.id = reply->session_id();
   SessionSlot::Session parent = *std::exchange(slot.session, std::move(child));
   co_return co_await retire(slot, std::move(parent), due.from_now());
 }
 
 asio::awaitable<grpc::Status> SessionCalls::start(SessionSlot& slot, CallStart due) {
   StartSessionRequest request;
-  request.mutable_benchmark()->set_uri(slot.benchmark_uri);
+  if (options_.cold) {
+    *request.mutable_benchmark() = *slot.kept;
+    request.mutable_benchmark()->set_uri(target_.fresh_uri(slot.benchmark_uri));
+  } else {
+    request.mutable_benchmark()->set_uri(slot.benchmark_uri);
+  }
   request.set_action_space(target_.action_space());
   const Result<StartSessionReply> reply =
       co_await slot.client->start_session(std::move(request), call_options_);
   const grpc::Status status = reply ? grpc::Status::OK : reply.error();
   measurement_.record(Rpc::kStartSession, due, status);
-  if (reply) {
-    slot.session = SessionSlot::Session{reply->session_id()};
+  if (!reply) {
+    co_return in_context("StartSession", status);
   }
-  co_return status;
+  slot.session = SessionSlot::Session{reply->session_id()};
+  co_return co_await warm_up(slot, due);
+}
+
+asio::awaitable<grpc::Status> SessionCalls::warm_up(SessionSlot& slot, CallStart due) {
+  for (int i = 0; i < options_.warm_steps; ++i) {
+    const CallStart began = due.from_now();
+    StepRequest request = step_request(slot);
+    const Result<StepReply> reply = co_await send_step(slot, std::move(request));
+    if (!reply) {
+      measurement_.record(Rpc::kStep, began, reply.error());
+      co_await end(slot, std::exchange(slot.session, std::nullopt)->id, due.from_now());
+      co_return in_context("Step", reply.error());
+    }
+  }
+  co_return grpc::Status::OK;
 }
 
 asio::awaitable<grpc::Status> SessionCalls::retire(SessionSlot& slot, SessionSlot::Session session,
                                                    CallStart due) {
   const std::int64_t session_id = session.id;
-  if (slot.validated != nullptr) {
+  if (is_validated(slot)) {
     co_await validate(slot, std::move(session));
     due = due.from_now();
   }
@@ -119,7 +145,7 @@ asio::awaitable<void> SessionCalls::validate(const SessionSlot& slot,
     validation.reason = "the service did not answer with the observation 'Bitcode'";
   } else {
     std::string& bitcode = *reply->mutable_observation(0)->mutable_byte_tensor()->mutable_value();
-    validation = co_await validator_(*slot.validated, std::move(bitcode));
+    validation = co_await validator_(*slot.kept, std::move(bitcode));
   }
   std::vector<std::string> actions;
   for (const std::int64_t action : session.actions) {

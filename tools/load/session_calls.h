@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "tools/load/load_options.h"
 #include "tools/load/load_target.h"
 #include "tools/load/operation_mix.h"
+#include "tools/load/split_mix.h"
 #include "tools/validate/validation.h"
 
 namespace compiler_gym {
@@ -25,6 +25,7 @@ namespace compiler_gym {
 struct SessionSlot {
   struct Session {
     std::int64_t id = 0;
+    std::int64_t steps = 0;               ///< of its episode, so far
     std::vector<std::int64_t> actions{};  ///< so far, if it is going to be validated
   };
 
@@ -32,7 +33,8 @@ struct SessionSlot {
   StreamClient* stream = nullptr;    ///< if steps go through it
   std::optional<Session> session{};  ///< none: lost by an earlier failure, or not opened yet
   std::string benchmark_uri{};
-  const Benchmark* validated = nullptr;  ///< if its sessions are validated: what they start from
+  const Benchmark* kept = nullptr;  ///< if its sessions are cold or validated: what they start from
+  SplitMix random{};                ///< of its sessions' actions
 };
 
 /// Makes calls, records each, and keeps the slot's session up to date: one that a call has cost is
@@ -45,19 +47,19 @@ class SessionCalls {
   using Validator =
       std::function<boost::asio::awaitable<Validation>(const Benchmark&, std::string bitcode)>;
 
-  SessionCalls(LoadTarget& target, const LoadOptions& options, LoadMeasurement& measurement,
-               std::mt19937_64& random)
+  SessionCalls(LoadTarget& target, const LoadOptions& options, LoadMeasurement& measurement)
       : target_(target),
         options_(options),
         call_options_{.timeout = options.timeout},
-        measurement_(measurement),
-        random_(random) {}
+        measurement_(measurement) {}
 
   void validate_with(Validator validator) { validator_ = std::move(validator); }
   [[nodiscard]] bool validates() const { return static_cast<bool>(validator_); }
 
   [[nodiscard]] boost::asio::awaitable<grpc::Status> perform(SessionSlot& slot, Operation operation,
                                                              CallStart due);
+  /// Gives the slot a session, which makes its warm steps. The status says which call failed; there is
+  /// no session then.
   [[nodiscard]] boost::asio::awaitable<grpc::Status> start(SessionSlot& slot, CallStart due);
   /// Ends a session that is in order, and validates it before if that is asked for.
   [[nodiscard]] boost::asio::awaitable<grpc::Status> retire(SessionSlot& slot,
@@ -65,6 +67,12 @@ class SessionCalls {
                                                             CallStart due);
 
  private:
+  [[nodiscard]] bool is_validated(const SessionSlot& slot) const {
+    return validates() && slot.kept != nullptr;
+  }
+  [[nodiscard]] boost::asio::awaitable<grpc::Status> warm_up(SessionSlot& slot, CallStart due);
+  /// The actions of the session's next step, which it remembers if it is validated.
+  [[nodiscard]] StepRequest step_request(SessionSlot& slot);
   [[nodiscard]] boost::asio::awaitable<grpc::Status> step(SessionSlot& slot, CallStart due);
   [[nodiscard]] boost::asio::awaitable<Result<StepReply>> send_step(SessionSlot& slot,
                                                                     StepRequest request);
@@ -78,7 +86,6 @@ class SessionCalls {
   const LoadOptions& options_;
   const CallOptions call_options_;
   LoadMeasurement& measurement_;
-  std::mt19937_64& random_;
   Validator validator_;
 };
 
