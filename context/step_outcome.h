@@ -1,0 +1,50 @@
+// What was seen of a step, in the form in which it is remembered.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace compiler_gym {
+
+/// A message as it lies on the wire, ready to be sent again. Null: there is none.
+using WireBytes = std::shared_ptr<const std::string>;
+
+/// What one action did.
+struct ActionOutcome {
+  bool had_no_effect = false;
+  bool ends_episode = false;
+  /// The state is the very same: whatever is done next gives what it would have given before.
+  bool left_no_trace = false;
+  WireBytes new_action_space{};
+
+  bool operator==(const ActionOutcome&) const = default;
+};
+
+/// What the hook at a step's end was told, and what it said.
+struct StepEnd {
+  bool had_no_effect = true;   ///< of all the step's actions
+  bool episode_ended = false;  ///< by one of them
+  bool ends_episode = false;
+  WireBytes new_action_space{};
+
+  /// A number below 4 for what it was told.
+  [[nodiscard]] std::size_t index() const {
+    return (had_no_effect ? 1U : 0U) + (episode_ended ? 2U : 0U);
+  }
+};
+
+struct StepObservation {
+  int space = 0;      ///< its index
+  WireBytes event{};  ///< an Event
+};
+
+/// A step that succeeded.
+struct StepOutcome {
+  std::vector<ActionOutcome> actions{};         ///< none after one that ends the episode
+  std::vector<StepObservation> observations{};  ///< that are the same whenever they are asked for
+  StepEnd end{};
+};
+
+}  // namespace compiler_gym
