@@ -153,11 +153,17 @@ StateGraph::State StateGraph::add_start(const StateOrigin& origin) {
 // ------------------------------------------------------------------------------------------ observations
 
 bool StateGraph::collect_locked(const Node& node, std::span<const int> spaces,
-                                std::vector<WireBytes>& found) {
+                                std::size_t max_bytes, std::vector<WireBytes>& found) {
+  constexpr std::size_t kAround = 64;  // more than what an observation is wrapped in
+  std::size_t bytes = kAround;
   found.reserve(spaces.size());
   for (const int space : spaces) {
     const WireBytes* const known = node.find_observation(space);
     if (known == nullptr) {
+      return false;
+    }
+    bytes += (*known)->size() + kAround;
+    if (bytes > max_bytes) {
       return false;
     }
     found.push_back(*known);
@@ -166,10 +172,11 @@ bool StateGraph::collect_locked(const Node& node, std::span<const int> spaces,
 }
 
 std::optional<std::vector<WireBytes>> StateGraph::find_observations(const State& state,
-                                                                    std::span<const int> spaces) {
+                                                                    std::span<const int> spaces,
+                                                                    std::size_t max_bytes) {
   std::vector<WireBytes> found;
   const std::lock_guard lock(mutex_);
-  if (!collect_locked(*state.node_, spaces, found)) {
+  if (!collect_locked(*state.node_, spaces, max_bytes, found)) {
     ++figures_.misses;
     return std::nullopt;
   }
@@ -185,11 +192,10 @@ void StateGraph::add_observations(const State& state,
   evict_locked(trash);
 }
 
-// One that would push out many others is computed again.
 void StateGraph::add_observations_locked(Node& node,
                                          const std::vector<StepObservation>& observations) {
   for (const StepObservation& observation : observations) {
-    if (observation.event->size() <= max_size_in_bytes_ / 8 &&
+    if (observation.event->size() <= max_observation_bytes() &&
         node.find_observation(observation.space) == nullptr) {
       node.observations.push_back(observation);
     }
@@ -223,7 +229,8 @@ std::optional<StateGraph::KnownStep> StateGraph::find_step(State& state, const S
   }
   const StepEnd told{.had_no_effect = known.had_no_effect, .episode_ended = known.end_of_session};
   const Node::KnownEnd& end = node->ends[told.index()];
-  if (!end.known || !collect_locked(*node, step.observations, known.observations)) {
+  if (!end.known ||
+      !collect_locked(*node, step.observations, step.max_reply_bytes, known.observations)) {
     ++figures_.misses;
     return std::nullopt;
   }
@@ -256,11 +263,22 @@ void StateGraph::add_step(State& state, std::span<const std::string> actions,
     std::swap(left, state);
     return;
   }
-  node->ends[outcome.end.index()] = {.known = true,
-                                     .ends_episode = outcome.end.ends_episode,
-                                     .new_action_space = outcome.end.new_action_space};
+  note_end(*node, outcome.end);
   add_observations_locked(*node, outcome.observations);
   move_locked(state, *node, trash);
+}
+
+void StateGraph::note_end(Node& node, const StepEnd& end) {
+  node.ends[end.index()] = {
+      .known = true, .ends_episode = end.ends_episode, .new_action_space = end.new_action_space};
+  if (end.only_checks) {
+    for (const bool no_effect : {false, true}) {
+      for (const bool ended : {false, true}) {
+        const StepEnd told{.had_no_effect = no_effect, .episode_ended = ended};
+        node.ends[told.index()] = {.known = true, .ends_episode = ended, .new_action_space = {}};
+      }
+    }
+  }
 }
 
 // To where the change leads, which it is seen to do now. Null if it has been seen to do something else.
@@ -327,10 +345,11 @@ void StateGraph::add_parameter(State& state, const std::string& change, const st
 std::vector<StateGraph::Part> StateGraph::path(const State& from, const State& to) const {
   const std::lock_guard lock(mutex_);
   std::vector<const StateEdge*> edges;
-  for (Node* node = to.node_; node != from.node_; node = node->parent) {
-    assert(node->parent != nullptr && "a path leads to what came of its beginning");
+  for (Node* node = to.node_; node != from.node_ && node->parent != nullptr; node = node->parent) {
     edges.push_back(&*node->parent->edge_to(*node));
   }
+  assert((!from || edges.empty() || edges.back()->target->parent == from.node_) &&
+         "a way leads to what came of its beginning");
   std::vector<Part> parts;
   bool begin = true;
   for (const StateEdge* const edge : std::views::reverse(edges)) {
@@ -341,6 +360,15 @@ std::vector<StateGraph::Part> StateGraph::path(const State& from, const State& t
     begin = edge->is_parameter || edge->ends_episode || edge->target->may_end_here();
   }
   return parts;
+}
+
+bool StateGraph::leads_to(const State& from, const State& to) const {
+  const std::lock_guard lock(mutex_);
+  const Node* node = to.node_;
+  while (node != nullptr && node != from.node_) {
+    node = node->parent;
+  }
+  return node != nullptr;
 }
 
 // -------------------------------------------------------------------------------------------- the bound

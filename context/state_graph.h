@@ -99,6 +99,8 @@ class StateGraph {
   /// Before it is used.
   void set_max_size_in_bytes(std::size_t max_size_in_bytes);
   [[nodiscard]] bool enabled() const { return max_size_in_bytes_ != 0; }
+  /// A larger one would push out many others, and is computed again.
+  [[nodiscard]] std::size_t max_observation_bytes() const { return max_size_in_bytes_ / 8; }
 
   /// Where sessions of that origin start; null if none has been seen to. May compare the benchmark's
   /// content with one that looks alike.
@@ -108,13 +110,15 @@ class StateGraph {
 
   /// These observations, as often as they are asked for; nothing if one is not known.
   [[nodiscard]] std::optional<std::vector<WireBytes>> find_observations(
-      const State& state, std::span<const int> spaces);
+      const State& state, std::span<const int> spaces, std::size_t max_bytes = SIZE_MAX);
   void add_observations(const State& state, const std::vector<StepObservation>& observations);
 
   /// What is asked for in a step.
   struct StepKeys {
     std::span<const std::string> actions;
     std::span<const int> observations;
+    /// What would be larger counts as not known.
+    std::size_t max_reply_bytes = SIZE_MAX;
   };
   /// What is answered.
   struct KnownStep {
@@ -139,8 +143,11 @@ class StateGraph {
     std::vector<std::string> changes{};
     bool is_parameter = false;
   };
-  /// From `from`, which `to` came of. The parts of it have been seen to succeed.
+  /// From `from`, which `to` came of, or from its start if that is null. The parts of it have been seen to succeed.
   [[nodiscard]] std::vector<Part> path(const State& from, const State& to) const;
+
+  /// Whether path() can be asked of these.
+  [[nodiscard]] bool leads_to(const State& from, const State& to) const;
 
   [[nodiscard]] Figures figures() const;
 
@@ -168,7 +175,8 @@ class StateGraph {
   Node& add_node_locked(Tree& tree, Node* parent);
   void add_observations_locked(Node& node, const std::vector<StepObservation>& observations);
   [[nodiscard]] static bool collect_locked(const Node& node, std::span<const int> spaces,
-                                           std::vector<WireBytes>& found);
+                                           std::size_t max_bytes, std::vector<WireBytes>& found);
+  static void note_end(Node& node, const StepEnd& end);
   [[nodiscard]] Node* follow_locked(Node& from, internal::StateEdge edge, bool left_no_trace);
 
   void evict_locked(Trash& trash);

@@ -28,6 +28,8 @@ struct StepEnd {
   bool episode_ended = false;  ///< by one of them
   bool ends_episode = false;
   WireBytes new_action_space{};
+  /// In this state it would have said nothing either, whatever it had been told.
+  bool only_checks = false;
 
   /// A number below 4 for what it was told.
   [[nodiscard]] std::size_t index() const {
@@ -45,6 +47,8 @@ struct StepOutcome {
   std::vector<ActionOutcome> actions{};         ///< none after one that ends the episode
   std::vector<StepObservation> observations{};  ///< that are the same whenever they are asked for
   StepEnd end{};
+  /// The hook at its end did what has no place in here.
+  bool is_special = false;
 };
 
 }  // namespace compiler_gym

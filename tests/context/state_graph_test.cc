@@ -104,6 +104,18 @@ TEST_F(StateGraphTest, AStepsEndIsKnownByWhatItWasTold) {
   EXPECT_EQ(*known->new_action_space, "from the end");
 }
 
+TEST_F(StateGraphTest, AnEndThatOnlyChecksIsKnownWhateverItIsTold) {
+  const State start = graph_.add_start(origin_);
+  State state = start;
+  StepOutcome outcome = changing({"zero"});
+  outcome.end.only_checks = true;
+  graph_.add_step(state, Actions{"x"}, outcome);
+  const auto known = find(state, {}, {0});
+  ASSERT_TRUE(known.has_value());
+  EXPECT_TRUE(known->had_no_effect);
+  EXPECT_FALSE(known->end_of_session);
+}
+
 TEST_F(StateGraphTest, TheActionsAfterOneThatEndsTheEpisodeAreNotApplied) {
   const State start = graph_.add_start(origin_);
   State state = start;
