@@ -153,7 +153,7 @@ StateGraph::State StateGraph::add_start(const StateOrigin& origin) {
 // ------------------------------------------------------------------------------------------ observations
 
 bool StateGraph::collect_locked(const Node& node, std::span<const int> spaces,
-                                std::size_t max_bytes, std::vector<WireBytes>& found) {
+                                std::size_t max_bytes, WireBytesList& found) {
   constexpr std::size_t kAround = 64;  // more than what an observation is wrapped in
   std::size_t bytes = kAround;
   found.reserve(spaces.size());
@@ -171,10 +171,10 @@ bool StateGraph::collect_locked(const Node& node, std::span<const int> spaces,
   return true;
 }
 
-std::optional<std::vector<WireBytes>> StateGraph::find_observations(const State& state,
-                                                                    std::span<const int> spaces,
-                                                                    std::size_t max_bytes) {
-  std::vector<WireBytes> found;
+std::optional<WireBytesList> StateGraph::find_observations(const State& state,
+                                                           std::span<const int> spaces,
+                                                           std::size_t max_bytes) {
+  WireBytesList found;
   const std::lock_guard lock(mutex_);
   if (!collect_locked(*state.node_, spaces, max_bytes, found)) {
     ++figures_.misses;

@@ -109,8 +109,9 @@ class StateGraph {
   [[nodiscard]] State add_start(const StateOrigin& origin);
 
   /// These observations, as often as they are asked for; nothing if one is not known.
-  [[nodiscard]] std::optional<std::vector<WireBytes>> find_observations(
-      const State& state, std::span<const int> spaces, std::size_t max_bytes = SIZE_MAX);
+  [[nodiscard]] std::optional<WireBytesList> find_observations(const State& state,
+                                                               std::span<const int> spaces,
+                                                               std::size_t max_bytes = SIZE_MAX);
   void add_observations(const State& state, const std::vector<StepObservation>& observations);
 
   /// What is asked for in a step.
@@ -125,7 +126,7 @@ class StateGraph {
     bool end_of_session = false;
     bool had_no_effect = true;
     WireBytes new_action_space{};
-    std::vector<WireBytes> observations{};
+    WireBytesList observations{};
   };
   /// If all of it is known, moves `state` to where the step leads. Otherwise that stays.
   [[nodiscard]] std::optional<KnownStep> find_step(State& state, const StepKeys& step);
@@ -175,7 +176,7 @@ class StateGraph {
   Node& add_node_locked(Tree& tree, Node* parent);
   void add_observations_locked(Node& node, const std::vector<StepObservation>& observations);
   [[nodiscard]] static bool collect_locked(const Node& node, std::span<const int> spaces,
-                                           std::size_t max_bytes, std::vector<WireBytes>& found);
+                                           std::size_t max_bytes, WireBytesList& found);
   static void note_end(Node& node, const StepEnd& end);
   [[nodiscard]] Node* follow_locked(Node& from, internal::StateEdge edge, bool left_no_trace);
 

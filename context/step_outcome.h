@@ -1,6 +1,7 @@
 // What was seen of a step, in the form in which it is remembered.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ struct StepEnd {
     return (had_no_effect ? 1U : 0U) + (episode_ended ? 2U : 0U);
   }
 };
+
+/// Of a few observations without an allocation: a known answer should not cost one.
+using WireBytesList = boost::container::small_vector<WireBytes, 4>;
 
 struct StepObservation {
   int space = 0;      ///< its index

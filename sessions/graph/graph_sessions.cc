@@ -31,7 +31,7 @@ std::unique_ptr<SessionExecutor> GraphSessions::try_start(const SessionStart& st
   if (!state) {
     return nullptr;
   }
-  const std::optional<std::vector<WireBytes>> known = parts_.graph.find_observations(
+  const std::optional<WireBytesList> known = parts_.graph.find_observations(
       state, indices(request.observation_space()), parts_.max_reply_bytes);
   if (!known) {
     return nullptr;

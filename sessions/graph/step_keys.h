@@ -1,10 +1,10 @@
 // What a step asks for, in the state graph's terms.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/service_spaces.h"
@@ -23,7 +23,8 @@ namespace compiler_gym::graph {
 struct StepKeys {
   StepKeys(const StepRequest& request, const ServiceSpaces& spaces);
 
-  std::vector<std::string> actions;
+  /// Short names are kept in place: an answer that is known should not cost an allocation.
+  boost::container::small_vector<std::string, 2> actions;
   std::span<const int> observations;
   /// Whether all observations are deterministic, so that the whole answer can be remembered.
   bool can_be_known;

@@ -12,7 +12,7 @@ using ::testing::IsEmpty;
 
 class StateGraphTest : public StateGraphFixture {
  protected:
-  static std::vector<std::string> texts(const std::vector<WireBytes>& bytes) {
+  static std::vector<std::string> texts(const WireBytesList& bytes) {
     std::vector<std::string> found;
     for (const WireBytes& one : bytes) {
       found.push_back(*one);
