@@ -131,6 +131,7 @@ void apply_memory_budget(std::uint64_t bytes, ServiceCommand& command) {
   const MemoryBounds bounds = derive_memory_bounds(bytes);
   command.memory_budget = bytes;
   command.server.context.max_benchmark_cache_bytes = bounds.max_benchmark_cache_bytes;
+  command.server.context.state_graph_bytes = bounds.state_graph_bytes;
   command.server.max_bytes_in_flight = bounds.max_bytes_in_flight;
   command.server.max_grpc_memory = bounds.max_grpc_memory;
   command.server.max_unread_bytes = bounds.max_unread_bytes;

@@ -190,6 +190,7 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
               available ? internal::format_bytes(*available) : "unknown",
               to_string(MemoryBounds{
                   .max_benchmark_cache_bytes = server.context.max_benchmark_cache_bytes,
+                  .state_graph_bytes = server.context.state_graph_bytes,
                   .max_templates = server.isolation.max_templates,
                   .max_bytes_in_flight = server.max_bytes_in_flight,
                   .max_grpc_memory = server.max_grpc_memory,

@@ -21,7 +21,7 @@ using internal::format_bytes;
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr std::uint64_t kGibibyte = std::uint64_t{1} << 30;
 constexpr std::uint64_t kFullBudget =
-    12 * kGibibyte;  // what the defaults of ServerOptions add up to
+    12 * kGibibyte + kGibibyte / 2;  // what the defaults of ServerOptions add up to
 
 // The number at the beginning of what `file` has after `key`; none if it is not there, or a word such
 // as cgroup's "max".
@@ -87,10 +87,11 @@ MemoryBounds derive_memory_bounds(std::uint64_t bytes) {
   MemoryBounds bounds;
   bounds.max_benchmark_cache_bytes =
       std::min<std::uint64_t>(bytes / 8, most.context.max_benchmark_cache_bytes);
+  bounds.state_graph_bytes = std::min<std::uint64_t>(bytes / 8, most.context.state_graph_bytes);
   bounds.max_templates =
       std::clamp<std::size_t>(bytes / 8 / kTemplate, 1, most.isolation.max_templates);
-  const std::uint64_t kept =
-      2 * bounds.max_benchmark_cache_bytes + bounds.max_templates * kTemplate;
+  const std::uint64_t kept = 2 * bounds.max_benchmark_cache_bytes + bounds.state_graph_bytes +
+                             bounds.max_templates * kTemplate;
   const std::uint64_t on_its_way = bytes > kept ? bytes - kept : 0;
   bounds.max_bytes_in_flight =
       std::min<std::uint64_t>(on_its_way / 5 * 2, most.max_bytes_in_flight);
@@ -118,12 +119,12 @@ std::uint64_t default_memory_budget(std::optional<std::uint64_t> available) {
 
 std::string to_string(const MemoryBounds& bounds) {
   return fmt::format(
-      "requests in flight {}, unread replies {}, gRPC {}, benchmark cache {}, templates {}, each "
-      "sandbox process {}, one reply {}",
+      "requests in flight {}, unread replies {}, gRPC {}, benchmark cache {}, state graph {}, "
+      "templates {}, each sandbox process {}, one reply {}",
       format_bytes(bounds.max_bytes_in_flight), format_bytes(bounds.max_unread_bytes),
       format_bytes(bounds.max_grpc_memory), format_bytes(bounds.max_benchmark_cache_bytes),
-      bounds.max_templates, format_bytes(bounds.sandbox_memory),
-      format_bytes(bounds.max_reply_size));
+      format_bytes(bounds.state_graph_bytes), bounds.max_templates,
+      format_bytes(bounds.sandbox_memory), format_bytes(bounds.max_reply_size));
 }
 
 }  // namespace compiler_gym

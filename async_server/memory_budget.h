@@ -12,6 +12,7 @@ namespace compiler_gym {
 /// Bounds in bytes, by the names of the flags that set one of them apart from the budget.
 struct MemoryBounds {
   std::uint64_t max_benchmark_cache_bytes = 0;
+  std::uint64_t state_graph_bytes = 0;
   std::size_t max_templates = 0;  ///< processes, each with a benchmark loaded
   std::uint64_t max_bytes_in_flight = 0;
   std::uint64_t max_grpc_memory = 0;
@@ -26,10 +27,10 @@ struct MemoryBounds {
 inline constexpr std::uint64_t kMinMemoryBudget = std::uint64_t{256} << 20;
 
 /// What a budget of `bytes` comes to; never more than the defaults of ServerOptions, which fit into
-/// 12 GiB: more room for requests that wait serves nobody.
+/// 12.5 GiB: more room for requests that wait serves nobody.
 ///
 ///   - First what a service keeps: an eighth for the benchmark cache, as much for what the compiler
-///     keeps of these benchmarks, and as much for templates, at 24 MiB each. That is what the
+///     keeps of these benchmarks, as much for what is remembered of sessions, and as much for templates, at 24 MiB each. That is what the
 ///     process of a template holds, shared pages included (docs/performance.md, "Soak").
 ///   - Then what is on its way, of the rest: two fifths for requests in flight, two for gRPC, which
 ///     holds their bytes before they count as requests, and one for replies that nobody reads. A single

@@ -8,22 +8,16 @@ namespace compiler_gym {
 BenchmarkCache::BenchmarkCache(std::size_t max_size_in_bytes)
     : max_size_in_bytes_(max_size_in_bytes), operators_max_size_in_bytes_(max_size_in_bytes) {}
 
-namespace {
-
-// May say no of equal benchmarks, whose maps of variables have different orders: then one replaces
-// the other, as any does.
-bool same(const Benchmark& one, const Benchmark& other) {
+bool same_content(const Benchmark& one, const Benchmark& other) {
   return one.program().contents() == other.program().contents() &&
          one.SerializeAsString() == other.SerializeAsString();
 }
-
-}  // namespace
 
 std::shared_ptr<const Benchmark> BenchmarkCache::add(Benchmark&& benchmark) {
   const std::size_t added_size = benchmark.ByteSizeLong();
   // Some clients send the program with every session; what is known of it is kept by object.
   if (std::shared_ptr<const Benchmark> present = get(benchmark.uri());
-      present != nullptr && same(*present, benchmark)) {
+      present != nullptr && same_content(*present, benchmark)) {
     return present;
   }
   auto added = std::make_shared<const Benchmark>(std::move(benchmark));

@@ -14,6 +14,10 @@
 
 namespace compiler_gym {
 
+/// Whether they are equal in all they say. May say no of equal ones whose maps of variables have
+/// different orders: then they are taken for two.
+[[nodiscard]] bool same_content(const Benchmark& one, const Benchmark& other);
+
 /// A cache bounded in bytes, with the rules clients were written against: adding a benchmark
 /// replaces one of its URI; when it does not fit, the least recently used ones go until half of the
 /// bound is free again, and then it is stored whatever its size, so that a benchmark that was just

@@ -12,6 +12,7 @@
 
 #include "context/benchmark_cache.h"
 #include "context/compiler_gym_service_context.h"
+#include "context/state_graph.h"
 #include "core/support/logger.h"
 #include "core/unique_handler.h"
 #include "core/worker_pool.h"
@@ -27,8 +28,8 @@ enum class ContextState {
   kShutDown,      ///< shutdown() has returned, well or not
 };
 
-/// Holds what sessions share for the life of a service: the plug-in's context and the benchmark
-/// cache. Puts the context's strand on the service's io_context and runs its init and shutdown
+/// Holds what sessions share for the life of a service: the plug-in's context the benchmark
+/// cache and the state graph. Puts the context's strand on the service's io_context and runs its init and shutdown
 /// there.
 /// Threads:  every member may be called from any thread.
 /// Lifetime: must outlive every session. Once async_init() was called, async_shutdown() must have
@@ -74,6 +75,8 @@ class ContextHost {
   [[nodiscard]] ContextState state() const noexcept { return state_.load(); }
   [[nodiscard]] CompilerGymServiceContext& context() noexcept { return *context_; }
   [[nodiscard]] BenchmarkCache& benchmarks() noexcept { return benchmarks_; }
+  /// Off unless it is given a bound.
+  [[nodiscard]] StateGraph& state_graph() noexcept { return state_graph_; }
 
  private:
   using StatusHandler = UniqueHandler<void(grpc::Status)>;
@@ -92,6 +95,7 @@ class ContextHost {
   Logger& logger_;
   std::unique_ptr<CompilerGymServiceContext> context_;
   BenchmarkCache benchmarks_;
+  StateGraph state_graph_;
 
   std::atomic<ContextState> state_{ContextState::kNew};  // written on the strand
   // The rest is touched on the strand only.

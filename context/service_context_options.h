@@ -13,6 +13,8 @@ namespace compiler_gym {
 struct ServiceContextOptions {
   /// Of the benchmarks that clients have sent, and as many of what the compiler keeps of them.
   std::size_t max_benchmark_cache_bytes = BenchmarkCache::kDefaultMaxSizeInBytes;
+  /// Of what is remembered of sessions, see StateGraph. 0: nothing is.
+  std::size_t state_graph_bytes = std::size_t{512} << 20;
   BenchmarkRoots benchmark_roots{};
   /// Takes programs with assembler code that reads files of this machine when it is compiled.
   bool allow_assembler_files = false;

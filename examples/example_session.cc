@@ -39,6 +39,12 @@ std::vector<ObservationSpace> ExampleSession::getObservationSpaces() const {
   return {ir, features, runtime};
 }
 
+Determinism ExampleSession::determinism() const {
+  return {.actions = true, .step_ends_only_check = true, .parameter = [](const std::string&) {
+            return ParameterEffect::kUnknown;
+          }};
+}
+
 grpc::Status ExampleSession::init(const ActionSpace& /*actionSpace*/,
                                   const Benchmark& /*benchmark*/) {
   return grpc::Status::OK;

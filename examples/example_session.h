@@ -15,12 +15,15 @@ class ExampleSession : public CompilationSession {
   std::vector<ActionSpace> getActionSpaces() const override;
   std::vector<ObservationSpace> getObservationSpaces() const override;
 
+  Determinism determinism() const override;
+
   using CompilationSession::init;
   grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;
   grpc::Status init(CompilationSession* other) override;
   grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                            std::optional<ActionSpace>& newActionSpace,
                            bool& actionHadNoEffect) override;
+  bool leftNoTrace() const override { return true; }
   bool isCheap(const StepRequest& request) const override;
   grpc::Status computeObservation(const ObservationSpace& observationSpace,
                                   Event& observation) override;

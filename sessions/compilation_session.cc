@@ -13,6 +13,10 @@ std::string CompilationSession::getCompilerVersion() const {
   return "";
 }
 
+Determinism CompilationSession::determinism() const {
+  return {};
+}
+
 grpc::Status CompilationSession::init(const ActionSpace& actionSpace,
                                       std::shared_ptr<const Benchmark> benchmark) {
   return init(actionSpace, *benchmark);
@@ -20,6 +24,10 @@ grpc::Status CompilationSession::init(const ActionSpace& actionSpace,
 
 grpc::Status CompilationSession::init(CompilationSession* /*other*/) {
   return unimplemented("CompilationSession::init(CompilationSession*) not implemented");
+}
+
+bool CompilationSession::leftNoTrace() const {
+  return false;
 }
 
 grpc::Status CompilationSession::endOfStep(bool /*actionHadNoEffect*/, bool& /*endOfEpisode*/,

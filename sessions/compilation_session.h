@@ -15,6 +15,7 @@
 
 #include "context/compiler_gym_service_context.h"
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/determinism.h"
 
 namespace compiler_gym {
 
@@ -23,7 +24,7 @@ namespace compiler_gym {
 /// Order:    constructed; then one of the two init(); then any number of applyAction(),
 ///           computeObservation(), endOfStep() and handleSessionParameter(); then destroyed. One
 ///           more instance, never init()-ed, is made when the service starts, to be asked for
-///           getCompilerVersion(), getActionSpaces() and getObservationSpaces().
+///           getCompilerVersion(), getActionSpaces(), getObservationSpaces() and determinism().
 /// Threads:  calls on one session never overlap, and each sees what the one before it wrote; they
 ///           may come from different threads. Different sessions run at the same time, so what they
 ///           share belongs into the service context.
@@ -48,6 +49,10 @@ class CompilationSession {
   [[nodiscard]] virtual std::vector<ActionSpace> getActionSpaces() const = 0;
   [[nodiscard]] virtual std::vector<ObservationSpace> getObservationSpaces() const = 0;
 
+  /// What the service may remember, so that what one session has computed no other computes again. By
+  /// default nothing.
+  [[nodiscard]] virtual Determinism determinism() const;
+
   /// Starts the session on a benchmark. `benchmark` must not be kept by reference; see the next
   /// overload.
   [[nodiscard]] virtual grpc::Status init(const ActionSpace& actionSpace,
@@ -68,6 +73,10 @@ class CompilationSession {
   [[nodiscard]] virtual grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                                                  std::optional<ActionSpace>& newActionSpace,
                                                  bool& actionHadNoEffect) = 0;
+
+  /// Whether the last applyAction(), which succeeded, left this session as it was, down to what nobody
+  /// sees and later actions may depend on. By default false, which is always safe to say.
+  [[nodiscard]] virtual bool leftNoTrace() const;
 
   /// Computes one observation. Leaving `observation` unset says that it does not apply.
   [[nodiscard]] virtual grpc::Status computeObservation(const ObservationSpace& observationSpace,

@@ -21,10 +21,37 @@ grpc::Status guarded(Call&& call) {
   }
 }
 
+WireBytes wire_bytes(const std::optional<ActionSpace>& space) {
+  return space.has_value() ? std::make_shared<const std::string>(space->SerializeAsString())
+                           : nullptr;
+}
+
+void note_action(const CompilationSession& session, bool had_no_effect, bool ends_episode,
+                 const std::optional<ActionSpace>& changed_space, StepOutcome& outcome) {
+  outcome.actions.push_back({.had_no_effect = had_no_effect,
+                             .ends_episode = ends_episode,
+                             .left_no_trace = session.leftNoTrace(),
+                             .new_action_space = wire_bytes(changed_space)});
+}
+
+// `before`: what the hook was told of an action space, which it may leave as it is.
+void note_end(const StepReply& told, const WireBytes& before, bool ends_episode,
+              const std::optional<ActionSpace>& after, StepOutcome& outcome) {
+  WireBytes said = wire_bytes(after);
+  outcome.is_special = before != nullptr && said == nullptr;
+  if (before != nullptr && said != nullptr && *before == *said) {
+    said = nullptr;
+  }
+  outcome.end = {.had_no_effect = told.action_had_no_effect(),
+                 .episode_ended = told.end_of_session(),
+                 .ends_episode = ends_episode,
+                 .new_action_space = std::move(said)};
+}
+
 // `applied`: how many.
 grpc::Status apply_actions(CompilationSession& session, const StepRequest& request,
                            StepReply& reply, std::optional<ActionSpace>& new_action_space,
-                           const std::stop_token& stop, int& applied) {
+                           const std::stop_token& stop, int& applied, StepOutcome* outcome) {
   bool end_of_session = false;
   bool nothing_had_effect = true;
   for (; applied < request.action_size() && !end_of_session; ++applied) {
@@ -41,6 +68,9 @@ grpc::Status apply_actions(CompilationSession& session, const StepRequest& reque
       return status;
     }
     nothing_had_effect &= action_had_no_effect;
+    if (outcome != nullptr) {
+      note_action(session, action_had_no_effect, end_of_session, changed_space, *outcome);
+    }
     if (changed_space.has_value()) {
       new_action_space = std::move(changed_space);
     }
@@ -176,9 +206,10 @@ namespace {
 
 grpc::Status try_step(CompilationSession& session, const ServiceSpaces& spaces,
                       const StepRequest& request, StepReply& reply, const std::stop_token& stop,
-                      std::size_t max_reply_bytes, int& applied) {
+                      std::size_t max_reply_bytes, StepOutcome* outcome, int& applied) {
   std::optional<ActionSpace> new_action_space;
-  grpc::Status status = apply_actions(session, request, reply, new_action_space, stop, applied);
+  grpc::Status status =
+      apply_actions(session, request, reply, new_action_space, stop, applied, outcome);
   if (!status.ok()) {
     return status;
   }
@@ -186,12 +217,16 @@ grpc::Status try_step(CompilationSession& session, const ServiceSpaces& spaces,
   if (!status.ok()) {
     return status;
   }
+  const WireBytes space_before = outcome != nullptr ? wire_bytes(new_action_space) : nullptr;
   bool end_of_session = reply.end_of_session();
   status = guarded([&] {
     return session.endOfStep(reply.action_had_no_effect(), end_of_session, new_action_space);
   });
   if (!status.ok()) {
     return status;
+  }
+  if (outcome != nullptr) {
+    note_end(reply, space_before, end_of_session, new_action_space, *outcome);
   }
   reply.set_end_of_session(end_of_session);
   if (new_action_space.has_value()) {
@@ -204,10 +239,11 @@ grpc::Status try_step(CompilationSession& session, const ServiceSpaces& spaces,
 
 grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
                       const StepRequest& request, StepReply& reply, const std::stop_token& stop,
-                      std::size_t max_reply_bytes) {
+                      std::size_t max_reply_bytes, StepOutcome* outcome) {
   session.setStopToken(stop);
   int applied = 0;
-  grpc::Status status = try_step(session, spaces, request, reply, stop, max_reply_bytes, applied);
+  grpc::Status status =
+      try_step(session, spaces, request, reply, stop, max_reply_bytes, outcome, applied);
   if (!status.ok()) {
     const bool broken = status.error_code() == grpc::StatusCode::DATA_LOSS;
     return after_actions(status, applied, request.action_size(), !broken);

@@ -11,6 +11,7 @@
 #include <stop_token>
 
 #include "context/benchmark_cache.h"
+#include "context/step_outcome.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/compilation_session.h"
 #include "sessions/service_spaces.h"
@@ -50,11 +51,12 @@ namespace compiler_gym {
 
 /// Applies the actions in order, then computes the observations, then calls the end-of-step hook.
 /// Actions that were applied before an error stay applied, see after_actions(). CANCELLED between two of
-/// them if `stop` was requested.
+/// them if `stop` was requested. `outcome`, if there is one, is filled but for its observations.
 [[nodiscard]] grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
                                     const StepRequest& request, StepReply& reply,
                                     const std::stop_token& stop,
-                                    std::size_t max_reply_bytes = SIZE_MAX);
+                                    std::size_t max_reply_bytes = SIZE_MAX,
+                                    StepOutcome* outcome = nullptr);
 
 /// What a step says that failed with `why` when `applied` of its `actions` were done: that, in words
 /// which are the same whatever it failed of. It is left out of a single action's text and of

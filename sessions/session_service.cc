@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "sessions/graph/graph_sessions.h"
 #include "sessions/internal/inline_executor.h"
 #include "sessions/internal/operation_status.h"
 #include "sessions/session_rules.h"
@@ -66,17 +67,17 @@ SessionService::SessionService(SessionFactory factory, ContextHost& context_host
                                std::unique_ptr<SessionExecutorFactory> isolated)
     : context_host_(context_host),
       workers_(workers),
-      options_(options),
+      options_(std::move(options)),
       here_(context_host.logger(), "a request's handler"),
       worker_executor_(workers.executor()),
       coroutines_(&worker_executor_),
       inline_sessions_(std::make_unique<internal::InlineSessions>(
           std::move(factory), context_host, workers, spaces_,
-          internal::InlineOptions{.request_timeout = options.request_timeout,
-                                  .max_reply_bytes = options.max_reply_bytes,
-                                  .on_callers_thread = options.on_callers_thread})),
+          internal::InlineOptions{.request_timeout = options_.request_timeout,
+                                  .max_reply_bytes = options_.max_reply_bytes,
+                                  .on_callers_thread = options_.on_callers_thread})),
       isolated_sessions_(std::move(isolated)),
-      sessions_(options.max_sessions) {}
+      sessions_(options_.max_sessions) {}
 
 SessionService::~SessionService() = default;
 
@@ -90,6 +91,11 @@ grpc::Status SessionService::load_spaces() {
     return spaces.error();
   }
   spaces_ = *std::move(spaces);
+  try {
+    remember_results((*plugin)->determinism());
+  } catch (...) {
+    return status_from_current_exception();
+  }
   return grpc::Status::OK;
 }
 

@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -27,6 +28,9 @@
 
 namespace compiler_gym {
 
+namespace graph {
+class GraphSessions;
+}
 namespace internal {
 class InlineSessions;
 }
@@ -50,6 +54,9 @@ struct SessionServiceOptions {
   /// in, and have completed when the call returns. For embedding; a thread that serves many clients
   /// must not be held up by one session.
   bool on_callers_thread = false;
+  /// What, besides the Benchmark itself, its program depends on: of a program in a file, what tells
+  /// that the file has changed. May block. None: the Benchmark is all there is.
+  std::function<std::string(const Benchmark&)> program_stamp{};
 };
 
 /// Requests to one session run in the order they came, one at a time; different sessions run in
@@ -72,7 +79,7 @@ class SessionService {
   SessionService& operator=(const SessionService&) = delete;
   ~SessionService();
 
-  /// Asks the plug-in for its spaces. Blocks; once, when the context is initialised and before
+  /// Asks the plug-in for its spaces, and what of its results can be remembered. Blocks; once, when the context is initialised and before
   /// anything else.
   [[nodiscard]] grpc::Status load_spaces();
   [[nodiscard]] const ServiceSpaces& spaces() const { return spaces_; }
@@ -236,6 +243,12 @@ class SessionService {
   boost::asio::awaitable<Result<std::unique_ptr<SessionExecutor>>> start_executor(
       const SessionOrigin& origin, const StartSessionRequest& request, StartSessionReply& reply,
       std::stop_source stop);
+  boost::asio::awaitable<Result<std::unique_ptr<SessionExecutor>>> start_new_executor(
+      const SessionOrigin& origin, const StartSessionRequest& request, StartSessionReply& reply,
+      std::stop_source stop);
+  boost::asio::awaitable<Result<std::unique_ptr<SessionExecutor>>> start_bare_executor(
+      SessionOrigin origin, std::stop_source stop);
+  void remember_results(Determinism determinism);
   Result<StartingSession> prepare_start(SessionOrigin origin);
   Result<StartingSession> prepare_start_of(StartSessionRequest& request, ClientId client);
   template <typename Reply>
@@ -251,7 +264,8 @@ class SessionService {
   ServiceSpaces spaces_;
   const std::unique_ptr<const internal::InlineSessions> inline_sessions_;
   const std::unique_ptr<SessionExecutorFactory> isolated_sessions_;
-  Gate alive_;  // the executors of sessions
+  std::unique_ptr<graph::GraphSessions> graph_sessions_;  // null: nothing is remembered
+  Gate alive_;                                            // the executors of sessions
   SessionTable sessions_;
 };
 

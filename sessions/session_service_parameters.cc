@@ -38,8 +38,7 @@ SessionService::Operation SessionService::set_parameters(Session& session,
 awaitable<Result<std::string>> SessionService::set_service_parameter(
     Session& session, const SessionParameter& parameter, std::stop_source stop) {
   if (parameter.key() != "service.executor") {
-    co_return internal::handle_service_parameter(context_host_.benchmarks(), parameter.key(),
-                                                 parameter.value());
+    co_return internal::handle_service_parameter(context_host_, parameter.key(), parameter.value());
   }
   const grpc::Status status = co_await set_executor(session, parameter.value(), std::move(stop));
   co_return status.ok() ? Result<std::string>(parameter.value()) : Result<std::string>(status);

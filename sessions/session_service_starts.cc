@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "sessions/graph/graph_sessions.h"
 #include "sessions/internal/inline_executor.h"
 #include "sessions/internal/operation_status.h"
 #include "sessions/session_rules.h"
@@ -36,8 +37,21 @@ grpc::Status SessionService::start_inline_session(StartSessionRequest& request,
   if (!starting) {
     return starting.error();
   }
+  const std::shared_ptr<const Benchmark>& benchmark = starting->origin.benchmark;
+  if (graph_sessions_ == nullptr) {
+    return open(*starting, inline_sessions_->start(request, benchmark, reply, stop.get_token()),
+                stop, reply);
+  }
+  graph::SessionStart start = graph_sessions_->start_of(starting->origin);
+  std::unique_ptr<SessionExecutor> known = graph_sessions_->try_start(start, request, reply);
+  if (known != nullptr) {
+    return open(*starting, std::move(known), stop, reply);
+  }
   Result<std::unique_ptr<SessionExecutor>> executor =
-      inline_sessions_->start(request, starting->origin.benchmark, reply, stop.get_token());
+      inline_sessions_->start(request, benchmark, reply, stop.get_token());
+  if (executor) {
+    executor = graph_sessions_->adopt(std::move(start), request, reply, *std::move(executor));
+  }
   return open(*starting, std::move(executor), stop, reply);
 }
 
@@ -67,7 +81,53 @@ Result<SessionService::StartingSession> SessionService::prepare_start_of(
                         .client = client});
 }
 
+void SessionService::remember_results(Determinism determinism) {
+  StateGraph& graph = context_host_.state_graph();
+  if (!determinism.actions || !graph.enabled()) {
+    return;
+  }
+  graph_sessions_ = std::make_unique<graph::GraphSessions>(graph::GraphSessionsParts{
+      .graph = graph,
+      .spaces = spaces_,
+      .determinism = std::move(determinism),
+      .program_stamp = options_.program_stamp,
+      .start =
+          [this](SessionOrigin origin, std::stop_source stop) {
+            return start_bare_executor(std::move(origin), std::move(stop));
+          },
+      .max_reply_bytes = options_.max_reply_bytes,
+      .workers = workers_,
+  });
+}
+
+awaitable<Result<std::unique_ptr<SessionExecutor>>> SessionService::start_bare_executor(
+    SessionOrigin origin, std::stop_source stop) {
+  StartSessionRequest request;
+  request.set_action_space(origin.action_space);
+  StartSessionReply reply;
+  co_return co_await start_new_executor(origin, request, reply, std::move(stop));
+}
+
 awaitable<Result<std::unique_ptr<SessionExecutor>>> SessionService::start_executor(
+    const SessionOrigin& origin, const StartSessionRequest& request, StartSessionReply& reply,
+    std::stop_source stop) {
+  if (graph_sessions_ == nullptr) {
+    co_return co_await start_new_executor(origin, request, reply, std::move(stop));
+  }
+  graph::SessionStart start = graph_sessions_->start_of(origin);
+  std::unique_ptr<SessionExecutor> known = graph_sessions_->try_start(start, request, reply);
+  if (known != nullptr) {
+    co_return known;
+  }
+  Result<std::unique_ptr<SessionExecutor>> started =
+      co_await start_new_executor(origin, request, reply, std::move(stop));
+  if (!started) {
+    co_return started.error();
+  }
+  co_return graph_sessions_->adopt(std::move(start), request, reply, *std::move(started));
+}
+
+awaitable<Result<std::unique_ptr<SessionExecutor>>> SessionService::start_new_executor(
     const SessionOrigin& origin, const StartSessionRequest& request, StartSessionReply& reply,
     std::stop_source stop) {
   if (origin.executor == ExecutorKind::kInline) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "context/step_outcome.h"
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
 
@@ -27,8 +28,14 @@ class StepExchange {
   /// Empty if there is the message only.
   [[nodiscard]] std::string_view request_bytes() const { return request_bytes_; }
 
+  /// By who wants to know what each action did, if the step succeeds. The outcome must outlive this; its
+  /// observations are left to who has the reply.
+  void record(StepOutcome& outcome) { outcome_ = &outcome; }
+  /// Null: nobody does.
+  [[nodiscard]] StepOutcome* outcome() const { return outcome_; }
+
   /// To be filled by who computes it here,
-  [[nodiscard]] StepReply& reply() { return reply_; }
+  [[nodiscard]] StepReply& reply() const { return reply_; }
   /// and set by who gets it as bytes.
   void set_reply_bytes(std::string bytes) {
     reply_bytes_ = std::move(bytes);
@@ -37,6 +44,7 @@ class StepExchange {
 
   /// Of a step that succeeded: whether the reply is its bytes, and not the message.
   [[nodiscard]] bool reply_is_bytes() const { return reply_is_bytes_; }
+  [[nodiscard]] std::string_view reply_bytes() const { return reply_bytes_; }
   [[nodiscard]] std::string take_reply_bytes() { return std::move(reply_bytes_); }
   /// For who needs the message whatever it came as. INTERNAL if the bytes can't be parsed.
   [[nodiscard]] grpc::Status parse_reply() {
@@ -54,6 +62,7 @@ class StepExchange {
   const StepRequest& request_;
   const std::string_view request_bytes_;
   StepReply& reply_;
+  StepOutcome* outcome_ = nullptr;
   std::string reply_bytes_;
   bool reply_is_bytes_ = false;
 };

@@ -284,6 +284,11 @@ std::vector<Flag> make_flags() {
           "directory that these processes may read beside those of --benchmark_root, for data and "
           "programs of benchmarks' commands",
           kAdvanced, store_sandbox_read)),
+      flags::bytes("state_graph_bytes",
+                   "bytes of what sessions have computed, so that no other session computes it "
+                   "again; 0 turns "
+                   "that off",
+                   0, [](auto& c) -> auto& { return c.server.context.state_graph_bytes; }),
       flags::custom("sandbox_memory", "BYTES",
                     fmt::format("from --memory_budget, {} at most",
                                 format_bytes(untouched.sandbox_limits.memory_in_bytes)),

@@ -27,8 +27,10 @@ std::unique_ptr<WorkerPool> make_start_workers(const ServiceRuntimeOptions& opti
       WorkerPoolOptions{.threads = worker_count(options), .name = "start"}, logger);
 }
 
-SessionServiceOptions session_options(const ServiceRuntimeOptions& options) {
+SessionServiceOptions session_options(const ServiceRuntimeOptions& options,
+                                      std::function<std::string(const Benchmark&)> program_stamp) {
   SessionServiceOptions sessions = options.sessions;
+  sessions.program_stamp = std::move(program_stamp);
   if (options.plugin_threads == PluginThreads::kCaller) {
     sessions.on_callers_thread = true;
     sessions.request_timeout = std::chrono::milliseconds(0);  // its timer would need the thread
@@ -60,10 +62,11 @@ PluginHost::PluginHost(boost::asio::io_context& io_context, ServicePlugin plugin
                     plugin.make_context(options.working_directory, options.context),
                     start_workers(), logger),
       sessions_(std::move(plugin.make_session), context_host_, step_workers_,
-                session_options(options),
+                session_options(options, plugin.program_stamp),
                 make_isolated_sessions(io_context, std::move(zygote), options.isolation,
                                        std::move(plugin.program_stamp), step_workers_, logger)) {
   context_host_.benchmarks().set_max_size_in_bytes(options.context.max_benchmark_cache_bytes);
+  context_host_.state_graph().set_max_size_in_bytes(options.context.state_graph_bytes);
 }
 
 boost::asio::awaitable<grpc::Status> PluginHost::load_spaces() {

@@ -111,7 +111,7 @@ SessionExecutor::Operation<grpc::Status> InlineExecutor::step(StepExchange& step
                                                               std::stop_source stop) {
   return async_perform(std::move(stop), [this, &step](const std::stop_token& token) {
     return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token,
-                    sessions_.options_.max_reply_bytes);
+                    sessions_.options_.max_reply_bytes, step.outcome());
   });
 }
 
@@ -120,7 +120,7 @@ bool InlineExecutor::try_step(StepExchange& step, const std::stop_source& stop, 
   const bool cheap = is_cheap(step.request());
   const auto run = [this, &step](const std::stop_token& token) {
     return run_step(*plugin_, sessions_.spaces_, step.request(), step.reply(), token,
-                    sessions_.options_.max_reply_bytes);
+                    sessions_.options_.max_reply_bytes, step.outcome());
   };
   sessions_.run(
       sessions_.workers_,

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "context/benchmark_cache.h"
+#include "context/context_host.h"
 #include "core/support/status.h"
 
 namespace compiler_gym::internal {
@@ -12,7 +12,7 @@ namespace compiler_gym::internal {
 /// Errors: INVALID_ARGUMENT for a value that is not what the key takes, for a cache larger than the
 ///         service's operator allows (one client must not take the memory of all), and `Unknown
 ///         parameter: <key>` for any other key.
-[[nodiscard]] Result<std::string> handle_service_parameter(BenchmarkCache& benchmarks,
+[[nodiscard]] Result<std::string> handle_service_parameter(ContextHost& context_host,
                                                            const std::string& key,
                                                            const std::string& value);
 

@@ -15,10 +15,11 @@ namespace compiler_gym::isolated {
 
 /// What a sandbox is asked for, and the message that comes along.
 enum class SandboxOperation : std::uint32_t {
-  kInit,        ///< StartSessionRequest: initialise the session; no reply message
-  kObserve,     ///< StartSessionRequest: compute its observations; StartSessionReply
-  kStep,        ///< StepRequest; StepReply
-  kParameters,  ///< SendSessionParameterRequest; SendSessionParameterReply, see run_parameters()
+  kInit,          ///< StartSessionRequest: initialise the session; no reply message
+  kObserve,       ///< StartSessionRequest: compute its observations; StartSessionReply
+  kStep,          ///< StepRequest; StepReply
+  kRecordedStep,  ///< StepRequest; StepReply, with its outcome behind, see step_bytes.h
+  kParameters,    ///< SendSessionParameterRequest; SendSessionParameterReply, see run_parameters()
   kFork,  ///< no message, but a socket: the new sandbox, a copy of this one, replies there with
           ///< its process id and its start time in decimal; this one does not
           ///< reply

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "sessions/internal/step_bytes.h"
 #include "sessions/session_rules.h"
 
 namespace compiler_gym::isolated {
@@ -15,13 +16,15 @@ using boost::asio::use_awaitable;
 
 namespace {
 
+grpc::Status cannot_be_parsed() {
+  return internal_error("A sandbox process sent what can't be parsed");
+}
+
 grpc::Status parse(const SandboxReply& from, google::protobuf::MessageLite& reply) {
   if (!from.status.ok()) {
     return from.status;
   }
-  return reply.ParseFromString(from.message)
-             ? grpc::Status::OK
-             : internal_error("A sandbox process sent what can't be parsed");
+  return reply.ParseFromString(from.message) ? grpc::Status::OK : cannot_be_parsed();
 }
 
 std::string abbreviated(const Event& action) {
@@ -69,14 +72,20 @@ IsolatedExecutor::IsolatedExecutor(IsolatedSessions& sessions, ClientId client, 
 SessionExecutor::Operation<grpc::Status> IsolatedExecutor::step(StepExchange& step,
                                                                 std::stop_source stop) {
   const StepRequest& request = step.request();
-  SandboxReply performed = co_await perform(
-      SandboxOperation::kStep, SandboxMessage(request, step.request_bytes()), std::move(stop));
+  const bool recorded = step.outcome() != nullptr;
+  SandboxReply performed =
+      co_await perform(recorded ? SandboxOperation::kRecordedStep : SandboxOperation::kStep,
+                       SandboxMessage(request, step.request_bytes()), std::move(stop));
   if (performed.sandbox_lost) {
     say_where(performed, place_in(request, performed.applied));
     performed.status = after_actions(performed.status, static_cast<int>(performed.applied),
                                      request.action_size(), sessions_.options_.recover);
   }
   recovery_.record(request, performed);
+  if (performed.status.ok() && recorded &&
+      !internal::take_outcome(performed.message, *step.outcome())) {
+    co_return cannot_be_parsed();
+  }
   if (performed.status.ok()) {
     step.set_reply_bytes(std::move(performed.message));
   }

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "core/posix/processes.h"
+#include "sessions/internal/step_bytes.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/watched_session.h"
 #include "sessions/session_rules.h"
@@ -43,6 +44,7 @@ class SandboxProcess {
   Reply handle(const Frame& request);
   template <typename Request, typename Answer, typename Run>
   Reply answer(const Frame& frame, Run run);
+  Reply recorded_step(const Frame& frame, const std::stop_token& stop, WatchedSession session);
   grpc::Status init(StartSessionRequest& request, const std::stop_token& stop);
   void fork_session();
   void be_a_child_of_the_zygote() const;
@@ -161,6 +163,8 @@ SandboxProcess::Reply SandboxProcess::handle(const Frame& request) {
         WatchedSession session = watched();
         return run_step(session, setting_.spaces, step, reply, token, setting_.max_reply_bytes);
       });
+    case SandboxOperation::kRecordedStep:
+      return recorded_step(request, token, watched());
     case SandboxOperation::kParameters:
       return answer<SendSessionParameterRequest, SendSessionParameterReply>(
           request, [&](const auto& parameters, auto& reply) {
@@ -171,6 +175,24 @@ SandboxProcess::Reply SandboxProcess::handle(const Frame& request) {
       break;
   }
   return {internal_error("A sandbox process was asked for what it does not know"), {}};
+}
+
+SandboxProcess::Reply SandboxProcess::recorded_step(const Frame& frame, const std::stop_token& stop,
+                                                    WatchedSession session) {
+  StepOutcome outcome;
+  Reply reply = answer<StepRequest, StepReply>(frame, [&](const auto& step, auto& its_reply) {
+    return run_step(session, setting_.spaces, step, its_reply, stop, setting_.max_reply_bytes,
+                    &outcome);
+  });
+  if (reply.status.ok()) {
+    const std::size_t size = reply.message.size();
+    internal::append_outcome(outcome, reply.message);
+    if (reply.message.size() > setting_.max_reply_bytes) {
+      reply.message.resize(size);
+      internal::append_outcome({.is_special = true}, reply.message);
+    }
+  }
+  return reply;
 }
 
 template <typename Request, typename Answer, typename Run>

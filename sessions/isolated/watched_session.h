@@ -40,6 +40,7 @@ class WatchedSession final : public CompilationSession {
     return count(session_.applyAction(action, endOfEpisode, newActionSpace, actionHadNoEffect),
                  true);
   }
+  bool leftNoTrace() const override { return session_.leftNoTrace(); }
   grpc::Status computeObservation(const ObservationSpace& observationSpace,
                                   Event& observation) override {
     grpc::Status status = session_.computeObservation(observationSpace, observation);

@@ -50,6 +50,10 @@ std::optional<std::string> find(const std::array<Row<Figures>, Size>& rows, std:
 
 }  // namespace
 
+bool is_figure_parameter(std::string_view key) {
+  return key.starts_with(kCachePrefix) || key.starts_with(kSparesPrefix);
+}
+
 std::optional<std::string> figure_parameter(const std::string& key,
                                             const LlvmServiceContext& context) {
   const std::string_view text = key;

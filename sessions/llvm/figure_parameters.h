@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace compiler_gym {
 
@@ -25,5 +26,8 @@ class LlvmServiceContext;
 ///   llvm.spare_modules.get_dropped             modules that nobody came for
 [[nodiscard]] std::optional<std::string> figure_parameter(const std::string& key,
                                                           const LlvmServiceContext& context);
+
+/// Whether the key looks like one of these.
+[[nodiscard]] bool is_figure_parameter(std::string_view key);
 
 }  // namespace compiler_gym

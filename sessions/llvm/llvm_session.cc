@@ -25,6 +25,8 @@
 namespace compiler_gym {
 namespace {
 
+constexpr std::string_view kApplyBaseline = "llvm.apply_baseline_optimizations";
+
 // What takes more is computed again: a session should not weigh more than its module.
 constexpr std::size_t kMaxRememberedSizeInBytes = 64 * 1024;
 
@@ -43,6 +45,23 @@ std::string value_case_name(const Event& event) {
 bool is_deterministic(LlvmObservation observation) {
   return observation != LlvmObservation::kBitcodeFile && observation != LlvmObservation::kRuntime &&
          observation != LlvmObservation::kBuildtime;
+}
+
+bool varies(const ActionSpace& space, const Event& action) {
+  const LlvmActionSpace* const known = find_llvm_action_space(space.name());
+  const auto index = static_cast<std::size_t>(action.int64_value());
+  return known != nullptr && index < known->actions.size() &&
+         !known->actions[index].is_deterministic;
+}
+
+ParameterEffect effect_of_parameter(const std::string& key) {
+  if (key == kApplyBaseline) {
+    return ParameterEffect::kState;
+  }
+  if (is_count_parameter(key)) {
+    return ParameterEffect::kSetting;
+  }
+  return is_figure_parameter(key) ? ParameterEffect::kReading : ParameterEffect::kUnknown;
 }
 
 void fill_seconds(const std::vector<std::chrono::nanoseconds>& times, Event& event) {
@@ -82,6 +101,10 @@ std::vector<ObservationSpace> LlvmSession::getObservationSpaces() const {
   return llvm_observation_spaces();
 }
 
+Determinism LlvmSession::determinism() const {
+  return {.actions = true, .step_ends_only_check = true, .varies = varies, .parameter = effect_of_parameter};
+}
+
 grpc::Status LlvmSession::init(const ActionSpace& actionSpace, const Benchmark& benchmark) {
   return init(actionSpace, std::make_shared<const Benchmark>(benchmark));
 }
@@ -106,6 +129,9 @@ grpc::Status LlvmSession::init(const ActionSpace& actionSpace,
     return module.error();
   }
   module_ = std::make_unique<OptimisedModule>(*std::move(module));
+  if (context_.are_traces_wanted()) {
+    module_->look_for_traces();
+  }
   return grpc::Status::OK;
 }
 
@@ -151,6 +177,10 @@ grpc::Status LlvmSession::applyAction(const Event& action, bool& /*endOfEpisode*
   }
   actionHadNoEffect = !*changed;
   return grpc::Status::OK;
+}
+
+bool LlvmSession::leftNoTrace() const {
+  return module_->left_no_trace();
 }
 
 grpc::Status LlvmSession::endOfStep(bool /*actionHadNoEffect*/, bool& /*endOfEpisode*/,
@@ -356,7 +386,7 @@ bool LlvmSession::isQuery(const std::string& key) const {
 
 grpc::Status LlvmSession::handleSessionParameter(const std::string& key, const std::string& value,
                                                  std::optional<std::string>& reply) {
-  if (key == "llvm.apply_baseline_optimizations") {
+  if (key == kApplyBaseline) {
     return apply_baseline(value, reply);
   }
   if (reply = figure_parameter(key, context_); reply.has_value()) {

@@ -39,6 +39,7 @@ class LlvmSession final : public CompilationSession {
   [[nodiscard]] std::string getCompilerVersion() const override;
   [[nodiscard]] std::vector<ActionSpace> getActionSpaces() const override;
   [[nodiscard]] std::vector<ObservationSpace> getObservationSpaces() const override;
+  [[nodiscard]] Determinism determinism() const override;
 
   [[nodiscard]] grpc::Status init(const ActionSpace& actionSpace,
                                   const Benchmark& benchmark) override;
@@ -51,6 +52,7 @@ class LlvmSession final : public CompilationSession {
   [[nodiscard]] grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                                          std::optional<ActionSpace>& newActionSpace,
                                          bool& actionHadNoEffect) override;
+  [[nodiscard]] bool leftNoTrace() const override;
   [[nodiscard]] grpc::Status computeObservation(const ObservationSpace& observationSpace,
                                                 Event& observation) override;
   [[nodiscard]] grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,

@@ -84,13 +84,14 @@ TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
       parse_command({"--max_requests_in_flight=9", "--max_bytes_in_flight=8",
                      "--max_message_size=7", "--max_grpc_memory=6", "--max_benchmark_cache_bytes=5",
                      "--max_unread_bytes=4", "--max_templates=3", "--max_running=2",
-                     "--max_reply_size=1"})
+                     "--max_reply_size=1", "--state_graph_bytes=0"})
           .server;
   EXPECT_EQ(server.max_requests_in_flight, 9U);
   EXPECT_EQ(server.max_bytes_in_flight, 8U);
   EXPECT_EQ(server.max_message_size, 7U);
   EXPECT_EQ(server.max_grpc_memory, 6U);
   EXPECT_EQ(server.context.max_benchmark_cache_bytes, 5U);
+  EXPECT_EQ(server.context.state_graph_bytes, 0U);
   EXPECT_EQ(server.max_unread_bytes, 4U);
   EXPECT_EQ(server.isolation.max_templates, 3U);
   EXPECT_EQ(server.isolation.max_running, 2U);
@@ -113,6 +114,7 @@ TEST(CommandLineTest, ReadsWhichExecutorsClientsMayChoose) {
 
 MemoryBounds bounds_of(const ServiceCommand& command) {
   return {.max_benchmark_cache_bytes = command.server.context.max_benchmark_cache_bytes,
+          .state_graph_bytes = command.server.context.state_graph_bytes,
           .max_templates = command.server.isolation.max_templates,
           .max_bytes_in_flight = command.server.max_bytes_in_flight,
           .max_grpc_memory = command.server.max_grpc_memory,

@@ -54,6 +54,7 @@ TEST(MemoryBudgetTest, HalfOfALargeMachineHasTheDefaultsOfTheServer) {
   const ServerOptions server;
   const MemoryBounds expected{
       .max_benchmark_cache_bytes = server.context.max_benchmark_cache_bytes,
+      .state_graph_bytes = server.context.state_graph_bytes,
       .max_templates = server.isolation.max_templates,
       .max_bytes_in_flight = server.max_bytes_in_flight,
       .max_grpc_memory = server.max_grpc_memory,
@@ -61,7 +62,7 @@ TEST(MemoryBudgetTest, HalfOfALargeMachineHasTheDefaultsOfTheServer) {
       .max_reply_size = server.sessions.max_reply_bytes,
       .sandbox_memory = 4 * kGiB,
   };
-  EXPECT_EQ(derive_memory_bounds(12 * kGiB), expected);
+  EXPECT_EQ(derive_memory_bounds(12 * kGiB + 512 * kMiB), expected);
   EXPECT_EQ(derive_memory_bounds(500 * kGiB), expected) << "more would serve nobody";
   EXPECT_EQ(derive_memory_bounds(default_memory_budget(std::nullopt)), expected);
 }
@@ -70,10 +71,11 @@ TEST(MemoryBudgetTest, KeepsAndThenSharesWhatIsOnItsWay) {
   const MemoryBounds bounds = derive_memory_bounds(1 * kGiB);
   EXPECT_EQ(bounds.max_benchmark_cache_bytes, 128 * kMiB);
   EXPECT_EQ(bounds.max_templates, 5U);
-  // 1024 MiB less 2 * 128 for benchmarks and 5 * 24 for templates are 648.
-  EXPECT_EQ(bounds.max_bytes_in_flight, 648 * kMiB / 5 * 2);
-  EXPECT_EQ(bounds.max_grpc_memory, 648 * kMiB / 5 * 2);
-  EXPECT_EQ(bounds.max_unread_bytes, 648 * kMiB / 5);
+  EXPECT_EQ(bounds.state_graph_bytes, 128 * kMiB);
+  // 1024 MiB less 2 * 128 for benchmarks, 128 for the state graph and 5 * 24 for templates are 520.
+  EXPECT_EQ(bounds.max_bytes_in_flight, 520 * kMiB / 5 * 2);
+  EXPECT_EQ(bounds.max_grpc_memory, 520 * kMiB / 5 * 2);
+  EXPECT_EQ(bounds.max_unread_bytes, 520 * kMiB / 5);
   EXPECT_EQ(bounds.max_reply_size, bounds.max_unread_bytes);
   EXPECT_EQ(bounds.sandbox_memory, 1 * kGiB) << "the compiler's libraries are address space too";
 }
@@ -86,8 +88,9 @@ TEST(MemoryBudgetTest, TheCacheHasCompilerGymsSizeFromTwoGibibytesOn) {
 TEST(MemoryBudgetTest, TheBoundsTogetherAreNeverMoreThanTheBudget) {
   for (std::uint64_t budget = kMinMemoryBudget; budget <= 32 * kGiB; budget += 61 * kMiB) {
     const MemoryBounds bounds = derive_memory_bounds(budget);
-    EXPECT_LE(2 * bounds.max_benchmark_cache_bytes + bounds.max_templates * 24 * kMiB +
-                  bounds.max_bytes_in_flight + bounds.max_grpc_memory + bounds.max_unread_bytes,
+    EXPECT_LE(2 * bounds.max_benchmark_cache_bytes + bounds.state_graph_bytes +
+                  bounds.max_templates * 24 * kMiB + bounds.max_bytes_in_flight +
+                  bounds.max_grpc_memory + bounds.max_unread_bytes,
               budget);
     EXPECT_GE(bounds.max_templates, 1U);
     EXPECT_GE(bounds.max_unread_bytes, 16 * kMiB) << "the largest reply has to fit";

@@ -58,6 +58,9 @@ ScriptedSession::~ScriptedSession() {
 std::vector<ObservationSpace> ScriptedSession::getObservationSpaces() const {
   std::vector<ObservationSpace> spaces = HistorySession::getObservationSpaces();
   add_space(spaces, "benchmark").mutable_space()->mutable_string_value();
+  for (ObservationSpace& space : spaces) {
+    space.set_deterministic(script_.determinism.actions);
+  }
   return spaces;
 }
 

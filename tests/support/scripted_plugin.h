@@ -42,6 +42,7 @@ struct PluginScript {
                              std::optional<std::string>& reply)>
       on_parameter;
   std::function<bool(const StepRequest&)> is_cheap;  ///< nothing is, without it
+  Determinism determinism;  ///< if its actions are deterministic, so are all observations
   std::function<void()> on_session_destroyed;
 
   /// `context init`, `session init`, `session fork`, `session destroyed`, `context shutdown`, in
@@ -87,6 +88,7 @@ class ScriptedSession final : public HistorySession {
                                   Event& observation) override;
   grpc::Status endOfStep(bool actionHadNoEffect, bool& endOfEpisode,
                          std::optional<ActionSpace>& newActionSpace) override;
+  Determinism determinism() const override { return script_.determinism; }
   bool isCheap(const StepRequest& request) const override;
   grpc::Status handleSessionParameter(const std::string& key, const std::string& value,
                                       std::optional<std::string>& reply) override;

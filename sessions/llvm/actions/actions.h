@@ -22,6 +22,8 @@ struct LlvmAction {
   /// What runs: a pipeline in the syntax of `opt -passes=`.
   std::string_view pipeline;
   ChangeDetection change_detection = ChangeDetection::kPassManager;
+  /// Does the same each time, in the same state.
+  bool is_deterministic = true;
 };
 
 /// A list of actions; a client names one by its position, so the order is part of the interface.

@@ -60,6 +60,7 @@ Result<OptimisedModule> OptimisedModule::fork(const std::stop_token& stop_token)
   copy->applied_ = applied_;
   copy->generation_ = generation_;
   copy->idle_ = idle_;
+  copy->looks_for_traces_ = looks_for_traces_;
   copy->hash_.reset();
   copy->to_verify_ = to_verify_ == Verify::kNothing ? Verify::kNothing : Verify::kModule;
   copy->functions_to_verify_.clear();
@@ -71,7 +72,8 @@ Result<bool> OptimisedModule::apply(std::string_view pipeline, ChangeDetection c
   if (!broken_.ok()) {
     return broken_;
   }
-  if (idle_.known(pipeline)) {
+  left_no_trace_ = idle_.known(pipeline);
+  if (left_no_trace_) {
     return false;
   }
   const Result<Effect> effect = run(pipeline, change_detection);
@@ -88,6 +90,7 @@ Result<bool> OptimisedModule::apply(std::string_view pipeline, ChangeDetection c
       idle_.add_seen(pipeline);
       break;
     case Effect::kNothing:
+      left_no_trace_ = true;
       idle_.add_known(pipeline);
       break;
   }
@@ -100,11 +103,12 @@ Result<OptimisedModule::Effect> OptimisedModule::run(std::string_view pipeline,
   Result<PassChanges> changes = PassChanges();
   bool touched = true;
   LlvmCall call = call_llvm("running", std::stop_token(), [&] {
-    const bool look_closely = idle_.seen(pipeline);
-    const std::uint64_t before = look_closely ? hidden_state(**module_) : 0;
+    const bool look_closely = looks_for_traces_ || idle_.seen(pipeline);
+    const std::optional<std::uint64_t> before = look_closely ? hidden() : std::nullopt;
+    hidden_.reset();
     changes =
         run_passes(machine.pass_runner(**module_), machine.hasher(), pipeline, change_detection);
-    touched = !look_closely || !changes || changes->any || hidden_state(**module_) != before;
+    touched = !look_closely || !changes || changes->any || hidden() != before;
   });
   if (call.crashed()) {
     machine.abandon();
@@ -122,6 +126,13 @@ Result<OptimisedModule::Effect> OptimisedModule::run(std::string_view pipeline,
     return Effect::kChange;
   }
   return touched ? Effect::kNoChange : Effect::kNothing;
+}
+
+std::optional<std::uint64_t> OptimisedModule::hidden() {
+  if (!hidden_.has_value()) {
+    hidden_ = hidden_state(**module_);
+  }
+  return hidden_;
 }
 
 Result<PassChanges> OptimisedModule::run_passes(PassRunner& runner, StructuralHasher& hasher,

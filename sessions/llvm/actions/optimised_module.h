@@ -32,6 +32,8 @@ class TargetMachines;
 ///           it in again would be quicker, but it changes what is not part of the IR, the order of
 ///           uses and how names are made unique, and so in half of all cases the result of later
 ///           passes.
+/// Traces:   what is hidden in the module before and after a pipeline that says it has changed nothing is
+///           compared when the pipeline is run a second time in one state, or always if that is wanted.
 /// Changes:  of what a pass on functions says it has changed, only that is verified; of what others
 ///           have, the whole module, once for all actions since the last time. A pipeline that has
 ///           twice in a row been seen to touch nothing in this very state is not run a third time.
@@ -52,6 +54,11 @@ class OptimisedModule {
 
   /// Runs a pipeline. Returns whether it changed the module. The text must outlive this object.
   [[nodiscard]] Result<bool> apply(std::string_view pipeline, ChangeDetection change_detection);
+
+  /// From now on, and in forks, look closely at each pipeline.
+  void look_for_traces() { looks_for_traces_ = true; }
+  /// Whether the last apply() is known to have touched nothing at all.
+  [[nodiscard]] bool left_no_trace() const { return left_no_trace_; }
 
   /// OK unless broken. Verifies what has changed since the last time.
   [[nodiscard]] grpc::Status check();
@@ -90,6 +97,7 @@ class OptimisedModule {
   [[nodiscard]] Result<PassChanges> run_passes(PassRunner& runner, StructuralHasher& hasher,
                                                std::string_view pipeline,
                                                ChangeDetection change_detection);
+  [[nodiscard]] std::optional<std::uint64_t> hidden();
   void note_changes(PassChanges changes);
   [[nodiscard]] grpc::Status verify_changes();
   [[nodiscard]] grpc::Status become_broken(grpc::Status reason);
@@ -108,7 +116,10 @@ class OptimisedModule {
   std::vector<std::string_view> applied_;
   std::size_t generation_ = 0;
   IdleActions idle_;
-  std::optional<std::uint64_t> hash_;  // of the module as it is, if somebody wanted to know
+  bool looks_for_traces_ = false;
+  bool left_no_trace_ = false;
+  std::optional<std::uint64_t> hidden_;  // hidden_state(), if nothing has run since it was computed
+  std::optional<std::uint64_t> hash_;    // of the module as it is, if somebody wanted to know
   Verify to_verify_ = Verify::kNothing;
   std::vector<llvm::Function*> functions_to_verify_;  // may be there twice
   std::size_t verified_size_ = 0;                     // global values at the last check

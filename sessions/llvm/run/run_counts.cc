@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -43,6 +44,12 @@ grpc::Status set(const CountParameter& parameter, const std::string& key, const 
 }
 
 }  // namespace
+
+bool is_count_parameter(std::string_view key) {
+  return (key.starts_with(kSet) || key.starts_with(kGet)) &&
+         std::ranges::find(kParameters, key.substr(kSet.size()), &CountParameter::name) !=
+             kParameters.end();
+}
 
 grpc::Status handle_count_parameter(const std::string& key, const std::string& value,
                                     RunCounts& counts, std::optional<std::string>& reply) {

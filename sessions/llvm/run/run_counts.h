@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/support/status.h"
 
@@ -21,5 +22,8 @@ struct RunCounts {
 [[nodiscard]] grpc::Status handle_count_parameter(const std::string& key, const std::string& value,
                                                   RunCounts& counts,
                                                   std::optional<std::string>& reply);
+
+/// Whether the key is one of these.
+[[nodiscard]] bool is_count_parameter(std::string_view key);
 
 }  // namespace compiler_gym
