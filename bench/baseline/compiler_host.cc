@@ -20,7 +20,8 @@ CompilerHost::CompilerHost(ServicePlugin plugin, const boost::filesystem::path& 
     : make_session_(plugin.make_session),
       keep_running_(io_context_.get_executor()),
       runtime_(io_context_, std::move(plugin),
-               {.working_directory = working_directory, .workers = 1}, *this, *logger_),
+               {ServiceOptions{.working_directory = working_directory, .workers = 1}}, *this,
+               *logger_),
       ended_(runtime_.async_run(asio::use_future)),
       thread_([this] { io_context_.run(); }) {}
 
