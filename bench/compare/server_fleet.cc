@@ -90,6 +90,10 @@ ManagedServiceOptions ServerFleet::options_of(const CompareRow& row,
   options.binary = binaries_ / (is_ours(server) ? "compiler_gym-" + compiler + "-service"
                                                 : "compiler_gym-baseline");
   options.arguments = arguments_of(compiler, server);
+  if (is_ours(server) && !row.has_peer()) {
+    // Serving is what is compared, and the baselines compute every answer.
+    options.arguments.emplace_back("--state_graph_bytes=0");
+  }
   return options;
 }
 
