@@ -357,6 +357,7 @@ std::vector<StateGraph::Part> StateGraph::path(const State& from, const State& t
       parts.push_back({.is_parameter = edge->is_parameter});
     }
     parts.back().changes.push_back(edge->change);
+    parts.back().ends_episode = edge->ends_episode;
     begin = edge->is_parameter || edge->ends_episode || edge->target->may_end_here();
   }
   return parts;

@@ -129,9 +129,6 @@ grpc::Status LlvmSession::init(const ActionSpace& actionSpace,
     return module.error();
   }
   module_ = std::make_unique<OptimisedModule>(*std::move(module));
-  if (context_.are_traces_wanted()) {
-    module_->look_for_traces();
-  }
   return grpc::Status::OK;
 }
 
@@ -171,6 +168,7 @@ grpc::Status LlvmSession::applyAction(const Event& action, bool& /*endOfEpisode*
     return invalid_argument(fmt::format("LlvmAction({}) is not in range [0, {})", index, size));
   }
   const LlvmAction& chosen = action_space_->actions[static_cast<std::size_t>(index)];
+  module_->look_for_traces(areTracesWanted());
   const Result<bool> changed = module_->apply(chosen.pipeline, chosen.change_detection);
   if (!changed) {
     return changed.error();
