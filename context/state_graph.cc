@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <ranges>
 
 #include "context/benchmark_cache.h"
 #include "context/internal/state_node.h"
@@ -338,37 +337,6 @@ void StateGraph::add_parameter(State& state, const std::string& change, const st
     return;
   }
   move_locked(state, *node, trash);
-}
-
-// ---------------------------------------------------------------------------------------------- the way
-
-std::vector<StateGraph::Part> StateGraph::path(const State& from, const State& to) const {
-  const std::lock_guard lock(mutex_);
-  std::vector<const StateEdge*> edges;
-  for (Node* node = to.node_; node != from.node_ && node->parent != nullptr; node = node->parent) {
-    edges.push_back(&*node->parent->edge_to(*node));
-  }
-  assert((!from || edges.empty() || edges.back()->target->parent == from.node_) &&
-         "a way leads to what came of its beginning");
-  std::vector<Part> parts;
-  bool begin = true;
-  for (const StateEdge* const edge : std::views::reverse(edges)) {
-    if (begin || edge->is_parameter) {
-      parts.push_back({.is_parameter = edge->is_parameter});
-    }
-    parts.back().changes.push_back(edge->change);
-    begin = edge->is_parameter || edge->ends_episode || edge->target->may_end_here();
-  }
-  return parts;
-}
-
-bool StateGraph::leads_to(const State& from, const State& to) const {
-  const std::lock_guard lock(mutex_);
-  const Node* node = to.node_;
-  while (node != nullptr && node != from.node_) {
-    node = node->parent;
-  }
-  return node != nullptr;
 }
 
 // -------------------------------------------------------------------------------------------- the bound

@@ -143,6 +143,8 @@ class StateGraph {
     /// Of one step, in their order: between these no step has been seen to end well. Or one parameter.
     std::vector<std::string> changes{};
     bool is_parameter = false;
+    /// The last one ends the episode: of one step nothing is done after it.
+    bool ends_episode = false;
   };
   /// From `from`, which `to` came of, or from its start if that is null. The parts of it have been seen to succeed.
   [[nodiscard]] std::vector<Part> path(const State& from, const State& to) const;

@@ -40,9 +40,9 @@ std::vector<ObservationSpace> ExampleSession::getObservationSpaces() const {
 }
 
 Determinism ExampleSession::determinism() const {
-  return {.actions = true, .step_ends_only_check = true, .parameter = [](const std::string&) {
-            return ParameterEffect::kUnknown;
-          }};
+  Determinism determinism{.actions = true, .step_ends_only_check = true};
+  determinism.parameter = [](const std::string&) { return ParameterEffect::kUnknown; };
+  return determinism;
 }
 
 grpc::Status ExampleSession::init(const ActionSpace& /*actionSpace*/,

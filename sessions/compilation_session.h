@@ -75,7 +75,8 @@ class CompilationSession {
                                                  bool& actionHadNoEffect) = 0;
 
   /// Whether the last applyAction(), which succeeded, left this session as it was, down to what nobody
-  /// sees and later actions may depend on. By default false, which is always safe to say.
+  /// sees and later actions may depend on. Asked after actions for which areTracesWanted(). By default
+  /// false, which is always safe to say.
   [[nodiscard]] virtual bool leftNoTrace() const;
 
   /// Computes one observation. Leaving `observation` unset says that it does not apply.
@@ -114,16 +115,21 @@ class CompilationSession {
   /// between actions and between observations.
   void setStopToken(std::stop_token stopToken) { stopToken_ = std::move(stopToken); }
 
+  /// Set by the service before a step: whether it is going to ask leftNoTrace() after each action.
+  void setTracesWanted(bool tracesWanted) { tracesWanted_ = tracesWanted; }
+
  protected:
   [[nodiscard]] const boost::filesystem::path& workingDirectory() const {
     return serviceContext_.workingDirectory();
   }
   [[nodiscard]] CompilerGymServiceContext& serviceContext() const { return serviceContext_; }
   [[nodiscard]] const std::stop_token& stopToken() const { return stopToken_; }
+  [[nodiscard]] bool areTracesWanted() const { return tracesWanted_; }
 
  private:
   CompilerGymServiceContext& serviceContext_;
   std::stop_token stopToken_;
+  bool tracesWanted_ = false;
 };
 
 /// Makes a plug-in's session, not yet init()-ed. Called from several threads at once.

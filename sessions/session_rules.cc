@@ -241,6 +241,7 @@ grpc::Status run_step(CompilationSession& session, const ServiceSpaces& spaces,
                       const StepRequest& request, StepReply& reply, const std::stop_token& stop,
                       std::size_t max_reply_bytes, StepOutcome* outcome) {
   session.setStopToken(stop);
+  session.setTracesWanted(outcome != nullptr);
   int applied = 0;
   grpc::Status status =
       try_step(session, spaces, request, reply, stop, max_reply_bytes, outcome, applied);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include "core/support/status.h"
 #include "sessions/session_rules.h"
@@ -20,6 +21,21 @@ bool is_for_want_of_something(const grpc::Status& status) {
     default:
       return false;
   }
+}
+
+std::vector<StateGraph::Part> joined(std::vector<StateGraph::Part> parts) {
+  std::vector<StateGraph::Part> longer;
+  for (StateGraph::Part& part : parts) {
+    const bool fits = !longer.empty() && !longer.back().ends_episode &&
+                      !longer.back().is_parameter && !part.is_parameter;
+    if (!fits) {
+      longer.push_back(std::move(part));
+      continue;
+    }
+    std::ranges::move(part.changes, std::back_inserter(longer.back().changes));
+    longer.back().ends_episode = part.ends_episode;
+  }
+  return longer;
 }
 
 }  // namespace
@@ -57,9 +73,17 @@ PlaceAction SessionPlace::begin(bool cancelled) {
   if (has_executor_ && executor_at_ == at_) {
     return {.kind = PlaceAction::Kind::kAsk};
   }
-  to_replay_ = graph_->path(executor_at_, at_);
-  std::ranges::reverse(to_replay_);
+  step_by_step_ = false;
+  plan(executor_at_);
   return has_executor_ ? proceed(cancelled) : PlaceAction{.kind = PlaceAction::Kind::kStart};
+}
+
+void SessionPlace::plan(const StateGraph::State& from) {
+  to_replay_ = graph_->path(from, at_);
+  if (!step_by_step_) {
+    to_replay_ = joined(std::move(to_replay_));
+  }
+  std::ranges::reverse(to_replay_);
 }
 
 PlaceAction SessionPlace::on_started(const grpc::Status& status, bool cancelled) {
@@ -80,12 +104,15 @@ bool SessionPlace::can_borrow(
 }
 
 PlaceAction SessionPlace::on_borrowed(const StateGraph::State& there, bool cancelled) {
-  to_replay_ = graph_->path(there, at_);
-  std::ranges::reverse(to_replay_);
+  plan(there);
   return proceed(cancelled);
 }
 
 PlaceAction SessionPlace::on_replayed(const grpc::Status& status, bool cancelled) {
+  if (!status.ok() && !cancelled && !std::exchange(step_by_step_, true)) {
+    plan(StateGraph::State());
+    return {.kind = PlaceAction::Kind::kStart};
+  }
   if (!status.ok()) {
     return give_up(status, "what succeeded before fails now");
   }

@@ -34,6 +34,8 @@ struct PlaceAction {
 /// where it was needed last. Takes what happened and returns what to do next. No threads, no clock, no
 /// plug-in: GraphExecutor performs what it decides.
 ///
+/// Replay:   of many steps as one, which saves most of what it costs; step by step, as they were, if that
+///           fails, for want of time say.
 /// Leaving:  a session of which the state is not known any more, as a step failed or did what is not
 ///           deterministic, leaves the graph for good. From then on it is what its executor is.
 /// Errors:   of a request whose executor can't be brought here: what is for want of something is handed
@@ -86,6 +88,7 @@ class SessionPlace {
   }
 
  private:
+  void plan(const StateGraph::State& from);
   [[nodiscard]] PlaceAction proceed(bool cancelled);
   [[nodiscard]] PlaceAction give_up(grpc::Status status, const char* what);
 
@@ -97,6 +100,7 @@ class SessionPlace {
   std::vector<std::pair<std::string, std::string>> settings_;
   // What the executor has still to do, the next one last.
   std::vector<StateGraph::Part> to_replay_;
+  bool step_by_step_ = false;  // as the whole has failed
 };
 
 }  // namespace compiler_gym::graph

@@ -37,6 +37,7 @@ class WatchedSession final : public CompilationSession {
   grpc::Status applyAction(const Event& action, bool& endOfEpisode,
                            std::optional<ActionSpace>& newActionSpace,
                            bool& actionHadNoEffect) override {
+    session_.setTracesWanted(areTracesWanted());
     return count(session_.applyAction(action, endOfEpisode, newActionSpace, actionHadNoEffect),
                  true);
   }

@@ -38,7 +38,6 @@ LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
                                        SpareModulesOptions spare_modules)
     : CompilerGymServiceContext(std::move(workingDirectory)),
       load_options_{.allow_assembler_files = options.allow_assembler_files},
-      are_traces_wanted_(options.state_graph_bytes != 0),
       bitcode_cache_([this](const Benchmark& benchmark,
                             std::string_view program) { return load(benchmark, program); },
                      std::move(options)),

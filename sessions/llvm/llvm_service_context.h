@@ -47,9 +47,6 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   [[nodiscard]] const CostModel& cost_model() const { return *cost_model_; }
   [[nodiscard]] ClangPath& clang() { return clang_; }
 
-  /// Whether sessions' states are remembered, for which it matters that a pass has touched nothing.
-  [[nodiscard]] bool are_traces_wanted() const { return are_traces_wanted_; }
-
   /// The observation `CpuInfo`.
   [[nodiscard]] const std::string& cpu_info_json() const { return cpu_info_json_; }
 
@@ -62,7 +59,6 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   std::unique_ptr<CostModel> cost_model_;
   std::string cpu_info_json_;
   const LoadOptions load_options_;
-  const bool are_traces_wanted_;
   BitcodeCache bitcode_cache_;
   SpareModules spare_modules_;
 };

@@ -16,6 +16,7 @@
 #include "sessions/llvm/figure_parameters.h"
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
+#include "sessions/llvm/llvm_determinism.h"
 #include "sessions/llvm/observations/module_features.h"
 #include "sessions/llvm/observations/module_observations.h"
 #include "sessions/llvm/run/benchmark_commands.h"
@@ -24,8 +25,6 @@
 
 namespace compiler_gym {
 namespace {
-
-constexpr std::string_view kApplyBaseline = "llvm.apply_baseline_optimizations";
 
 // What takes more is computed again: a session should not weigh more than its module.
 constexpr std::size_t kMaxRememberedSizeInBytes = 64 * 1024;
@@ -45,23 +44,6 @@ std::string value_case_name(const Event& event) {
 bool is_deterministic(LlvmObservation observation) {
   return observation != LlvmObservation::kBitcodeFile && observation != LlvmObservation::kRuntime &&
          observation != LlvmObservation::kBuildtime;
-}
-
-bool varies(const ActionSpace& space, const Event& action) {
-  const LlvmActionSpace* const known = find_llvm_action_space(space.name());
-  const auto index = static_cast<std::size_t>(action.int64_value());
-  return known != nullptr && index < known->actions.size() &&
-         !known->actions[index].is_deterministic;
-}
-
-ParameterEffect effect_of_parameter(const std::string& key) {
-  if (key == kApplyBaseline) {
-    return ParameterEffect::kState;
-  }
-  if (is_count_parameter(key)) {
-    return ParameterEffect::kSetting;
-  }
-  return is_figure_parameter(key) ? ParameterEffect::kReading : ParameterEffect::kUnknown;
 }
 
 void fill_seconds(const std::vector<std::chrono::nanoseconds>& times, Event& event) {
@@ -102,7 +84,7 @@ std::vector<ObservationSpace> LlvmSession::getObservationSpaces() const {
 }
 
 Determinism LlvmSession::determinism() const {
-  return {.actions = true, .step_ends_only_check = true, .varies = varies, .parameter = effect_of_parameter};
+  return llvm_determinism();
 }
 
 grpc::Status LlvmSession::init(const ActionSpace& actionSpace, const Benchmark& benchmark) {
@@ -129,9 +111,6 @@ grpc::Status LlvmSession::init(const ActionSpace& actionSpace,
     return module.error();
   }
   module_ = std::make_unique<OptimisedModule>(*std::move(module));
-  if (context_.are_traces_wanted()) {
-    module_->look_for_traces();
-  }
   return grpc::Status::OK;
 }
 
@@ -171,6 +150,7 @@ grpc::Status LlvmSession::applyAction(const Event& action, bool& /*endOfEpisode*
     return invalid_argument(fmt::format("LlvmAction({}) is not in range [0, {})", index, size));
   }
   const LlvmAction& chosen = action_space_->actions[static_cast<std::size_t>(index)];
+  module_->look_for_traces(areTracesWanted());
   const Result<bool> changed = module_->apply(chosen.pipeline, chosen.change_detection);
   if (!changed) {
     return changed.error();
@@ -386,7 +366,7 @@ bool LlvmSession::isQuery(const std::string& key) const {
 
 grpc::Status LlvmSession::handleSessionParameter(const std::string& key, const std::string& value,
                                                  std::optional<std::string>& reply) {
-  if (key == kApplyBaseline) {
+  if (key == kApplyBaselineParameter) {
     return apply_baseline(value, reply);
   }
   if (reply = figure_parameter(key, context_); reply.has_value()) {

@@ -89,15 +89,29 @@ TEST_F(SessionPlaceTest, AnExecutorThatLagsBehindDoesWhatWasKnownMeanwhile) {
   EXPECT_EQ(other.begin(false).kind, Kind::kStart);
   PlaceAction next = other.on_started(grpc::Status::OK, false);
   ASSERT_EQ(next.kind, Kind::kReplay);
+  EXPECT_THAT(deeds(next.part), ElementsAre(1, 2, 3, 4)) << "all at once";
+  EXPECT_FALSE(other.has_executor());
+  EXPECT_EQ(other.on_replayed(grpc::Status::OK, false).kind, Kind::kAsk);
+  EXPECT_TRUE(other.has_executor());
+}
+
+TEST_F(SessionPlaceTest, WhatFailsAtOnceIsDoneStepByStep) {
+  SessionPlace other = place_.forked(false);
+  act(place_, {1});
+  act(place_, {2});
+  act(place_, {3, 4});
+  EXPECT_TRUE(knows(other, {1, 2, 3, 4}));
+  EXPECT_EQ(other.begin(false).kind, Kind::kStart);
+  EXPECT_EQ(other.on_started(grpc::Status::OK, false).kind, Kind::kReplay);
+  EXPECT_EQ(other.on_replayed(deadline_exceeded("Too long"), false).kind, Kind::kStart);
+  PlaceAction next = other.on_started(grpc::Status::OK, false);
   EXPECT_THAT(deeds(next.part), ElementsAre(1));
   next = other.on_replayed(grpc::Status::OK, false);
   EXPECT_THAT(deeds(next.part), ElementsAre(2));
   next = other.on_replayed(grpc::Status::OK, false);
   EXPECT_THAT(deeds(next.part), ElementsAre(3, 4))
       << "no step is known to end well after the third";
-  EXPECT_FALSE(other.has_executor());
   EXPECT_EQ(other.on_replayed(grpc::Status::OK, false).kind, Kind::kAsk);
-  EXPECT_TRUE(other.has_executor());
 }
 
 TEST_F(SessionPlaceTest, OnlyTheRestIsDoneAgain) {
@@ -145,6 +159,8 @@ TEST_F(SessionPlaceTest, WhatSucceededBeforeAndFailsNowIsDataLoss) {
   act(place_, {1});
   EXPECT_TRUE(knows(other, {1}));
   EXPECT_EQ(other.begin(false).kind, Kind::kStart);
+  EXPECT_EQ(other.on_started(grpc::Status::OK, false).kind, Kind::kReplay);
+  EXPECT_EQ(other.on_replayed(internal_error("Oops"), false).kind, Kind::kStart);
   EXPECT_EQ(other.on_started(grpc::Status::OK, false).kind, Kind::kReplay);
   PlaceAction next = other.on_replayed(internal_error("Oops"), false);
   EXPECT_EQ(to_string(next.status),

@@ -60,7 +60,6 @@ Result<OptimisedModule> OptimisedModule::fork(const std::stop_token& stop_token)
   copy->applied_ = applied_;
   copy->generation_ = generation_;
   copy->idle_ = idle_;
-  copy->looks_for_traces_ = looks_for_traces_;
   copy->hash_.reset();
   copy->to_verify_ = to_verify_ == Verify::kNothing ? Verify::kNothing : Verify::kModule;
   copy->functions_to_verify_.clear();

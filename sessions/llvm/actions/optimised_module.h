@@ -55,8 +55,8 @@ class OptimisedModule {
   /// Runs a pipeline. Returns whether it changed the module. The text must outlive this object.
   [[nodiscard]] Result<bool> apply(std::string_view pipeline, ChangeDetection change_detection);
 
-  /// From now on, and in forks, look closely at each pipeline.
-  void look_for_traces() { looks_for_traces_ = true; }
+  /// Whether to look closely at each pipeline from now on.
+  void look_for_traces(bool look) { looks_for_traces_ = look; }
   /// Whether the last apply() is known to have touched nothing at all.
   [[nodiscard]] bool left_no_trace() const { return left_no_trace_; }
 
