@@ -117,8 +117,7 @@ inline const std::vector<FailedStepRow> kFailedStepRows{
                   {7}},
     FailedStepRow{"ObservationAfterSeveralActions",
                   "action { int64_value: 7 } action { int64_value: 8 } observation_space: 2",
-                  "INVALID_ARGUMENT: Observation space index out of range: 2; 2 of 2 actions were "
-                  "applied and remain",
+                  "INVALID_ARGUMENT: Observation space index out of range: 2",
                   {7, 8}},
     FailedStepRow{"TheActionFailsBeforeTheObservation",
                   "action { int64_value: -1 } observation_space: 2",
