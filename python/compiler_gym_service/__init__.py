@@ -1,0 +1,1 @@
+"""Compilers as Gymnasium environments: many sessions on one asynchronous service."""
