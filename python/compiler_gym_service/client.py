@@ -43,6 +43,7 @@ class Client:
         self._spaces: Spaces | None = None
         self._sent: set[tuple[str, str]] = set()
         self._closed = False
+        self._users = 1
         #: Counts connections to another service than before: ids of sessions are of one generation.
         self.generation = 0
 
@@ -108,11 +109,23 @@ class Client:
         """The service of this process's own; None if it is somebody else's, or before the first call."""
         return self._service
 
+    def is_ours(self) -> bool:
+        """It was used in this process before, and is no copy that fork() has made."""
+        return self._pid == os.getpid()
+
+    def share(self) -> Client:
+        """For one more user, who closes it as well; the last one does it."""
+        self._users += 1
+        return self
+
     def close(self) -> None:
         """Closes the connection, and ends a service that is not shared. Sessions that nobody has ended stay open."""
-        if self._pid != os.getpid():
+        if not self.is_ours():
             return
         with self._lock:
+            self._users -= 1
+            if self._users > 0:
+                return
             self._closed = True
             if self._connection is not None:
                 self._connection.close()

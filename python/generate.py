@@ -1,4 +1,4 @@
-"""Makes the Python messages of ../proto: generate_stubs.py PROTO_FOLDER OUTPUT_FOLDER.
+"""Makes the Python messages of ../proto, and the table of LLVM's actions: generate.py PROJECT_FOLDER OUTPUT_FOLDER.
 
 What protoc itself writes for Python asks for a runtime as new as itself, and what an old one writes is not what a new one
 would. So only the descriptors are taken from protoc, and given to whatever runtime there is, by the two functions that
@@ -7,6 +7,7 @@ generated code has called since protobuf 3.20.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 PROTOS = ("compiler_gym_service", "compiler_gym_stream")
 
-MODULE = '''"""Made from proto/{name}.proto by generate_stubs.py."""
+MODULE = '''"""Made from proto/{name}.proto by generate.py."""
 from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf.internal import builder as _builder
@@ -25,7 +26,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
 '''
 
 
-def main(proto: Path, output: Path) -> None:
+# Where the service has its actions; a line is {"flag", "pipeline"} or {"flag", "pipeline", kHash}.
+ACTIONS = {
+    "PassesAll": "sessions/llvm/actions/passes_all_actions.cc",
+    "NewPM": "sessions/llvm/actions/new_pm_actions.cc",
+}
+
+
+def actions(project: Path) -> dict[str, dict[str, str]]:
+    """From each action space's actions to what `opt -passes=` calls them, in the service's order."""
+    spaces = {}
+    for space, file in ACTIONS.items():
+        text = (project / file).read_text()
+        spaces[space] = dict(re.findall(r'\{\s*"([^"]+)",\s*"([^"]+)"', text))
+        if not spaces[space]:
+            raise SystemExit(f"{file} has no table of actions")
+    return spaces
+
+
+def messages(proto: Path, output: Path) -> None:
     """Writes one module and its types for each .proto file."""
     from google.protobuf import descriptor_pb2
     from grpc_tools import protoc
@@ -58,6 +77,18 @@ def main(proto: Path, output: Path) -> None:
             types = re.sub(r"\b_Mapping\]", "_Mapping[str, object]]", types)  # mypy --strict wants to know
             types = re.sub(rf"^from {proto.name} import", "from . import", types, flags=re.MULTILINE)
             (output / f"{name}_pb2.pyi").write_text(types)
+
+
+def main(project: Path, output: Path) -> None:
+    """Writes the package's folders _proto and _data."""
+    messages(project / "proto", output / "_proto")
+    data = output / "_data"
+    data.mkdir(exist_ok=True)
+    (data / "llvm_actions.json").write_text(json.dumps(actions(project), indent=0))
+    programs = data / "programs"
+    programs.mkdir(exist_ok=True)
+    for program in sorted((project / "programs").glob("*.c")):
+        (programs / program.name).write_bytes(program.read_bytes())
 
 
 if __name__ == "__main__":
