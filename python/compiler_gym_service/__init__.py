@@ -30,6 +30,7 @@ from .rewards import Reward
 from .spaces import Spaces
 from .state import CompilerState, read_states, write_states
 from .validation import ValidationResult
+from .vector import CompilerVectorEnv
 
 __all__ = [
     "ActionTable",
@@ -39,6 +40,7 @@ __all__ = [
     "Client",
     "CompilerEnv",
     "CompilerState",
+    "CompilerVectorEnv",
     "CsmithDataset",
     "Dataset",
     "FileDataset",

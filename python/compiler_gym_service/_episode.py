@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +18,12 @@ from ._values import value_of
 from .actions import Actions, ActionTable
 from .benchmark import Benchmark
 from .datasets import Dataset
-from .errors import Internal, InvalidArgument
+from .errors import DataLoss, DeadlineExceeded, Internal, InvalidArgument, ResourceExhausted
 from .rewards import Reward, RewardState
 from .spaces import ObservationInfo, Spaces
+
+#: The compiler broke, or took too long: the episode ends with such a step.
+EPISODE_ENDS = (DataLoss, DeadlineExceeded, Internal, ResourceExhausted)
 
 #: One name, or a tuple or a dictionary of them.
 ObservationNames = str | Sequence[str] | Mapping[str, str]
@@ -49,12 +53,12 @@ class Plan:
         self.action_space = spaces.Discrete(len(self.table.names))
         self.reward_options = Reward.of(options.reward)
         names = options.observation_space
-        self._keys: Sequence[str] | None = None
+        self.keys: Sequence[str] | None = None
         self._is_single = isinstance(names, str)
         if isinstance(names, str):
             self.observed = [available.observation(names)]
         elif isinstance(names, Mapping):
-            self._keys = list(names)
+            self.keys = list(names)
             self.observed = [available.observation(name) for name in names.values()]
         else:
             self.observed = [available.observation(name) for name in names]
@@ -62,8 +66,8 @@ class Plan:
         self.observation_space: gymnasium.Space[Any]
         if self._is_single:
             self.observation_space = parts[0]
-        elif self._keys is not None:
-            self.observation_space = spaces.Dict(dict(zip(self._keys, parts, strict=True)))
+        elif self.keys is not None:
+            self.observation_space = spaces.Dict(dict(zip(self.keys, parts, strict=True)))
         else:
             self.observation_space = spaces.Tuple(parts)
         # Each is asked for once, whoever wants it.
@@ -87,8 +91,8 @@ class Plan:
         parts = [info.to_space(values[info.name]) for info in self.observed]
         if self._is_single:
             return parts[0]
-        if self._keys is not None:
-            return dict(zip(self._keys, parts, strict=True))
+        if self.keys is not None:
+            return dict(zip(self.keys, parts, strict=True))
         return tuple(parts)
 
 
@@ -120,6 +124,12 @@ class BenchmarkOrder:
         self._is_random = options.benchmark_order == "random"
         self._next = options.first_benchmark
 
+    def copy_at(self, offset: int) -> BenchmarkOrder:
+        """For another environment with the same programs; a sequence starts so many further on."""
+        other = copy.copy(self)
+        other._next += offset
+        return other
+
     def next(self, random: np.random.Generator) -> Benchmark:
         """Raises what reading, compiling or generating it raises."""
         if self.fixed is not None:
@@ -132,10 +142,6 @@ class BenchmarkOrder:
         index = self._next % number
         self._next += 1
         return self.dataset[index]
-
-    def skip_to(self, index: int) -> None:
-        """The next one, of a sequence."""
-        self._next = index
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -99,7 +100,7 @@ class Benchmark:
         """The same program, to be run otherwise."""
         return replace(self, run=run)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Of its content: two programs under one URI are not taken for each other."""
         return hashlib.sha1(self.bitcode).hexdigest()

@@ -43,6 +43,7 @@ class Client:
         self._spaces: Spaces | None = None
         self._sent: set[tuple[str, str]] = set()
         self._closed = False
+        self._has_connected = False
         self._users = 1
         #: Counts connections to another service than before: ids of sessions are of one generation.
         self.generation = 0
@@ -72,6 +73,10 @@ class Client:
                 self._connection.close()
                 self._connection = None
             self._connection = self._connect()
+            if self._has_connected and self.options.address:
+                # It may have been started anew, and count its sessions from 0: a number may be somebody else's by now.
+                self._new_generation()
+            self._has_connected = True
             return self._connection
 
     def _leave_parents(self) -> None:
@@ -200,6 +205,15 @@ class Client:
             message = pb.AddBenchmarkRequest(benchmark=[benchmark.message(with_program=True)])
             self.call(requests.ADD_BENCHMARK, message)
             self._sent.add((benchmark.uri, benchmark.digest))
+
+    def has_sent(self, benchmark: Benchmark) -> bool:
+        """The service has had it; it may have dropped it since."""
+        self.connection()  # it may be to another service than before
+        return (benchmark.uri, benchmark.digest) in self._sent
+
+    def forget_sent(self, benchmark: Benchmark) -> None:
+        """It has dropped it."""
+        self._sent.discard((benchmark.uri, benchmark.digest))
 
 
 class Session:

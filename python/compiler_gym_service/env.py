@@ -13,7 +13,7 @@ import gymnasium
 
 from . import _requests as requests
 from . import commandline as command_lines
-from ._episode import BenchmarkOrder, Episode, EpisodeOptions, ObservationNames, Plan, error_info
+from ._episode import EPISODE_ENDS, BenchmarkOrder, Episode, EpisodeOptions, ObservationNames, Plan, error_info
 from ._proto import compiler_gym_service_pb2 as pb
 from ._resolve import Source, benchmark_of
 from ._values import value_of
@@ -22,11 +22,8 @@ from .benchmark import Benchmark
 from .client import Client
 from .errors import (
     DataLoss,
-    DeadlineExceeded,
     FailedPrecondition,
-    Internal,
     InvalidArgument,
-    ResourceExhausted,
     ServiceError,
     SessionNotFound,
     SessionsLost,
@@ -37,9 +34,6 @@ from .options import ServiceOptions
 from .rewards import Reward
 from .state import CompilerState
 from .validation import ValidationResult, compare_runs, is_broken
-
-# The compiler broke, or took too long: the episode ends here, and the next one is another program.
-EPISODE_ENDS = (DataLoss, DeadlineExceeded, Internal, ResourceExhausted)
 
 
 class ObservationView:
@@ -201,8 +195,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         other.render_mode = self.render_mode
         other._options = self._options
         other.client = self.client.share()
-        other._set_up(self.plan, BenchmarkOrder(self._options))
-        other.order.fixed = self.order.fixed
+        other._set_up(self.plan, self.order.copy_at(0))
         other.spec = self.spec
         try:
             self._ensure_session(episode)
@@ -297,8 +290,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         other.render_mode = None
         other._options = self._options
         other.client = self.client.share()
-        other._set_up(self.plan, BenchmarkOrder(self._options))
-        other.order.fixed = self.order.fixed
+        other._set_up(self.plan, self.order.copy_at(0))
         if self._episode is not None and self.order.fixed is None:
             other.order.fixed = self._episode.benchmark
         return other

@@ -101,6 +101,8 @@ class ObservationInfo:
     deterministic: bool
     #: The value depends on the machine.
     platform_dependent: bool
+    #: The field of `Space` that it is: "int64_box", ...
+    kind: str
     #: As Gymnasium has it; None if there is none, and the value can only be looked at.
     space: gymnasium.Space[Any] | None
     #: From `value_of`'s value to one of `space`.
@@ -144,6 +146,7 @@ def parse_spaces(reply: pb.GetSpacesReply) -> Spaces:
             index=index,
             deterministic=observation.deterministic,
             platform_dependent=observation.platform_dependent,
+            kind=observation.space.WhichOneof("value") or "",
             space=space,
             to_space=to_space,
             default=value_of(observation.default_observation),
