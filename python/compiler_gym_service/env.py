@@ -251,8 +251,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         self._begin(benchmark_of(state.benchmark, self._among(state.benchmark)))
         return self._step(numbers)
 
-    def validate(self, state: CompilerState | None = None) -> ValidationResult:
-        """Replays a state (this one) in a session of its own; compares reward and IR; builds and runs the program.
+    def validate(self, state: CompilerState | None = None, *, run: bool = True) -> ValidationResult:
+        """Replays a state (this one) in a session of its own; compares reward and IR; builds and runs the program, if `run`.
 
         Building takes a clang on this machine: MissingTool says how to get one.
         """
@@ -276,11 +276,12 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
                 ir_reproduced = found.ir_sha1 == state.ir_sha1
                 if not ir_reproduced:
                     problems.append(f"IrSha1 {state.ir_sha1} was recorded, the replay has {found.ir_sha1}")
-            preserved, reason = compare_runs(env.benchmark, env.observation["Bitcode"])
-            if preserved is False:
-                problems.append(reason)
-            elif preserved is None:
-                not_run = reason
+            if run:
+                preserved, reason = compare_runs(env.benchmark, env.observation["Bitcode"])
+                if preserved is False:
+                    problems.append(reason)
+                elif preserved is None:
+                    not_run = reason
         return ValidationResult(state.benchmark, tuple(problems), reward_reproduced, ir_reproduced, preserved, not_run)
 
     # ------------------------------------------------------------------------------------------------------------ details
