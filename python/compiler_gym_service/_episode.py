@@ -155,9 +155,15 @@ class Episode:
     generation: int
     #: By number, as the service has them.
     actions: list[int] = field(default_factory=list)
+    #: A session that nobody wants any more, and that may still be there.
+    abandoned: int | None = None
     steps: int = 0
     reward: float = 0.0
     started: float = field(default_factory=time.monotonic)
+
+    def abandon_session(self) -> None:
+        """What it is at is not certain: whoever goes on has it restored first."""
+        self.session, self.abandoned = None, self.session
 
 
 def error_info(error: Exception) -> dict[str, Any]:

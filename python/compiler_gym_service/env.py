@@ -331,11 +331,16 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
 
     def _end_session(self) -> None:
         episode, self._episode = self._episode, None
-        if episode is None or episode.session is None or episode.generation != self.client.generation:
+        if episode is not None:
+            episode.abandoned = episode.session if episode.abandoned is None else episode.abandoned
+            self._end_abandoned(episode)
+
+    def _end_abandoned(self, episode: Episode) -> None:
+        session, episode.abandoned = episode.abandoned, None
+        if session is None or episode.generation != self.client.generation or not self.client.is_ours():
             return
-        with contextlib.suppress(Unavailable):  # then it is gone anyway
-            if self.client.is_ours():
-                self.client.call(requests.END_SESSION, pb.EndSessionRequest(session_id=episode.session))
+        with contextlib.suppress(ServiceError):  # it may have ended by itself, as a whole service may
+            self.client.call(requests.END_SESSION, pb.EndSessionRequest(session_id=session))
 
     def _step(self, numbers: list[int]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         episode = self._running()
@@ -345,8 +350,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         try:
             reply = self._send(numbers, self.plan.step_infos)
         except EPISODE_ENDS as error:
-            # What the session is at now is not certain: whoever goes on with it has it restored.
-            episode.session = None
+            episode.abandon_session()
             return self._last, 0.0, False, True, error_info(error)
         episode.actions += numbers
         values = self.plan.values(reply.observation, self.plan.step_infos)
@@ -365,7 +369,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             try:
                 return self.client.call(requests.STEP, requests.step_request(episode.session, numbers, infos))
             except (Unavailable, SessionNotFound) as error:
-                episode.session = None
+                episode.abandon_session()
                 if attempt == 2:
                     raise SessionsLost(f"the session on {episode.benchmark.uri} is lost: {error}") from error
         raise AssertionError
@@ -374,6 +378,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         self.client.connection()  # notices a service that has ended, and a fork
         if episode.session is not None and episode.generation == self.client.generation:
             return
+        self._end_abandoned(episode)
         try:
             space = self.plan.table.space
             reply = self.client.start_session(episode.benchmark, space, [])

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from compiler_gym_service import _requests, process
+from compiler_gym_service._proto import compiler_gym_service_pb2 as pb
 from compiler_gym_service.benchmark import Benchmark
 from compiler_gym_service.client import Client
 
@@ -21,6 +23,17 @@ def service_binary() -> str:
     binary = os.environ.get("COMPILER_GYM_SERVICE")
     assert binary, "set COMPILER_GYM_SERVICE to the LLVM service to test"
     return binary
+
+
+@pytest.fixture(autouse=True)
+def no_session_is_left() -> Iterator[None]:
+    """In the service that tests share."""
+    yield
+    if any(service.is_running() for service in process._shared.values()):
+        with Client() as client:
+            # Ending one that there is not says how many there are.
+            reply = client.call(_requests.END_SESSION, pb.EndSessionRequest(session_id=2**60))
+            assert reply.remaining_sessions == 0
 
 
 @pytest.fixture

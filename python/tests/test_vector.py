@@ -296,15 +296,13 @@ def test_a_service_without_a_stream(monkeypatch: pytest.MonkeyPatch, sort: Bench
         assert equal(observations[2], wanted[0])
 
 
-def test_sessions_end_with_the_environment(client: Client, sort: Benchmark) -> None:
-    with vector(8, benchmark=sort, autoreset_mode="SameStep", max_episode_steps=1) as many:
+def test_episodes_that_are_over_leave_no_session(sort: Benchmark) -> None:
+    with vector(8, benchmark=sort, service={"shared": False}, autoreset_mode="SameStep", max_episode_steps=1) as many:
         many.reset()
-        many.step([0] * 8)
-        many.step([0] * 8)
-    session = client.start(sort)
-    session.end()
-    reply = client.call(_requests.END_SESSION, pb.EndSessionRequest(session_id=session.id))
-    assert reply.remaining_sessions == 0
+        for _ in range(3):
+            many.step([0] * 8)
+        reply = many.client.call(_requests.END_SESSION, pb.EndSessionRequest(session_id=2**60))
+        assert reply.remaining_sessions == 8
 
 
 @pytest.mark.parametrize("session", [0, 1, 127, 128, 2**40])
