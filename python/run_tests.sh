@@ -38,7 +38,7 @@ case $command in
     ;;
   mypy)
     cd -- "$here"
-    exec "$environment/bin/mypy" --cache-dir "$environment/mypy_cache" compiler_gym_service tests examples
+    exec "$environment/bin/mypy" --cache-dir "$environment/mypy_cache" compiler_gym_service tests examples bench
     ;;
   ruff)
     cd -- "$here"

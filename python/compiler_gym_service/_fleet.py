@@ -95,6 +95,10 @@ class Fleet:
             self._sessions.add_start(lane)
         except Unavailable as error:
             self._restore(error)
+        except ServiceError:
+            lane.work = Work.IDLE
+            self._busy -= 1
+            raise
 
     def flush(self) -> None:
         """Sends all that has been said."""
@@ -169,8 +173,9 @@ class Fleet:
             except SessionNotFound:
                 lost.append(lane)
             except ServiceError as error:
-                lane.work = Work.IDLE
-                self._busy -= 1
+                if lane.is_busy:
+                    lane.work = Work.IDLE
+                    self._busy -= 1
                 failed = failed or error
         if lost:
             self._restore(SessionNotFound("the service has ended the sessions"), lost)
@@ -208,20 +213,22 @@ class Fleet:
             is_over = self._max_episode_steps is not None and episode.steps >= self._max_episode_steps
             self._had_no_effect[index] = step.action_had_no_effect
         self.truncated[index] = is_over
-        self._busy -= 1
         if is_over or self.terminated[index]:
             lane.is_over = True
             if self._same_step:
                 self._begin_at_once(lane)
                 return
+        self._busy -= 1
         lane.work = Work.READY
         self._ready.append(index)
 
     def _begin_at_once(self, lane: Lane) -> None:
         index = lane.index
+        benchmark = lane.next_benchmark()  # which may fail
         final_info = self._infos.pop(index, None) or {"action_had_no_effect": bool(self._had_no_effect[index])}
         self._infos[index] = {"final_obs": self._observations.row(index), "final_info": final_info}
-        self.begin(lane, lane.next_benchmark())
+        self._busy -= 1
+        self.begin(lane, benchmark)
 
     def _begun(self, lane: Lane, reply: stream_pb.StreamReply) -> None:
         index = lane.index

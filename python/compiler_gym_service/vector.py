@@ -17,6 +17,7 @@ from ._fleet import Fleet
 from ._lane import Lane, Work
 from ._resolve import Source, benchmark_of
 from .actions import Actions
+from .benchmark import Benchmark
 from .client import Client
 from .errors import FailedPrecondition, InvalidArgument, ServiceError
 from .options import ServiceOptions
@@ -97,7 +98,10 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begins anew with all, or with those in options["reset_mask"]; options["benchmark"] says on which program."""
+        """Begins anew with all, or with those in options["reset_mask"].
+
+        options["benchmark"] says on which program, or is a list that says so for each sub-environment.
+        """
         if self.closed:
             raise FailedPrecondition("the environment is closed")
         seeds = self._seeds(seed)
@@ -106,9 +110,13 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._fleet.drop(lanes)
         for lane in lanes:
             lane.seed(seeds[lane.index])
-            benchmark = benchmark_of(chosen, self.order.dataset) if chosen is not None else lane.next_benchmark()
-            self._fleet.begin(lane, benchmark)
-        self._fleet.flush()
+        # All are chosen, which may fail, before anything is begun.
+        benchmarks = [self._choose(lane, chosen) for lane in lanes]
+        try:
+            for lane, benchmark in zip(lanes, benchmarks, strict=True):
+                self._fleet.begin(lane, benchmark)
+        finally:
+            self._fleet.flush()
         ready = self._fleet.collect(lanes)
         return self._observations.whole(copy=self._copy), self._fleet.infos(ready)
 
@@ -156,12 +164,15 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
                 why = "has to be reset first" if lane.work is Work.IDLE else "is under way, or has not been received"
                 raise FailedPrecondition(f"sub-environment {lane.index} {why}")
         fleet = self._fleet
-        for lane, action in zip(lanes, numbers, strict=True):
-            if lane.is_over:
-                fleet.begin(lane, lane.next_benchmark())
-            else:
-                fleet.step(lane, action)
-        fleet.flush()
+        benchmarks = {lane.index: lane.next_benchmark() for lane in lanes if lane.is_over}
+        try:
+            for lane, action in zip(lanes, numbers, strict=True):
+                if lane.is_over:
+                    fleet.begin(lane, benchmarks[lane.index])
+                else:
+                    fleet.step(lane, action)
+        finally:
+            fleet.flush()
 
     def recv(
         self, min: int = 1, max: int | None = None, timeout: float | None = None
@@ -198,6 +209,15 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def observe(self, name: str) -> list[Any]:
         """An observation of all, looked at without a step; none may be under way."""
         return [values[name] for values in self._fleet.observe([name])]
+
+    def _choose(self, lane: Lane, chosen: Any) -> Benchmark:
+        if chosen is None:
+            return lane.next_benchmark()
+        if isinstance(chosen, str | Benchmark):
+            return benchmark_of(chosen, self.order.dataset)
+        if len(chosen) != self.num_envs:
+            raise InvalidArgument(f"{len(chosen)} programs for {self.num_envs} sub-environments")
+        return benchmark_of(chosen[lane.index], self.order.dataset)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
         if seed is None:

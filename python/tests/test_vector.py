@@ -99,6 +99,22 @@ def test_a_sequence_of_programs_begins_further_on_in_each() -> None:
         assert many.reset()[1]["benchmark"].tolist() == names[2:5]
 
 
+def test_programs_can_be_chosen_for_each(sort: Benchmark, crc32: Benchmark) -> None:
+    with vector(2, dataset="demo-v0") as many:
+        assert many.reset(options={"benchmark": [sort, crc32]})[1]["benchmark"].tolist() == [sort.uri, crc32.uri]
+        assert (
+            many.reset(options={"benchmark": "demo-v0/sort"})[1]["benchmark"].tolist()
+            == ["benchmark://demo-v0/sort"] * 2
+        )
+        with pytest.raises(errors.NotFound, match="no dataset 'nowhere-v0'"):
+            many.reset(options={"benchmark": [sort, "benchmark://nowhere-v0/x"]})
+        with pytest.raises(errors.InvalidArgument, match="Failed to parse LLVM bitcode"):
+            many.reset(options={"benchmark": [sort, Benchmark("benchmark://test/garbage", b"no bitcode")]})
+        with pytest.raises(errors.InvalidArgument, match="1 programs for 2 sub-environments"):
+            many.reset(options={"benchmark": [sort]})
+        many.reset()
+
+
 @pytest.fixture
 def four(sort: Benchmark) -> Iterator[CompilerVectorEnv]:
     with vector(4, benchmark=sort, reward="IrInstructionCount") as many:
