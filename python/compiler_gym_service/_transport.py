@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import select
 import socket
 import ssl
@@ -207,6 +208,14 @@ class _Keeper:
         with self._lock:
             self._connections.discard(connection)
 
+    def close_all(self) -> None:
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            if connection.lock.acquire(blocking=False):  # else a thread waits, that ends with the process
+                connection.close()
+                connection.lock.release()
+
     def _run(self) -> None:
         while True:
             time.sleep(self.INTERVAL)
@@ -225,6 +234,7 @@ class _Keeper:
 
 
 _keeper = _Keeper()
+atexit.register(lambda: _keeper.close_all())
 
 
 def forget_all_after_fork() -> None:

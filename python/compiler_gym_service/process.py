@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
@@ -10,7 +11,6 @@ import subprocess
 import tempfile
 import threading
 import time
-import weakref
 from pathlib import Path
 
 from . import _transport
@@ -23,6 +23,7 @@ BINARY_VARIABLE = "COMPILER_GYM_SERVICE"
 # Linux's sockaddr_un has 108 bytes, the last one 0.
 _MAX_SOCKET_PATH = 107
 _STOP_TIMEOUT = 30.0
+_DRAIN = 0.5
 
 
 def find_service(binary: str = "") -> Path:
@@ -104,16 +105,21 @@ class ManagedService:
         return os.getpid() == self._owner and self.process.poll() is None
 
     def stop(self, grace: float = _STOP_TIMEOUT) -> int | None:
-        """SIGTERM, and SIGKILL after `grace` seconds. The exit status; None in a fork, which leaves it alone."""
+        """SIGTERM, and SIGKILL after `grace` seconds. The exit status; None in a fork, which leaves it alone.
+
+        Nobody waits for what its sessions are at any more: a second SIGTERM tells it so.
+        """
         if os.getpid() != self._owner:
             return None
         with self._lock:
             _live.discard(self)
             if self.process.poll() is None:
-                self.process.terminate()
-                try:
-                    self.process.wait(grace)
-                except subprocess.TimeoutExpired:
+                for patience in (min(grace, _DRAIN), grace):
+                    self.process.terminate()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        self.process.wait(patience)
+                        break
+                else:
                     self.process.kill()
             status = self.process.wait()
             self._remove_directories()
@@ -159,7 +165,8 @@ def _short_directory() -> str | None:
 
 # ------------------------------------------------------------------------------------------------------ shared services
 
-_live: weakref.WeakSet[ManagedService] = weakref.WeakSet()
+# All that have not been stopped, whoever else has forgotten them.
+_live: set[ManagedService] = set()
 _shared: dict[ServiceOptions, ManagedService] = {}
 _shared_lock = threading.Lock()
 
@@ -179,10 +186,10 @@ def stop_services() -> None:
     """Ends all services that this process has started. It happens at exit; environments start new ones if need be."""
     with _shared_lock:
         _shared.clear()
-    # All at once: they drain side by side.
-    services = [service for service in list(_live) if service.is_running()]
-    for service in services:
-        service.process.terminate()
+    services = list(_live)
+    for service in services:  # all at once: they drain side by side
+        if service.is_running():
+            service.process.terminate()
     for service in services:
         service.stop()
 
