@@ -39,7 +39,7 @@ def named_dataset(name: str) -> Dataset | None:
 
 
 def dataset_of(source: Source) -> Dataset:
-    """A dataset by its name, a folder, a pattern, a list in a file, an archive, a generator (`generator://csmith-v0?size=9`).
+    """A dataset by its name, a folder (MLGO's corpora too), a pattern, a list in a file, an archive, a generator (`generator://csmith-v0?size=9`).
 
     Or programs: one or several, by URI, by file, or as Benchmark. Raises InvalidArgument, NotFound.
     """
@@ -64,6 +64,8 @@ def dataset_of(source: Source) -> Dataset:
         return datasets.TarDataset(path)
     if path.suffix in SUFFIXES and path.is_file():
         return datasets.ListDataset([benchmark_of(source)])
+    if (path / datasets.MLGO_DESCRIPTION).is_file():
+        return datasets.FileDataset.from_corpus(path)
     if path.is_dir() or any(character in source for character in "*?["):
         return datasets.FileDataset.from_path(source)
     raise NotFound(f"no dataset '{source}': a folder, pattern, .json, .csv or .tar file, or one of {_names()}")

@@ -19,6 +19,8 @@ from typing import Any
 from .benchmark import SUFFIXES, Benchmark, RunOptions, find_tool, split_uri
 from .errors import InvalidArgument, NotFound
 
+MLGO_DESCRIPTION = "corpus_description.json"
+
 # Compiled programs that are kept, by each dataset.
 _KEPT = 512
 
@@ -129,6 +131,17 @@ class FileDataset(Dataset):
             paths = [Path(file) for file in glob.glob(path, recursive=True) if Path(file).suffix in SUFFIXES]  # noqa: PTH207
             folder = Path(os.path.commonpath([file.parent for file in paths])) if paths else folder.parent
         return cls(name or folder.resolve().name, _by_name(sorted(paths), folder), args)
+
+    @classmethod
+    def from_corpus(cls, folder: str | os.PathLike[str], name: str = "") -> FileDataset:
+        """A corpus as MLGO's tools extract it: corpus_description.json, and a .bc file for each module it names."""
+        root = Path(folder)
+        try:
+            modules = json.loads((root / MLGO_DESCRIPTION).read_text())["modules"]
+            files = {str(module): root / f"{module}.bc" for module in modules}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InvalidArgument(f"cannot read the corpus {folder}: {error!r}") from error
+        return cls(name or root.resolve().name, files)
 
     def __len__(self) -> int:
         return len(self._keys)

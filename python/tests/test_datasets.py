@@ -93,6 +93,16 @@ def test_an_archive(folder: Path, tmp_path: Path, kind: str, ending: str) -> Non
         dataset_of(str(tmp_path / "broken.tar"))
 
 
+def test_a_corpus_of_mlgo(folder: Path) -> None:
+    (folder / "corpus_description.json").write_text('{"has_thinlto": false, "modules": ["inner/d"]}')
+    dataset = dataset_of(str(folder))
+    assert list(dataset.uris()) == ["benchmark://suite/inner/d"]
+    assert dataset[0].bitcode == (folder / "inner" / "d.bc").read_bytes()
+    (folder / "corpus_description.json").write_text("{}")
+    with pytest.raises(errors.InvalidArgument, match="cannot read the corpus"):
+        dataset_of(str(folder))
+
+
 @pytest.mark.parametrize("name", ["csmith-v0", "llvm-stress-v0"])
 def test_generators_make_the_same_for_the_same_seed(name: str, client: Client) -> None:
     dataset = dataset_of(f"generator://{name}?size=5")
