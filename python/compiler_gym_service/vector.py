@@ -202,6 +202,10 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
 
     # ---------------------------------------------------------------------------------------------------------- and others
 
+    def current(self) -> Any:
+        """The last observations of all, whether they have been received or not."""
+        return self._observations.whole(copy=self._copy)
+
     def states(self) -> list[CompilerState]:
         """Of all, in one exchange; none may be under way."""
         return self._fleet.states()

@@ -96,6 +96,35 @@ def test_errors_say_what_is_wrong(
     assert reason in capsys.readouterr().err
 
 
+def test_eval_compares_with_chance(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_policy.py").write_text(
+        "def good(observation, random):\n    return 0 if observation.shape == (56,) else 1\n"
+        "def chance(observation, random):\n    return int(random.integers(2))\n"
+    )
+    (tmp_path / "actions.txt").write_text("-mem2reg -gvn\n-barrier\n")
+    monkeypatch.chdir(tmp_path)
+    command = ["--steps", "3", "--action-file", "actions.txt", "--json"]
+    data = json.loads(run(capsys, "eval", "a_policy:good", *command))
+    assert len(data["programs"]) == 9
+    assert all(row["policy"] < row["initial"] and row["policy"] <= row["random"] for row in data["programs"])
+    # With the same seed a policy that is chance is as good as chance.
+    data = json.loads(run(capsys, "eval", "a_policy:chance", "demo-v0/sort", *command))
+    assert data["programs"][0]["policy"] == data["programs"][0]["random"]
+    assert "geometric mean beside -Oz: policy" in run(capsys, "eval", "a_policy:chance", "demo-v0/sort", *command[:-1])
+    assert main(["eval", "a_policy:nothing"]) == 2
+    assert "no policy 'a_policy:nothing'" in capsys.readouterr().err
+
+
+def test_completion(capsys: pytest.CaptureFixture[str]) -> None:
+    script = run(capsys, "completion")
+    test = script + 'COMP_WORDS=(compiler-gym %s); COMP_CWORD=%d; _compiler_gym; echo "${COMPREPLY[@]}"'
+    for words, at, wanted in (("se", 1, "serve search"), ("search --met", 2, "--metric"), ("x --met", 2, "")):
+        result = subprocess.run(["bash", "-c", test % (words, at)], capture_output=True, text=True, check=True)
+        assert result.stdout.strip() == wanted
+
+
 def test_an_unknown_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["spaces", "--nonsense"])

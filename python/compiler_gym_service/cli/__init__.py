@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import InvalidArgument, NotFound, ServiceError
 from ..options import ServiceOptions, TlsOptions
-from . import _programs, _service, _states
+from . import _completion, _eval, _programs, _service, _states
 
 EXIT_STATUSES = """
 exit statuses:
@@ -45,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
     _service.add_commands(add)
     _programs.add_commands(add)
     _states.add_commands(add)
+    _eval.add_commands(add)
+    _completion.add_commands(add, main_parser)
     return main_parser
 
 
