@@ -55,7 +55,7 @@ def dataset_of(source: Source) -> Dataset:
     named = named_dataset(name)
     if named is not None:
         return named
-    if "://" in source:
+    if "://" in source or ("/" in name and named_dataset(name.partition("/")[0]) is not None):
         return datasets.ListDataset([benchmark_of(source)])
     path = Path(source)
     if path.suffix in (".json", ".csv"):

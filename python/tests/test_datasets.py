@@ -123,6 +123,7 @@ def test_one_program_and_several(folder: Path, sort: Benchmark) -> None:
     assert benchmark_of(str(folder / "a.c")).uri == f"file://{folder}/a.c"
     assert benchmark_of(f"file://{folder}/a.c").bitcode == benchmark_of(str(folder / "a.c")).bitcode
     assert benchmark_of("demo-v0/sort").uri == "benchmark://demo-v0/sort"
+    assert list(dataset_of("demo-v0/sort").uris()) == ["benchmark://demo-v0/sort"]
     both = dataset_of([sort, "demo-v0/matrix"])
     assert list(both.uris()) == [sort.uri, "benchmark://demo-v0/matrix"]
     assert len(dataset_of("demo-v0")) == len(list(PROGRAMS.glob("*.c")))
