@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .._resolve import dataset_of
+from ..agent import PassTools, mcp_server
 from ..env import CompilerEnv
 from ..errors import InvalidArgument
 from ..rewards import METRICS, Reward
@@ -33,6 +34,11 @@ def add_commands(add: Add) -> None:
     run.add_argument("--output", metavar="FILE", help="writes the program as it is then: .ll for text, else bitcode")
     run.add_argument("--validate", action="store_true", help="runs the program before and after, and compares")
     run.set_defaults(run=_run)
+
+    mcp = add("mcp", "Lets a language model optimise a program: an MCP server on standard input and output")
+    mcp.add_argument("program", metavar="PROGRAM", help="as for run")
+    mcp.add_argument("--action-space", metavar="NAME", default="NewPM", help="(default: %(default)s)")
+    mcp.set_defaults(run=_mcp)
 
     search = add("search", "Looks for actions that make programs small, at random, many sessions at a time")
     search.add_argument("programs", nargs="+", metavar="PROGRAM", help="files, URIs, or a dataset")
@@ -83,6 +89,13 @@ def _run(arguments: argparse.Namespace) -> int:
         if result is not None:
             print("validated: " + ("; ".join(result.errors) or result.not_run or "the program does what it did"))
     return 0 if result is None or result.okay else 3
+
+
+def _mcp(arguments: argparse.Namespace) -> int:
+    tools = PassTools(arguments.program, action_space=arguments.action_space, service=arguments.options)
+    with contextlib.closing(tools):
+        mcp_server(tools).run()
+    return 0
 
 
 def _short(value: object) -> object:
