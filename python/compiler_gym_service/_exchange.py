@@ -26,6 +26,7 @@ class Exchange:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        connection.keep_alive()  # replies may come while nobody receives
         self._stream: Call | None = connection.start(STREAM_PATH)
         # What has been sent before the first reply: a service without a stream has seen none of it.
         self._unproven: list[bytes] | None = []

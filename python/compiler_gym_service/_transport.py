@@ -97,7 +97,11 @@ class Connection:
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self.lock = threading.RLock()
-        _keeper.watch(self)
+        _keeper.add(self)
+
+    def keep_alive(self) -> None:
+        """From now on it is not lost for being idle: for one whose loss would cost something."""
+        _keeper.keep(self)
 
     def call(self, path: str, request: bytes, timeout: float) -> bytes:
         """One unary call: the reply's bytes."""
@@ -186,31 +190,37 @@ class Connection:
 class _Keeper:
     """Answers the service's pings on connections that nobody reads: without, it takes them for dead after 80 s.
 
-    One thread for the process, which starts with the first connection and ends with it. A child of fork() has none until
-    it connects.
+    One thread for the process, and none where no connection needs it: Python warns of fork() where there are threads. A child
+    of fork() has none until it needs one.
     """
 
     INTERVAL = 20.0
 
     def __init__(self) -> None:
-        self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._kept: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def watch(self, connection: Connection) -> None:
+    def add(self, connection: Connection) -> None:
         with self._lock:
-            self._connections.add(connection)
+            self._all.add(connection)
+
+    def keep(self, connection: Connection) -> None:
+        with self._lock:
+            self._kept.add(connection)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="compiler_gym keepalive", daemon=True)
                 self._thread.start()
 
     def forget(self, connection: Connection) -> None:
         with self._lock:
-            self._connections.discard(connection)
+            self._all.discard(connection)
+            self._kept.discard(connection)
 
     def close_all(self) -> None:
         with self._lock:
-            connections = list(self._connections)
+            connections = list(self._all)
         for connection in connections:
             if connection.lock.acquire(blocking=False):  # else a thread waits, that ends with the process
                 connection.close()
@@ -223,7 +233,7 @@ class _Keeper:
 
     def tick(self) -> None:
         with self._lock:
-            connections = list(self._connections)
+            connections = list(self._kept)
         for connection in connections:
             if connection.lock.acquire(blocking=False):  # else somebody is reading it
                 try:

@@ -107,7 +107,10 @@ class Client:
                 self._service = shared_service(options) if options.shared else ManagedService(options)
             assert self._service is not None
             address = self._service.address
-        return Connection(address, token=options.token, tls=options.tls, timeout=options.start_timeout)
+        connection = Connection(address, token=options.token, tls=options.tls, timeout=options.start_timeout)
+        if options.address:
+            connection.keep_alive()  # sessions of a service that is not ours are given up with the connection
+        return connection
 
     @property
     def service(self) -> ManagedService | None:

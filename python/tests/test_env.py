@@ -9,7 +9,9 @@ import os
 import pickle
 import shlex
 import signal
+import socket
 import subprocess
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -331,6 +333,26 @@ def test_an_unreachable_service_is_a_typed_error(sort: Benchmark) -> None:
         owner.close()
         with pytest.raises(errors.Unavailable):
             env.step(0)
+
+
+def test_an_idle_connection_that_was_closed_is_made_anew(env: CompilerEnv) -> None:
+    env.multistep(["-mem2reg"])
+    episode, connection = env._episode, env.client._connection
+    assert episode is not None and connection is not None
+    session = episode.session
+    connection._socket.shutdown(socket.SHUT_RDWR)  # as the service does with one that has been idle for long
+    env.multistep(["-gvn"])
+    assert env.client._connection is not connection
+    assert (episode.session, env.client.generation) == (session, 0)
+
+
+def test_no_thread_is_left_behind_where_fork_is_used(sort: Benchmark) -> None:
+    script = (
+        "import threading, warnings, multiprocessing, gymnasium, compiler_gym_service\n"
+        "env = gymnasium.make('compiler_gym/llvm-v0')\nenv.reset(seed=1)\nenv.step(0)\n"
+        "assert threading.active_count() == 1, threading.enumerate()\nenv.close()\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
 
 
 def test_a_session_that_the_service_has_ended_is_restored(env: CompilerEnv) -> None:

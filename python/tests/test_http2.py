@@ -286,6 +286,7 @@ def test_the_keeper_answers_pings_on_connections_that_nobody_reads(tmp_path: Any
         listener.bind(path)
         listener.listen()
         connection = _transport.Connection(f"unix:{path}")
+        connection.keep_alive()
         accepted, _ = listener.accept()
         with accepted:
             server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
