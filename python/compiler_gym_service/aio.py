@@ -129,17 +129,28 @@ class AsyncClient:
             return self._connection
 
     async def _connect(self) -> AsyncConnection:
-        options = self.options
-        address = options.address
-        if not address:
-            if self._service is None or not self._service.is_running():
-                self._sent.clear()
-                self._service = await asyncio.to_thread(self._start_service)
-            address = self._service.address
         self._pid = os.getpid()
+        if self.options.address:
+            return await self._connect_to(self.options.address)
+        service = await self._running_service()
+        try:
+            return await self._connect_to(service.address)
+        except Unavailable:
+            if not await asyncio.to_thread(service.is_dying):
+                raise
+            return await self._connect_to((await self._running_service()).address)
+
+    async def _connect_to(self, address: str) -> AsyncConnection:
+        options = self.options
         return await AsyncConnection.connect(
             address, token=options.token, tls=options.tls, timeout=options.start_timeout
         )
+
+    async def _running_service(self) -> ManagedService:
+        if self._service is None or not self._service.is_running():
+            self._sent.clear()
+            self._service = await asyncio.to_thread(self._start_service)
+        return self._service
 
     def _start_service(self) -> ManagedService:
         return shared_service(self.options) if self.options.shared else ManagedService(self.options)

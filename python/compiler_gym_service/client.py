@@ -97,20 +97,31 @@ class Client:
 
     def _connect(self) -> Connection:
         options = self.options
-        address = options.address
-        if not address:
-            service = self._service
-            if service is None or not service.is_running():
-                if service is not None:
-                    service.stop()
-                    self._new_generation()
-                self._service = shared_service(options) if options.shared else ManagedService(options)
-            assert self._service is not None
-            address = self._service.address
-        connection = Connection(address, token=options.token, tls=options.tls, timeout=options.start_timeout)
         if options.address:
+            connection = self._connect_to(options.address)
             connection.keep_alive()  # sessions of a service that is not ours are given up with the connection
-        return connection
+            return connection
+        service = self._running_service()
+        try:
+            return self._connect_to(service.address)
+        except Unavailable:
+            if not service.is_dying():
+                raise
+            return self._connect_to(self._running_service().address)
+
+    def _connect_to(self, address: str) -> Connection:
+        options = self.options
+        return Connection(address, token=options.token, tls=options.tls, timeout=options.start_timeout)
+
+    def _running_service(self) -> ManagedService:
+        service = self._service
+        if service is None or not service.is_running():
+            if service is not None:
+                service.stop()
+                self._new_generation()
+            service = shared_service(self.options) if self.options.shared else ManagedService(self.options)
+            self._service = service
+        return service
 
     @property
     def service(self) -> ManagedService | None:

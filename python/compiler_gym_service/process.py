@@ -24,6 +24,8 @@ BINARY_VARIABLE = "COMPILER_GYM_SERVICE"
 _MAX_SOCKET_PATH = 107
 _STOP_TIMEOUT = 30.0
 _DRAIN = 0.5
+# A process that is killed closes its sockets before it has ended.
+_DYING = 2.0
 
 
 def find_service(binary: str = "") -> Path:
@@ -103,6 +105,14 @@ class ManagedService:
     def is_running(self) -> bool:
         """It has not ended; and this is the process that started it, not a fork."""
         return os.getpid() == self._owner and self.process.poll() is None
+
+    def is_dying(self) -> bool:
+        """Nobody listens any more: the process has ended, or does so in a moment. Of a fork's parent nothing is known."""
+        if os.getpid() != self._owner:
+            return True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_DYING)
+        return self.process.poll() is not None
 
     def stop(self, grace: float = _STOP_TIMEOUT) -> int | None:
         """SIGTERM, and SIGKILL after `grace` seconds. The exit status; None in a fork, which leaves it alone.

@@ -313,26 +313,47 @@ def test_a_service_ends_with_its_process(how: str) -> None:
 
 
 INTERRUPTED = """
-import os, signal, threading
-
-def interrupt():
-    while not client._connection._http2.calls_under_way:
-        pass
-    os.kill(os.getpid(), signal.SIGINT)
-
+import sys
+from compiler_gym_service.client import Client
+client = Client(sys.argv[1])
 try:
-    threading.Thread(target=interrupt).start()
-    session.step(["-gvn"] * 50000, ["Programl"])
+    client.version()
 except KeyboardInterrupt:
-    print("interrupted", client.version().service, flush=True)
+    print("interrupted", client.connection()._http2.calls_under_way)
 """
 
 
-def test_ctrl_c_ends_a_wait() -> None:
-    program = Path(__file__).parent.parent.parent / "tests" / "data" / "crc32.bc"
-    command = [sys.executable, "-c", SCRIPT + INTERRUPTED, str(program), "go"]
-    child = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
-    assert "interrupted 0." in child.stdout
+def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
+    # A service that takes everything and answers nothing.
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        command = [sys.executable, "-c", INTERRUPTED, f"unix:{tmp_path}/s"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            accepted, _ = listener.accept()
+            with accepted:
+                received = b""
+                while b"/compiler_gym.CompilerGymService/GetVersion" not in received:
+                    received += accepted.recv(4096)
+                child.send_signal(signal.SIGINT)
+                assert child.communicate(timeout=60)[0] == "interrupted 0\n"
+            assert child.returncode == 0
+
+
+def test_a_service_that_is_dying_is_waited_for(crc32: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Client({"shared": False}) as client:
+        client.version()
+        service = client.service
+        assert service is not None
+        os.kill(service.pid, signal.SIGKILL)
+        # It does not listen any more, and is said to run still: as in the moment between.
+        wait = service.process.wait
+        wait()
+        answers = iter([True])
+        monkeypatch.setattr(service, "is_running", lambda: next(answers, False))
+        client.start(crc32).end()
+        assert client.service is not service
+        assert client.generation == 1
 
 
 def test_options_are_what_users_write() -> None:
