@@ -95,10 +95,11 @@ def test_a_killed_service_fails_what_is_under_way(crc32: Benchmark) -> None:
     async def test() -> None:
         async with AsyncClient({"shared": False}) as client:
             sessions = await asyncio.gather(*(client.start(crc32) for _ in range(8)))
-            steps = [asyncio.ensure_future(session.step(["-gvn"] * 1000, ["Programl"])) for session in sessions]
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
             assert client._service is not None
+            os.kill(client._service.pid, signal.SIGSTOP)  # it answers no more
+            steps = [asyncio.ensure_future(session.step(["-gvn"])) for session in sessions]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             os.kill(client._service.pid, signal.SIGKILL)
             results = await asyncio.gather(*steps, return_exceptions=True)
             assert all(isinstance(result, errors.Unavailable) for result in results), results
