@@ -13,6 +13,7 @@ from ._proto import compiler_gym_stream_pb2 as stream_pb
 from ._values import value_of
 from .benchmark import Benchmark
 from .errors import Internal, ServiceError, Unavailable, error_of
+from .process import ManagedService
 from .spaces import ActionSpaceInfo, ObservationInfo, Spaces
 
 Request = TypeVar("Request", bound=Message)
@@ -64,6 +65,11 @@ RETRY_WAITS = (0.05, 0.1, 0.2, 0.4)
 def may_retry(rpc: Rpc[Any, Any], error: ServiceError) -> bool:
     """The service has surely not done it, or doing it again does no harm."""
     return isinstance(error, Unavailable) and (error.not_sent or rpc.is_idempotent)
+
+
+def may_retry_in_another(rpc: Rpc[Any, Any], service: ManagedService | None) -> bool:
+    """Whatever was done went with the service: a start can be made in a new one, and only a start makes sense there."""
+    return rpc is START_SESSION and service is not None and service.is_dying()
 
 
 def stream_error(error: stream_pb.StreamError) -> ServiceError:

@@ -78,7 +78,11 @@ class AsyncClient:
                 raise DeadlineExceeded(f"no answer to {rpc.name} within {seconds:g} s") from None
             except Unavailable as error:
                 wait = next(waits, None)
-                if wait is None or self._closed or not requests.may_retry(rpc, error):
+                if wait is None or self._closed:
+                    raise
+                if not requests.may_retry(rpc, error) and not await asyncio.to_thread(
+                    requests.may_retry_in_another, rpc, self._service
+                ):
                     raise
                 await asyncio.sleep(wait)
 

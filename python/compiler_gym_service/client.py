@@ -165,7 +165,9 @@ class Client:
                 return rpc.parse(self.connection().call(rpc.path, data, seconds))
             except Unavailable as error:
                 wait = next(waits, None)
-                if wait is None or self._closed or not requests.may_retry(rpc, error):
+                if wait is None or self._closed:
+                    raise
+                if not (requests.may_retry(rpc, error) or requests.may_retry_in_another(rpc, self._service)):
                     raise
                 time.sleep(wait)
 

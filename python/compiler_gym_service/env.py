@@ -315,19 +315,12 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         if self._is_closed:
             raise FailedPrecondition("the environment is closed")
         self._end_session()
-        reply = self._start(benchmark)
+        reply = self.client.start_session(benchmark, self.plan.table.space, self.plan.start_infos)
         values = self.plan.values(reply.observation, self.plan.start_infos)
         self._episode = Episode(benchmark, reply.session_id, self.client.generation)
         self._reward.reset(values)
         self._last = self.plan.observe(values)
         return self._last
-
-    def _start(self, benchmark: Benchmark) -> pb.StartSessionReply:
-        """Once more if the service dies of something else meanwhile."""
-        try:
-            return self.client.start_session(benchmark, self.plan.table.space, self.plan.start_infos)
-        except Unavailable:
-            return self.client.start_session(benchmark, self.plan.table.space, self.plan.start_infos)
 
     def _end_session(self) -> None:
         episode, self._episode = self._episode, None

@@ -364,3 +364,20 @@ def test_options_are_what_users_write() -> None:
     assert made.flags == ("--v", "1")
     assert made.tls is not None and made.tls.ca == "x"
     assert hash(made) == hash(ServiceOptions.of({"flags": ["--v", "1"], "tls": {"ca": "x"}}))
+
+
+def test_a_start_that_a_dying_service_took_is_made_in_another(crc32: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Client({"shared": False}) as client:
+        client.version()
+        service, connection = client.service, client.connection()
+        assert service is not None
+        real = connection.call
+
+        def killed(path: str, request: bytes, timeout: float) -> bytes:
+            os.kill(service.pid, signal.SIGSTOP)
+            os.kill(service.pid, signal.SIGKILL)
+            return real(path, request, timeout)
+
+        monkeypatch.setattr(connection, "call", killed)
+        client.start(crc32).end()
+        assert client.service is not service
