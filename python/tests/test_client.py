@@ -366,7 +366,9 @@ def test_options_are_what_users_write() -> None:
     assert hash(made) == hash(ServiceOptions.of({"flags": ["--v", "1"], "tls": {"ca": "x"}}))
 
 
-def test_a_start_that_a_dying_service_took_is_made_in_another(crc32: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_a_dying_service_took_is_made_in_another(
+    crc32: Benchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Client({"shared": False}) as client:
         client.version()
         service, connection = client.service, client.connection()
