@@ -156,6 +156,12 @@ std::map<std::string, std::string> sources_of_tools() {
       }
     }
   }
+  const fs::path command = "python/compiler_gym_service/cli";
+  for (const fs::directory_entry& file : fs::directory_iterator(kRoot / command)) {
+    if (file.path().extension() == ".py") {
+      sources["compiler-gym"] += read_file(command / file.path().filename());
+    }
+  }
   return sources;
 }
 
@@ -194,7 +200,8 @@ std::string program_of(const std::string& command) {
   std::istringstream words(command);
   for (std::string word; words >> word;) {
     const std::string name = fs::path(word).filename().string();
-    if (name.starts_with("compiler_gym-") || name == "cmake" || name == "ctest" || name == "dev") {
+    if (name.starts_with("compiler_gym-") || name == "compiler-gym" || name == "cmake" ||
+        name == "ctest" || name == "dev") {
       return name;
     }
   }

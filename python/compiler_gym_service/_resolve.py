@@ -1,0 +1,107 @@
+"""From what users write to datasets and programs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from . import datasets
+from .benchmark import SUFFIXES, Benchmark, split_uri
+from .datasets import Dataset
+from .errors import InvalidArgument, NotFound
+
+Source = str | Benchmark | Dataset | Sequence["str | Benchmark"]
+
+_GENERATORS: dict[str, Callable[[int], Dataset]] = {
+    "csmith-v0": datasets.CsmithDataset,
+    "llvm-stress-v0": datasets.LlvmStressDataset,
+}
+_registered: dict[str, Dataset] = {}
+
+
+def register_dataset(dataset: Dataset) -> None:
+    """From now on its programs, and it itself by its name, are found in this process."""
+    _registered[dataset.name] = dataset
+
+
+@functools.cache
+def _built_in(name: str) -> Dataset | None:
+    if name == "demo-v0":
+        return datasets.demo_dataset()
+    return _GENERATORS[name](1000) if name in _GENERATORS else None
+
+
+def named_dataset(name: str) -> Dataset | None:
+    """A registered one, or one that comes with this package."""
+    return _registered.get(name) or _built_in(name)
+
+
+def dataset_of(source: Source) -> Dataset:
+    """A dataset by its name, a folder (MLGO's corpora too), a pattern, a list in a file, an archive, a generator (`generator://csmith-v0?size=9`).
+
+    Or programs: one or several, by URI, by file, or as Benchmark. Raises InvalidArgument, NotFound.
+    """
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, Benchmark):
+        return datasets.ListDataset([source])
+    if not isinstance(source, str):
+        return datasets.ListDataset([each if isinstance(each, Benchmark) else benchmark_of(each) for each in source])
+    if source.startswith("generator://") and not split_uri(source)[2]:
+        return _generator(source)
+    name = source.removeprefix("benchmark://").rstrip("/")
+    named = named_dataset(name)
+    if named is not None:
+        return named
+    if "://" in source or ("/" in name and named_dataset(name.partition("/")[0]) is not None):
+        return datasets.ListDataset([benchmark_of(source)])
+    path = Path(source)
+    if path.suffix in (".json", ".csv"):
+        return datasets.ManifestDataset(path)
+    if ".tar" in path.suffixes or path.suffix == ".tgz":
+        return datasets.TarDataset(path)
+    if path.suffix in SUFFIXES and path.is_file():
+        return datasets.ListDataset([benchmark_of(source)])
+    if (path / datasets.MLGO_DESCRIPTION).is_file():
+        return datasets.FileDataset.from_corpus(path)
+    if path.is_dir() or any(character in source for character in "*?["):
+        return datasets.FileDataset.from_path(source)
+    raise NotFound(f"no dataset '{source}': a folder, pattern, .json, .csv or .tar file, or one of {_names()}")
+
+
+def _generator(source: str) -> Dataset:
+    name, _, query = source.removeprefix("generator://").rstrip("/").partition("?")
+    if name not in _GENERATORS:
+        raise NotFound(f"no generator '{name}'; there is {', '.join(_GENERATORS)}")
+    size = parse_qs(query).get("size", ["1000"])[0]
+    if not size.isdigit() or int(size) == 0:
+        raise InvalidArgument(f"'{source}': size={size} is no number of programs")
+    return _GENERATORS[name](int(size))
+
+
+def benchmark_of(source: str | Benchmark, among: Dataset | None = None) -> Benchmark:
+    """One program: by URI (`benchmark://demo-v0/sort`, `generator://csmith-v0/7`, `file:///a.c`) or by file."""
+    if isinstance(source, Benchmark):
+        return source
+    if "://" not in source:
+        if among is not None and among.owns(f"benchmark://{source}"):
+            return among.benchmark(f"benchmark://{source}")  # CompilerGym's short form: cbench-v1/crc32
+        dataset = named_dataset(source.partition("/")[0])
+        if dataset is not None and "/" in source:
+            return dataset.benchmark(f"{dataset.scheme}://{source}")
+        return Benchmark.from_source(source)
+    if among is not None and among.owns(source):
+        return among.benchmark(source)
+    scheme, name, key = split_uri(source)
+    if scheme == "file":
+        return Benchmark.from_source(key)
+    dataset = named_dataset(name)
+    if dataset is None or dataset.scheme != scheme:
+        raise NotFound(f"no dataset '{name}' for {source}; there is {_names()}")
+    return dataset.benchmark(source)
+
+
+def _names() -> str:
+    return ", ".join([*_registered, "demo-v0", *_GENERATORS])

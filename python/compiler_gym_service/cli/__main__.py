@@ -1,0 +1,7 @@
+"""python -m compiler_gym_service.cli."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

@@ -1,0 +1,147 @@
+"""The command `compiler-gym`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compiler_gym_service import read_states
+from compiler_gym_service.cli import main
+
+PROGRAM = str(Path(__file__).parent.parent.parent / "programs" / "sort.c")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    assert main(arguments) == status, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_spaces(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "spaces")
+    assert re.search(r"^PassesAll +124$", text, re.MULTILINE) and "Autophase" in text
+    data = json.loads(run(capsys, "spaces", "--json"))
+    assert data["actions"]["PassesAll"][103] == "-mem2reg"
+    assert {row["name"] for row in data["observations"]} >= {"Ir", "InstCount"}
+    assert "default<Oz>" in run(capsys, "spaces", "--action-space", "Pipelines")
+
+
+def test_describe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "compiler  19." in run(capsys, "describe")
+    assert json.loads(run(capsys, "describe", "--json"))["action_spaces"]["NewPM"] > 100
+
+
+def test_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    output = tmp_path / "out.ll"
+    flags = ["--observe", "ObjectTextSizeBytes", "--output", str(output), "--validate"]
+    text = run(capsys, "run", PROGRAM, "--actions", "-mem2reg 39", *flags)
+    assert "opt-19 '-passes=function(mem2reg),function(gvn)' input.bc -o output.bc" in text
+    assert "validated: the program does what it did" in text
+    assert output.read_text().startswith("; ModuleID")
+    line = "opt -mem2reg -gvn input.bc -o output.bc"
+    data = json.loads(run(capsys, "run", PROGRAM, "--actions", line, "--json"))
+    assert data["after"]["IrInstructionCount"] < data["before"]["IrInstructionCount"]
+
+
+def test_search_replay_and_validate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    states = tmp_path / "states.csv"
+    search = [
+        "search",
+        "demo-v0/sort",
+        "benchmark://demo-v0/matrix",
+        "--steps",
+        "64",
+        "--sessions",
+        "8",
+        "--episode",
+        "8",
+    ]
+    text = run(capsys, *search, "--output", str(states))
+    assert "benchmark://demo-v0/sort" in text and "benchmark://demo-v0/matrix" in text
+    again = tmp_path / "again.csv"
+    run(capsys, *search, "--output", str(again))
+    assert [state.commandline for state in read_states(states)] == [state.commandline for state in read_states(again)]
+    replay = ["--reward", "IrInstructionCount"]
+    assert "2 of 2 are okay" in run(capsys, "replay", str(states), *replay)
+    results = json.loads(run(capsys, "validate", str(states), *replay, "--json"))
+    assert all(result["okay"] and result["semantics_preserved"] for result in results)
+    text = states.read_text().replace("demo-v0/sort,", "demo-v0/sort,1")
+    states.write_text(text)
+    assert "was recorded, the replay has" in run(capsys, "replay", str(states), *replay, status=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["run", "/nowhere.c"], 2, "there is no file '/nowhere.c'"),
+        (["run", PROGRAM, "--actions", "-nonsense"], 2, "no action '-nonsense'"),
+        (["run", PROGRAM, "--observe", "Nothing"], 2, "no observation 'Nothing'"),
+        (["run", "benchmark://cbench-v1/crc32"], 2, "no dataset 'cbench-v1'"),
+        (["describe", "unix:/nowhere"], 1, "cannot connect to unix:/nowhere"),
+        (["describe", "nonsense"], 2, "'nonsense' is no address"),
+        (["describe", "--token-file", "/nowhere"], 2, "cannot read the token"),
+        (["replay", "/nowhere.csv"], 2, "cannot read /nowhere.csv"),
+        (["search", "demo-v0/sort", "--steps", "0"], 2, "are at least 1"),
+    ],
+)
+def test_errors_say_what_is_wrong(
+    arguments: list[str], status: int, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == status
+    assert reason in capsys.readouterr().err
+
+
+def test_eval_compares_with_chance(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_policy.py").write_text(
+        "def good(observation, random):\n    return 0 if observation.shape == (56,) else 1\n"
+        "def chance(observation, random):\n    return int(random.integers(2))\n"
+    )
+    (tmp_path / "actions.txt").write_text("-mem2reg -gvn\n-barrier\n")
+    monkeypatch.chdir(tmp_path)
+    command = ["--steps", "3", "--action-file", "actions.txt", "--json"]
+    data = json.loads(run(capsys, "eval", "a_policy:good", *command))
+    assert len(data["programs"]) == 9
+    assert all(row["policy"] < row["initial"] and row["policy"] <= row["random"] for row in data["programs"])
+    # With the same seed a policy that is chance is as good as chance.
+    data = json.loads(run(capsys, "eval", "a_policy:chance", "demo-v0/sort", *command))
+    assert data["programs"][0]["policy"] == data["programs"][0]["random"]
+    assert "geometric mean beside -Oz: policy" in run(capsys, "eval", "a_policy:chance", "demo-v0/sort", *command[:-1])
+    assert main(["eval", "a_policy:nothing"]) == 2
+    assert "no policy 'a_policy:nothing'" in capsys.readouterr().err
+
+
+def test_completion(capsys: pytest.CaptureFixture[str]) -> None:
+    script = run(capsys, "completion")
+    test = script + 'COMP_WORDS=(compiler-gym %s); COMP_CWORD=%d; _compiler_gym; echo "${COMPREPLY[@]}"'
+    for words, at, wanted in (("se", 1, "serve search"), ("search --met", 2, "--metric"), ("x --met", 2, "")):
+        result = subprocess.run(["bash", "-c", test % (words, at)], capture_output=True, text=True, check=True)
+        assert result.stdout.strip() == wanted
+
+
+def test_an_unknown_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["spaces", "--nonsense"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --nonsense" in capsys.readouterr().err
+
+
+def test_serve_becomes_a_service(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "compiler_gym_service.cli", "serve", "--working_dir", str(tmp_path / "service")]
+    environment = {**os.environ}
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, env=environment)
+    assert version.stdout.strip()
+    wrong = subprocess.run([*command, "--nonsense"], capture_output=True, text=True, check=False, env=environment)
+    assert wrong.returncode == 1 and "nonsense" in wrong.stderr
+
+
+def test_whoever_reads_may_stop() -> None:
+    command = f"{sys.executable} -m compiler_gym_service.cli spaces --action-space PassesAll --json | head -1"
+    result = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0 and result.stderr == ""

@@ -1,0 +1,43 @@
+"""The examples run, and learn what they say they learn."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def example(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    sys.modules.pop(name, None)
+    return importlib.import_module(name)
+
+
+def test_random_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = example("random_policy", monkeypatch).main
+    assert main(["--steps", "8", "--seed", "3"]) == main(["--steps", "8", "--seed", "3"])
+
+
+def test_greedy_by_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert example("greedy_forks", monkeypatch).main(["--steps", "2"]) > 0.9
+
+
+def test_tabular_q(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, learnt = example("tabular_q", monkeypatch).main(["--episodes", "40"])
+    assert learnt > first
+
+
+def test_policy_gradient_beats_random_and_reaches_oz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    main = example("policy_gradient", monkeypatch).main
+    curve = main(["--updates", "20", "--svg", str(tmp_path / "curve.svg")])
+    assert curve[0] < 0.7  # its first policy is a random one
+    assert max(curve[-5:]) >= 1.0  # what -Oz makes of these programs
+    assert ElementTree.parse(tmp_path / "curve.svg").getroot().tag.endswith("svg")
+    again = main(["--updates", "2"])
+    assert again == curve[:2]
