@@ -172,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(, ScratchTest, ::testing::Values("inline", "isolated"),
                          [](const auto& row) { return std::string(row.param); });
 
 TEST_F(FaultTest, TheServicesOwnDeathTakesItsProcessesAlong) {
-  serve({"--executor=isolated"});
+  serve({"--executor=isolated", "--state_graph_bytes=0"});  // a process for every session
   Crowd crowd(*client_, program_, /*seed=*/3);
   const grpc::Status started = loop_.run(crowd.async_start(20));
   ASSERT_TRUE(started.ok()) << to_string(started);
