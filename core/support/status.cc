@@ -1,8 +1,11 @@
 #include "core/support/status.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
+#include <system_error>
 
 namespace compiler_gym {
 
@@ -46,6 +49,19 @@ grpc::Status data_loss(const std::string& message) {
   return {grpc::StatusCode::DATA_LOSS, message};
 }
 
+namespace {
+
+// Of the machine, and so nobody's fault who asked for something: of threads, memory, descriptors, room for files.
+bool is_shortage(const std::error_code& code) {
+  static constexpr std::array kShortages{
+      std::errc::resource_unavailable_try_again, std::errc::not_enough_memory,
+      std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+      std::errc::no_space_on_device};
+  return std::find(kShortages.begin(), kShortages.end(), code) != kShortages.end();
+}
+
+}  // namespace
+
 grpc::Status status_from_current_exception() {
   try {
     throw;
@@ -54,6 +70,9 @@ grpc::Status status_from_current_exception() {
       return cancelled("operation cancelled");
     }
     return internal_error(std::string("Unhandled exception: ") + error.what());
+  } catch (const std::system_error& error) {
+    const std::string text = std::string("Unhandled exception: ") + error.what();
+    return is_shortage(error.code()) ? resource_exhausted(text) : internal_error(text);
   } catch (const std::exception& error) {
     return internal_error(std::string("Unhandled exception: ") + error.what());
   } catch (...) {

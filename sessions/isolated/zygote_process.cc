@@ -81,8 +81,9 @@ class ZygoteProcess {
   std::unordered_map<pid_t, ZygoteRequest> dying_;  // that are being killed
   // Sandboxes that nobody has asked for yet; of several of one number, the last.
   std::unordered_map<pid_t, Dead> dead_;
-  std::vector<EndedChild> unclean_;  // have left something behind, perhaps
-  pid_t cleaner_ = -1;               // -1: there is none now
+  std::vector<EndedChild> unclean_;   // have left something behind, perhaps
+  pid_t cleaner_ = -1;                // -1: there is none now
+  std::vector<EndedChild> cleaning_;  // what the cleaner is at
 };
 
 // ------------------------------------------------------------------------------------- processes
@@ -121,7 +122,11 @@ void ZygoteProcess::run() {
   }
   send({.tag = kAliveTag});
   serve();
-  remove_scratch_of(kill_children(kPatience), options_.working_directory);
+  // The cleaner is one of them, and has not done all that it should.
+  std::vector<EndedChild> left = kill_children(kPatience);
+  left.insert(left.end(), unclean_.begin(), unclean_.end());
+  left.insert(left.end(), cleaning_.begin(), cleaning_.end());
+  remove_scratch_of(left, options_.working_directory);
   if (getppid() != keeper_) {
     clean_up_after(service_, options_.working_directory);  // the keeper has died: nobody else will
   }
@@ -294,6 +299,7 @@ void ZygoteProcess::reap_children() {
     }
     if (child.pid == cleaner_) {
       cleaner_ = -1;
+      cleaning_.clear();
       clean_up();
     } else if (leader) {
       on_sandbox_ended(child, status);
@@ -339,7 +345,7 @@ void ZygoteProcess::clean_up() {
     clean_up_after_sandboxes(unclean_, pid_, options_.working_directory);
     _exit(0);
   }
-  unclean_.clear();
+  cleaning_ = std::exchange(unclean_, {});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
@@ -102,7 +103,11 @@ void SpareModules::clear_locked(Shelf& shelf, Dropped& dropped) {
 void SpareModules::wake_maker_locked() {
   work_to_do_ = true;
   if (!maker_.joinable()) {
-    maker_ = std::jthread([this](const std::stop_token& stop) { make_spares(stop); });
+    try {
+      maker_ = std::jthread([this](const std::stop_token& stop) { make_spares(stop); });
+    } catch (const std::system_error&) {
+      return;  // no thread is to be had now: sessions do without spares until one is
+    }
   }
   wake_maker_.notify_one();
 }

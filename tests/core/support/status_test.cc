@@ -4,8 +4,10 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
+#include <cerrno>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace compiler_gym {
 namespace {
@@ -55,6 +57,16 @@ grpc::Status status_of(const Exception& exception) {
   } catch (...) {
     return status_from_current_exception();
   }
+}
+
+TEST(StatusFromExceptionTest, AShortageOfTheMachineIsNobodysFault) {
+  for (const int error : {EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC}) {
+    EXPECT_EQ(status_of(std::system_error(error, std::generic_category())).error_code(),
+              grpc::StatusCode::RESOURCE_EXHAUSTED)
+        << error;
+  }
+  EXPECT_EQ(status_of(std::system_error(EPERM, std::generic_category())).error_code(),
+            grpc::StatusCode::INTERNAL);
 }
 
 TEST(StatusFromExceptionTest, IsInternalWithTheExceptionsWords) {
