@@ -38,7 +38,7 @@ std::int64_t stat_field(pid_t pid, int field) {
   return value;
 }
 
-// Whether there is nothing left of a child that was killed, as far as this process is concerned.
+// Whether there is nothing left of a child by then, as far as this process is concerned.
 bool reap_before(pid_t child, std::chrono::steady_clock::time_point deadline, int& status) {
   const FileDescriptor process(pidfd_open(child, 0));
   for (;;) {
@@ -58,6 +58,11 @@ bool reap_before(pid_t child, std::chrono::steady_clock::time_point deadline, in
 }
 
 }  // namespace
+
+bool wait_for_child(pid_t child, std::chrono::milliseconds patience) {
+  int status = 0;
+  return reap_before(child, std::chrono::steady_clock::now() + patience, status);
+}
 
 std::string read_proc_file(const std::string& path) {
   std::ifstream file(path);

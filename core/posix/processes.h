@@ -43,6 +43,9 @@ struct EndedChild {
 /// Those of the calling process, which has one thread.
 [[nodiscard]] std::vector<pid_t> children_of_this_process();
 
+/// Reaps a child that ends by itself. False if it has not by then.
+bool wait_for_child(pid_t child, std::chrono::milliseconds patience);
+
 /// Kills every child of the calling process but `spared` and reaps it, and again what these leave to
 /// it if it is a subreaper, until there is none; none but the kernel's own, busy with a broken disk,
 /// takes longer than `patience`. The process has one thread, and nobody else waits for its children.

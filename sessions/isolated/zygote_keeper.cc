@@ -48,6 +48,9 @@ void ZygoteKeeper::run() {
   become_servant("zygote-keeper", control_);
   start();
   serve();
+  if (!is_stopped_or_dead()) {
+    wait_for_child(zygote_, kPatience);  // which notices as well, and cleans up after its sandboxes
+  }
   remove_scratch_of(kill_children(kPatience), options_.working_directory);
   if (!told_to_end_) {
     clean_up_after(service_, options_.working_directory);  // there is nobody else left to do it
