@@ -135,12 +135,10 @@ grpc::Status print_row(ClientLoop& loop, const NamedStrategy& strategy, const Op
       "| {} | {} | {:.0f} | {:.0f} | {:.2f} | {:.0f} | {:.0f} | {:.0f}% | {:.0f} | {:.0f} | {:.1f} "
       "| {} | {} |\n",
       strategy.name, with[0].steps, median(without, rate), median(with, rate),
-      median_ratio(with, without, rate), median(without, cpu),
-      median(with, cpu),
+      median_ratio(with, without, rate), median(without, cpu), median(with, cpu),
       100.0 * static_cast<double>(with[0].hits) / static_cast<double>(with[0].steps),
-      median(without, rss), median(with, rss),
-      static_cast<double>(with[0].graph_bytes) / kMebibyte, with[0].outcome.fewest_instructions,
-      same ? "yes" : "NO");
+      median(without, rss), median(with, rss), static_cast<double>(with[0].graph_bytes) / kMebibyte,
+      with[0].outcome.fewest_instructions, same ? "yes" : "NO");
   std::fflush(stdout);
   return grpc::Status::OK;
 }
