@@ -134,10 +134,13 @@ TEST_F(ZygoteReplacementTest, WithoutAKeeperThereIsNoOtherZygoteAndTheServiceSay
   kill(keeper_process_, SIGKILL);
   EXPECT_EQ(failure(start("benchmark://another")), "OK");
   EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+  const pid_t process = process_of(session);
   kill(zygote_process_, SIGKILL);
   // The template may not know yet that it is dead.
   EXPECT_EQ(failure(start("benchmark://a/third")),
             "UNAVAILABLE: No sandbox process can be made: the process that forks them has ended");
+  // Until the kernel has ended it, it still answers.
+  poll_until([&] { return is_gone(process); });
   EXPECT_THAT(failure(step(session, {2})->get()), StartsWith("UNAVAILABLE"));
   EXPECT_EQ(remaining_after_end(session), 1);
 }
