@@ -1,5 +1,6 @@
 // More requests than a service takes on, and what one client's flood does to the others.
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
