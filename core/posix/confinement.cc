@@ -74,7 +74,7 @@ class Landlock {
     const FileDescriptor file(::open(path.c_str(), O_PATH | O_CLOEXEC));
     struct stat status{};
     if (!file || fstat(file.get(), &status) != 0) {
-      return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+      return !is_shortage(errno);
     }
     const std::uint64_t possible = S_ISDIR(status.st_mode) ? kAll : kReadFile | kWriteFile;
     const landlock_path_beneath_attr rule{.allowed_access = known(access & possible),

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
+#include <cerrno>
 #include <exception>
 #include <system_error>
 
@@ -49,15 +50,25 @@ grpc::Status data_loss(const std::string& message) {
   return {grpc::StatusCode::DATA_LOSS, message};
 }
 
+bool is_shortage(int error_number) {
+  static constexpr std::array kShortages{
+      EAGAIN,                   // a process or a thread; memory that may be locked
+      ENOMEM, ENOBUFS,          // memory, of the process or of the kernel
+      EMFILE, ENFILE,           // descriptors, of the process or of the system
+      ENOSPC, EDQUOT,  EFBIG};  // room for files: of the disk, the user, one file
+  return std::find(kShortages.begin(), kShortages.end(), error_number) != kShortages.end();
+}
+
 namespace {
 
-// Of the machine, and so nobody's fault who asked for something: of threads, memory, descriptors, room for files.
-bool is_shortage(const std::error_code& code) {
-  static constexpr std::array kShortages{
-      std::errc::resource_unavailable_try_again, std::errc::not_enough_memory,
-      std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
-      std::errc::no_space_on_device};
-  return std::find(kShortages.begin(), kShortages.end(), code) != kShortages.end();
+// std's or Boost's; the two categories whose values are error numbers of the system.
+template <typename SystemError, typename Category>
+grpc::Status system_error_status(const SystemError& error, const Category& system,
+                                 const Category& generic) {
+  const std::string text = std::string("Unhandled exception: ") + error.what();
+  const auto code = error.code();
+  const bool is_number = code.category() == system || code.category() == generic;
+  return is_number && is_shortage(code.value()) ? resource_exhausted(text) : internal_error(text);
 }
 
 }  // namespace
@@ -69,10 +80,10 @@ grpc::Status status_from_current_exception() {
     if (error.code() == boost::asio::error::operation_aborted) {
       return cancelled("operation cancelled");
     }
-    return internal_error(std::string("Unhandled exception: ") + error.what());
+    return system_error_status(error, boost::system::system_category(),
+                               boost::system::generic_category());
   } catch (const std::system_error& error) {
-    const std::string text = std::string("Unhandled exception: ") + error.what();
-    return is_shortage(error.code()) ? resource_exhausted(text) : internal_error(text);
+    return system_error_status(error, std::system_category(), std::generic_category());
   } catch (const std::exception& error) {
     return internal_error(std::string("Unhandled exception: ") + error.what());
   } catch (...) {

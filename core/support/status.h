@@ -25,9 +25,16 @@ using Result = boost::system::result<T, grpc::Status>;
 [[nodiscard]] grpc::Status deadline_exceeded(const std::string& message);
 [[nodiscard]] grpc::Status data_loss(const std::string& message);
 
+/// Whether an error number of the system says that the machine, or what this process may take of it, is
+/// used up: memory, processes and threads, descriptors, room on the disk. That is nobody's fault who
+/// asked for something, and passes: RESOURCE_EXHAUSTED. EAGAIN is one where a process, a thread or
+/// memory was asked for; of a non-blocking descriptor it says something else, which is not asked here.
+[[nodiscard]] bool is_shortage(int error_number);
+
 /// What an exception thrown by plug-in code becomes: INTERNAL, `Unhandled exception: <what()>`.
-/// Call it in a catch block. An Asio operation that was cancelled (operation_aborted) becomes
-/// CANCELLED. The only place where an exception turns into a status.
+/// Call it in a catch block. A system's error that is_shortage() becomes RESOURCE_EXHAUSTED, an Asio
+/// operation that was cancelled (operation_aborted) CANCELLED. The only place where an exception turns
+/// into a status.
 [[nodiscard]] grpc::Status status_from_current_exception();
 
 /// `NOT_FOUND: Session not found: 3`, for logs and for test failures; `OK` if it is.

@@ -156,9 +156,11 @@ TEST_F(BuildAndRunTest, AFullDiskIsTheMachinesFault) {
   boost::filesystem::create_symlink("/dev/full", file);
   const grpc::Status status = write_bitcode_file(file, program());
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  for (const int error : {ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, ENOMEM}) {
+  for (const int error : {ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, ENOMEM, EROFS}) {
     const boost::system::error_code why(error, boost::system::system_category());
-    EXPECT_EQ(disk_error("writing", why).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(disk_error("writing", why).error_code(), error == EROFS
+                                                           ? grpc::StatusCode::UNAVAILABLE
+                                                           : grpc::StatusCode::RESOURCE_EXHAUSTED);
   }
 }
 

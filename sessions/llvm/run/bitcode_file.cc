@@ -9,17 +9,7 @@ namespace compiler_gym {
 
 grpc::Status disk_error(const std::string& what, const boost::system::error_code& why) {
   const std::string text = what + ": " + why.message();
-  switch (why.value()) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return resource_exhausted(text);
-    default:
-      return unavailable(text);
-  }
+  return is_shortage(why.value()) ? resource_exhausted(text) : unavailable(text);
 }
 
 grpc::Status check_disk_space(const boost::filesystem::path& directory) {

@@ -10,8 +10,8 @@
 
 namespace compiler_gym {
 
-/// The machine's fault, not the client's: RESOURCE_EXHAUSTED if the disk is full or there are too
-/// many files, else UNAVAILABLE. What failed, and why.
+/// The machine's fault, not the client's: RESOURCE_EXHAUSTED if the disk is full or something else
+/// is short, see is_shortage(), else UNAVAILABLE. What failed, and why.
 [[nodiscard]] grpc::Status disk_error(const std::string& what,
                                       const boost::system::error_code& why);
 

@@ -264,15 +264,7 @@ class RunningCommand {
 grpc::Status starting_error(const ShellCommand& command, int error) {
   const std::string text =
       "Command '" + command.command + "' could not be started: " + std::strerror(error);
-  switch (error) {
-    case EAGAIN:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return resource_exhausted(text);
-    default:
-      return internal_error(text);
-  }
+  return is_shortage(error) ? resource_exhausted(text) : internal_error(text);
 }
 
 // How the process ended, which is reaped; false if nobody knows.

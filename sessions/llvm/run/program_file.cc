@@ -22,11 +22,17 @@ grpc::Status reading_error(const std::string& path, const std::string& reason) {
   return invalid_argument("Error reading file: \"" + path + "\": " + reason);
 }
 
+// A machine that is short of something says nothing about the file.
+grpc::Status reading_error(const std::string& path, int error) {
+  grpc::Status status = reading_error(path, std::string(std::strerror(error)));
+  return is_shortage(error) ? resource_exhausted(status.error_message()) : status;
+}
+
 grpc::Status opening_error(const std::string& path, int error) {
   if (error == ENOENT || error == ENOTDIR) {
     return not_found("File not found: \"" + path + "\"");
   }
-  return reading_error(path, std::strerror(error));
+  return reading_error(path, error);
 }
 
 // `path` is what clients call it.
@@ -38,10 +44,10 @@ Result<std::string> read_from(const std::string& opened_by, const std::string& p
   }
   struct stat status{};
   if (fstat(file.get(), &status) != 0) {
-    return reading_error(path, std::strerror(errno));
+    return reading_error(path, errno);
   }
   if (!S_ISREG(status.st_mode)) {
-    return reading_error(path, "not a regular file");
+    return reading_error(path, std::string("not a regular file"));
   }
   if (status.st_size == 0) {
     return invalid_argument("File is empty: \"" + path + "\"");
@@ -54,7 +60,8 @@ Result<std::string> read_from(const std::string& opened_by, const std::string& p
       continue;
     }
     if (count <= 0) {
-      return reading_error(path, count < 0 ? std::strerror(errno) : "it became shorter meanwhile");
+      return count < 0 ? reading_error(path, errno)
+                       : reading_error(path, std::string("it became shorter meanwhile"));
     }
     done += static_cast<std::size_t>(count);
   }
@@ -90,7 +97,11 @@ Result<std::string> read_program_file(const std::string& path, const BenchmarkRo
   // Found first, and read through what was found: a link that is changed meanwhile changes nothing.
   const FileDescriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
   if (found.get() < 0) {
-    const grpc::Status opening = opening_error(path, errno);
+    const int why = errno;
+    const grpc::Status opening = opening_error(path, why);
+    if (is_shortage(why)) {
+      return opening;
+    }
     boost::system::error_code error;
     const fs::path would_be = fs::weakly_canonical(path, error);
     return error || !roots.contain(would_be) ? outside : opening;
@@ -99,7 +110,7 @@ Result<std::string> read_program_file(const std::string& path, const BenchmarkRo
   boost::system::error_code error;
   const fs::path real_path = fs::read_symlink(link, error);
   if (error) {
-    return reading_error(path, error.message());
+    return reading_error(path, error.value());
   }
   if (!roots.contain(real_path)) {
     return outside;

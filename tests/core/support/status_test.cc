@@ -5,6 +5,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
+#include <cstring>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -59,13 +61,25 @@ grpc::Status status_of(const Exception& exception) {
   }
 }
 
+TEST(ShortageTest, IsOfEverythingThatCanBeUsedUpAndOfNothingElse) {
+  const std::set<int> shortages{EAGAIN, ENOMEM, ENOBUFS, EMFILE, ENFILE, ENOSPC, EDQUOT, EFBIG};
+  for (int error = 0; error < 134; ++error) {
+    EXPECT_EQ(is_shortage(error), shortages.contains(error)) << std::strerror(error);
+  }
+}
+
 TEST(StatusFromExceptionTest, AShortageOfTheMachineIsNobodysFault) {
-  for (const int error : {EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC}) {
-    EXPECT_EQ(status_of(std::system_error(error, std::generic_category())).error_code(),
-              grpc::StatusCode::RESOURCE_EXHAUSTED)
-        << error;
+  namespace bs = boost::system;
+  for (const int error : {EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, EFBIG}) {
+    for (const grpc::Status& status : {status_of(std::system_error(error, std::generic_category())),
+                                       status_of(std::system_error(error, std::system_category())),
+                                       status_of(bs::system_error(error, bs::system_category()))}) {
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << error;
+    }
   }
   EXPECT_EQ(status_of(std::system_error(EPERM, std::generic_category())).error_code(),
+            grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status_of(bs::system_error(EPERM, bs::system_category())).error_code(),
             grpc::StatusCode::INTERNAL);
 }
 
