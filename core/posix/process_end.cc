@@ -1,9 +1,9 @@
 #include "core/posix/process_end.h"
 
-#include <poll.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "core/posix/wait_readable.h"
 
 namespace compiler_gym {
 
@@ -18,7 +18,7 @@ asio::awaitable<boost::system::error_code> async_wait_ended(asio::posix::stream_
     if (error) {
       co_return error;
     }
-  } while (poll(&ended, 1, 0) != 1);
+  } while (wait_readable({&ended, 1}, std::chrono::milliseconds(0)) != 1);
   co_return boost::system::error_code();
 }
 

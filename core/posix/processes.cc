@@ -1,7 +1,6 @@
 #include "core/posix/processes.h"
 
 #include <dirent.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 
 #include "core/posix/file_descriptor.h"
 #include "core/posix/pidfd.h"
+#include "core/posix/wait_readable.h"
 
 namespace compiler_gym {
 namespace {
@@ -53,7 +53,7 @@ bool reap_before(pid_t child, std::chrono::steady_clock::time_point deadline, in
     }
     // Without a pidfd, which some containers deny, a look each millisecond.
     pollfd ended{process.get(), POLLIN, 0};
-    std::ignore = poll(&ended, 1, process ? static_cast<int>(left.count()) : 1);
+    wait_readable({&ended, 1}, process ? left : std::chrono::milliseconds(1));
   }
 }
 
@@ -125,7 +125,7 @@ bool kill_if(pid_t pid, const std::function<bool(pid_t)>& is_meant) {
     return false;
   }
   pollfd ended{process.get(), POLLIN, 0};
-  std::ignore = poll(&ended, 1, /*milliseconds=*/1000);
+  wait_readable({&ended, 1}, std::chrono::seconds(1));
   return true;
 }
 

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -20,6 +19,8 @@
 #include <system_error>
 #include <tuple>
 #include <utility>
+
+#include "core/posix/wait_readable.h"
 
 namespace compiler_gym {
 namespace {
@@ -43,13 +44,14 @@ grpc::Status cannot(const char* what, int error) {
                                         what, std::generic_category().message(error)));
 }
 
-// For poll(), which is not to wake before the time.
-int milliseconds_until(Clock::time_point time) {
+// Never less than that.
+std::chrono::milliseconds milliseconds_until(Clock::time_point time) {
   if (time == Clock::time_point::max()) {
-    return -1;
+    return kForever;
   }
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - Clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - Clock::now());
+  return std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(0),
+                                               std::chrono::minutes(1));
 }
 
 }  // namespace
@@ -153,7 +155,7 @@ void Termination::run() {
   pthread_setname_np(pthread_self(), "termination");
   while (!stopped_) {
     std::array<pollfd, 2> events{{{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
-    std::ignore = poll(events.data(), events.size(), milliseconds_until(schedule_.next()));
+    wait_readable(events, milliseconds_until(schedule_.next()));
     signalfd_siginfo signal{};
     while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) {
       options_.on_request(static_cast<int>(signal.ssi_signo), schedule_.on_request(Clock::now()));

@@ -3,7 +3,6 @@
 // sessions of their own, and most of what they have started are members of these.
 #include "sessions/isolated/zygote_process.h"
 
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -27,6 +26,7 @@
 #include <vector>
 
 #include "core/posix/processes.h"
+#include "core/posix/wait_readable.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/sandbox_process.h"
 #include "sessions/isolated/zygote_messages.h"
@@ -149,12 +149,7 @@ grpc::Status ZygoteProcess::watch_children() {
 void ZygoteProcess::serve() {
   for (;;) {
     std::array<pollfd, 2> events{{{control_.get(), POLLIN, 0}, {child_ended_.get(), POLLIN, 0}}};
-    if (poll(events.data(), events.size(), -1) < 0) {
-      if (errno == EINTR) {
-        continue;
-      }
-      return;  // fewer descriptors are allowed than it takes; the keeper makes another zygote
-    }
+    wait_readable(events, kForever);
     if (events[1].revents != 0) {
       signalfd_siginfo ignored{};
       static_cast<void>(!read(child_ended_.get(), &ignored, sizeof(ignored)));
