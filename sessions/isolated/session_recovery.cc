@@ -75,7 +75,7 @@ RecoveryAction SessionRecovery::on_answered(const SandboxReply& reply, bool canc
     return proceed(cancelled);
   }
   const bool broken = reply.status.error_code() == grpc::StatusCode::DATA_LOSS;
-  if (reply.sandbox_lost || (broken && recover_)) {
+  if (reply.sandbox_lost || broken) {
     has_sandbox_ = false;
     if (!recover_) {
       static_cast<void>(lose(reply.status.error_message()));

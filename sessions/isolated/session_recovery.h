@@ -55,7 +55,8 @@ struct RecoveryAction {
 ///           tried again by the next request.
 class SessionRecovery {
  public:
-  /// Of a session that has a sandbox. Without `recover`, a lost sandbox is a lost session.
+  /// Of a session that has a sandbox. Without `recover`, a session is lost with its sandbox, and when its
+  /// compiler says that its state is broken.
   explicit SessionRecovery(bool recover) : recover_(recover) {}
 
   /// A request's turn has come. `cancelled`: its client has left.

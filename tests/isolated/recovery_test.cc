@@ -8,7 +8,17 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-class RecoveryTest : public IsolatedTest {};
+class RecoveryTest : public IsolatedTest {
+ protected:
+  /// Whatever is asked of it.
+  void expect_to_be_lost(Session::Id session, const std::string& why) {
+    const auto lost = StartsWith("DATA_LOSS: The session is lost: " + why);
+    EXPECT_THAT(failure(step(session, {2})->get()), lost);
+    EXPECT_THAT(failure(step(session, {})->get()), lost);
+    EXPECT_THAT(failure(parameter(session, "echo", "x")->get()), lost);
+    EXPECT_THAT(failure(fork(session)->get()), lost);
+  }
+};
 
 TEST_F(RecoveryTest, WhatSucceededIsDoneAgainInItsOrder) {
   serve_isolated();
@@ -101,13 +111,29 @@ TEST_F(RecoveryTest, WithoutRecoveryALostSessionIsLost) {
   const Session::Id session = started();
   EXPECT_EQ(failure(step(session, {1, kBreak})->get()),
             "DATA_LOSS: the module is broken; 1 of 2 actions were applied before");
-  EXPECT_EQ(failure(step(session, {2})->get()), "DATA_LOSS: broken before")
-      << "the sandbox lives, and says so itself";
+  expect_to_be_lost(session, "the module is broken");
+  EXPECT_EQ(remaining_after_end(session), 0);
   const Session::Id second = started();
   EXPECT_THAT(failure(step(second, {1, kExit})->get()),
               StartsWith("DATA_LOSS: Session 1, action 2"));
-  EXPECT_THAT(failure(step(second, {2})->get()), StartsWith("DATA_LOSS: The session is lost: "));
-  EXPECT_EQ(remaining_after_end(second), 1);
+  expect_to_be_lost(second, "its sandbox process ended with exit status 3");
+  EXPECT_EQ(remaining_after_end(second), 0);
+  EXPECT_EQ(failure(step(started(), {1})->get()), "OK");
+}
+
+TEST_F(RecoveryTest, WithoutRecoveryASessionWhoseProcessWasKilledMeanwhileIsLost) {
+  isolated::IsolationOptions options;
+  options.recover = false;
+  serve_isolated(options);
+  for (const bool fork_first : {true, false}) {
+    const Session::Id session = started();
+    EXPECT_EQ(failure(step(session, {1})->get()), "OK");
+    kill(process_of(session), SIGKILL);
+    const std::string first =
+        fork_first ? failure(fork(session)->get()) : failure(step(session, {2})->get());
+    EXPECT_THAT(first, StartsWith("DATA_LOSS"));
+    expect_to_be_lost(session, "its sandbox process");
+  }
 }
 
 }  // namespace

@@ -266,9 +266,10 @@ TEST_F(WithoutRecoveryTest, ALostSandboxIsALostSession) {
   EXPECT_EQ(word(without_.begin(false)), "refuse DATA_LOSS: The session is lost: it has ended");
 }
 
-TEST_F(WithoutRecoveryTest, ACompilerThatSaysItIsBrokenIsNotReplaced) {
+TEST_F(WithoutRecoveryTest, ACompilerThatSaysItIsBrokenIsALostSession) {
   EXPECT_EQ(word(without_.on_answered({.status = data_loss("inconsistent")}, false)), "done");
-  EXPECT_EQ(word(without_.begin(false)), "ask");
+  EXPECT_FALSE(without_.has_sandbox()) << "else a fork could be made of it";
+  EXPECT_EQ(word(without_.begin(false)), "refuse DATA_LOSS: The session is lost: inconsistent");
 }
 
 // A fork used to go on from the benchmark, as if the session had never done anything.
