@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -32,6 +33,7 @@
 #include "async_server/memory_budget.h"
 #include "async_server/version.h"
 #include "core/grpc_process.h"
+#include "core/posix/command_host.h"
 #include "core/posix/inherited_state.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
@@ -183,6 +185,15 @@ Result<std::optional<isolated::Zygote>> fork_zygote(
   return std::optional<isolated::Zygote>(*std::move(zygote));
 }
 
+// Likewise. For what isolated sessions start, their own processes see to that.
+Result<std::shared_ptr<CommandHost>> fork_command_host(const ServiceCommand& command,
+                                                       const ServicePlugin& plugin) {
+  if (!plugin.runs_commands || !command.server.sessions.allow_inline) {
+    return std::shared_ptr<CommandHost>();
+  }
+  return CommandHost::fork();
+}
+
 void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> available,
                 Logger& logger) {
   const ServerOptions& server = command.server;
@@ -202,7 +213,8 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
 
 Result<std::unique_ptr<Termination>> start_termination(const ServiceCommand& command,
                                                        const boost::filesystem::path& log_file,
-                                                       pid_t keeper, RunningServer& running,
+                                                       const std::array<pid_t, 2>& servants,
+                                                       RunningServer& running,
                                                        std::unique_ptr<Termination>& termination) {
   return Termination::start({
       .grace = command.server.drain_grace,
@@ -210,11 +222,13 @@ Result<std::unique_ptr<Termination>> start_termination(const ServiceCommand& com
       .log_file = log_file,
       .on_request = [&](int signal, Clock::duration grace) { running.drain(signal, grace); },
       .on_abandon = [&] { running.abandon(*termination); },
-      // It ends what sessions have left when this process is gone, unless somebody has stopped it.
+      // They end what sessions have left when this process is gone, unless somebody has stopped them.
       .on_force =
-          [keeper] {
-            if (keeper > 0) {
-              kill(keeper, SIGCONT);
+          [servants] {
+            for (const pid_t servant : servants) {
+              if (servant > 0) {
+                kill(servant, SIGCONT);
+              }
             }
           },
   });
@@ -229,8 +243,11 @@ int run(const ServiceCommand& command, ServicePlugin plugin,
   // Before the server, whose destruction could hang as well.
   RunningServer running(io_context, logger);
   std::unique_ptr<Termination> termination;
+  const CommandHost* const command_host = command.server.context.command_host.get();
+  const std::array<pid_t, 2> servants{zygote ? zygote->keeper() : 0,
+                                      command_host != nullptr ? command_host->pid() : 0};
   Result<std::unique_ptr<Termination>> watching =
-      start_termination(command, log_file, zygote ? zygote->keeper() : 0, running, termination);
+      start_termination(command, log_file, servants, running, termination);
   if (!watching) {
     return fail(watching.error().error_message());
   }
@@ -332,6 +349,11 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     if (!zygote) {
       return fail(zygote.error().error_message());
     }
+    Result<std::shared_ptr<CommandHost>> command_host = fork_command_host(command, plugin);
+    if (!command_host) {
+      return fail(command_host.error().error_message());
+    }
+    command.server.context.command_host = *std::move(command_host);
     const boost::filesystem::path log_file = directory->path() / "logs" / log_file_name(argv[0]);
     const auto logger = make_logger({
         .level = command.verbosity > 0 ? LogLevel::kVerbose : LogLevel::kInfo,
@@ -348,6 +370,7 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     }
     const int status = run(command, std::move(plugin), log_file, *logger, *std::move(zygote));
     // What commands of inline sessions have left, that nobody had killed.
+    command.server.context.command_host.reset();
     kill_marked(process_marks_of(getpid()), getpid());
     boost::system::error_code ignored;
     boost::filesystem::remove_all(

@@ -26,6 +26,8 @@ struct ServicePlugin {
   Isolation isolation = Isolation::kImpossible;
   /// See IsolationOptions.
   std::function<std::string(const Benchmark&)> program_stamp{};
+  /// Whether its inline sessions run commands, by ServiceContextOptions::command_host.
+  bool runs_commands = false;
 };
 
 /// What a context class says by its member `kIsolation`. One that says nothing may be holding state
@@ -37,6 +39,15 @@ template <typename Context>
   }
   return std::is_same_v<Context, DefaultCompilerGymServiceContext> ? Isolation::kOffered
                                                                    : Isolation::kImpossible;
+}
+
+/// What a context class says by its member `kRunsCommands`, if it has one.
+template <typename Context>
+[[nodiscard]] constexpr bool runs_commands_of() {
+  if constexpr (requires { Context::kRunsCommands; }) {
+    return Context::kRunsCommands;
+  }
+  return false;
 }
 
 /// What, besides the Benchmark, a benchmark's program depends on, if the context class has a static
@@ -71,6 +82,7 @@ template <typename CompilationSessionType, typename Context = DefaultCompilerGym
           },
       .isolation = isolation_of<Context>(),
       .program_stamp = program_stamp_of<Context>(),
+      .runs_commands = runs_commands_of<Context>(),
   };
 }
 

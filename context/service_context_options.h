@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include "context/benchmark_cache.h"
 #include "context/benchmark_roots.h"
+#include "core/posix/command_host.h"
 
 namespace compiler_gym {
 
@@ -18,6 +20,9 @@ struct ServiceContextOptions {
   BenchmarkRoots benchmark_roots{};
   /// Takes programs with assembler code that reads files of this machine when it is compiled.
   bool allow_assembler_files = false;
+  /// Runs what benchmarks bring along, so that nothing of that gets away. None: this process does,
+  /// which is as well where it has one thread and adopts orphans, as a sandbox does.
+  std::shared_ptr<const CommandHost> command_host{};
 };
 
 }  // namespace compiler_gym

@@ -9,19 +9,16 @@
 #include <string_view>
 #include <utility>
 
+#include "core/posix/socket_pair.h"
 #include "core/support/status.h"
-#include "sessions/isolated/frame.h"
 
 namespace compiler_gym {
 namespace {
 
-using isolated::receive_bytes;
-using isolated::send_bytes;
-
 constexpr std::size_t kStepBytes = 48;  // a frame with one action and one observation
 
 [[noreturn]] void echo(int socket) {
-  std::array<char, isolated::kMaxPacketSize> buffer;  // NOLINT: filled by what is received
+  std::array<char, kMaxPacketSize> buffer;  // NOLINT: filled by what is received
   for (;;) {
     FileDescriptor nothing;
     const auto received = receive_bytes(socket, buffer.data(), buffer.size(), nothing, 0);
@@ -35,7 +32,7 @@ constexpr std::size_t kStepBytes = 48;  // a frame with one action and one obser
 }  // namespace
 
 EchoProcess::EchoProcess() {
-  Result<isolated::SocketPair> sockets = isolated::make_socket_pair();
+  Result<SocketPair> sockets = make_socket_pair();
   if (!sockets) {
     throw std::runtime_error(to_string(sockets.error()));
   }

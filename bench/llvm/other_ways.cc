@@ -11,13 +11,13 @@
 #include <utility>
 
 #include "bench/llvm/bench_sessions.h"
+#include "core/posix/child_process.h"
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/costs/object_size.h"
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/pipeline.h"
 #include "sessions/llvm/observations/module_features.h"
 #include "sessions/llvm/observations/programl_graph.h"
-#include "sessions/llvm/run/child_process.h"
 #include "tools/support/require.h"
 
 namespace compiler_gym {

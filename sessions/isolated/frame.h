@@ -8,8 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/posix/file_descriptor.h"
-#include "core/support/status.h"
+#include "core/posix/socket_pair.h"
 
 namespace compiler_gym::isolated {
 
@@ -75,25 +74,5 @@ class FrameReader {
   Frame frame_;
   std::size_t header_size_ = 0;  // how much of it is there
 };
-
-struct SocketPair {
-  FileDescriptor ours, theirs;
-};
-/// Two connected sockets, closed on exec. RESOURCE_EXHAUSTED if no descriptors are left.
-///
-/// SOCK_SEQPACKET, though frames would do with a stream: on a stream socket, who waits to read is
-/// woken as well when the other end has read what he wrote, so that a sandbox would be run twice for
-/// each request, the second time for nothing and in the way of its answer.
-[[nodiscard]] Result<SocketPair> make_socket_pair();
-
-/// What is sent at a time, so what a receiver must have room for: a packet is cut off otherwise.
-inline constexpr std::size_t kMaxPacketSize = std::size_t{32} * 1024;
-
-/// sendmsg() of the first kMaxPacketSize bytes, with a descriptor beside them, unless it is -1; not
-/// interrupted, never SIGPIPE.
-[[nodiscard]] std::ptrdiff_t send_bytes(int socket, std::string_view bytes, int passed, int flags);
-/// recvmsg(), not interrupted. Sets `passed` if a descriptor came along.
-[[nodiscard]] std::ptrdiff_t receive_bytes(int socket, char* buffer, std::size_t size,
-                                           FileDescriptor& passed, int flags);
 
 }  // namespace compiler_gym::isolated

@@ -1,15 +1,11 @@
 #include "sessions/isolated/leftovers.h"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/filesystem/operations.hpp>
-#include <csignal>
 
 #include "context/compiler_gym_service_context.h"
-#include "core/posix/inherited_state.h"
 #include "core/posix/process_mark.h"
 
 namespace compiler_gym::isolated {
@@ -27,21 +23,6 @@ boost::filesystem::path program_of(pid_t process) {
 }
 
 }  // namespace
-
-void become_servant(const char* name, const FileDescriptor& socket) {
-  // These can't fail here: a forked process leads no group, and the rest are settings of its own.
-  setsid();
-  prctl(PR_SET_NAME, name);
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) {
-    std::signal(signal, SIG_IGN);
-  }
-  const FileDescriptor null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null || dup2(null.get(), STDIN_FILENO) < 0) {
-    close(STDIN_FILENO);  // a terminal is the service's, if anybody's
-  }
-  close_descriptors_except(socket.get());
-}
 
 void remove_scratch_of(const std::vector<EndedChild>& processes,
                        const boost::filesystem::path& working_directory) {

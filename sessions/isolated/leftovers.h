@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "core/posix/file_descriptor.h"
 #include "core/posix/processes.h"
 
 namespace compiler_gym::isolated {
@@ -21,11 +20,6 @@ struct Service {
 
 /// How long killed processes are waited for, which the kernel may be busy with.
 inline constexpr std::chrono::milliseconds kPatience{2'000};
-
-/// Makes the calling process, which has been forked by a service, one that ends when the service says
-/// so, and not by the signals of a terminal; that adopts what its descendants leave; and that has
-/// nothing open of the service's but `socket` and the standard streams.
-void become_servant(const char* name, const FileDescriptor& socket);
 
 /// Removes the scratch directories of processes that are gone.
 void remove_scratch_of(const std::vector<EndedChild>& processes,

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/posix/inherited_state.h"
 #include "core/posix/process_mark.h"
 #include "core/posix/processes.h"
+#include "core/posix/servant.h"
 #include "sessions/isolated/frame.h"
 #include "sessions/isolated/leftovers.h"
 #include "sessions/isolated/zygote_messages.h"

@@ -37,6 +37,7 @@ LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
                                        ServiceContextOptions options,
                                        SpareModulesOptions spare_modules)
     : CompilerGymServiceContext(std::move(workingDirectory)),
+      command_host_(options.command_host),
       load_options_{.allow_assembler_files = options.allow_assembler_files},
       bitcode_cache_([this](const Benchmark& benchmark,
                             std::string_view program) { return load(benchmark, program); },
@@ -52,8 +53,8 @@ grpc::Status LlvmServiceContext::init() {
     return machines.error();
   }
   target_machines_ = *std::move(machines);
-  cost_model_ =
-      std::make_unique<CostModel>(*target_machines_, clang_, [this] { return scratchDirectory(); });
+  cost_model_ = std::make_unique<CostModel>(
+      *target_machines_, clang_, [this] { return scratchDirectory(); }, command_host());
   cpu_info_json_ = to_json(read_cpu_info());
   // LLVM initialises much when it first compiles. Sandboxes are forked from a process that has done
   // so, rather than each doing it again.

@@ -27,6 +27,7 @@ namespace compiler_gym {
 class LlvmServiceContext : public CompilerGymServiceContext {
  public:
   static constexpr Isolation kIsolation = Isolation::kDefault;
+  static constexpr bool kRunsCommands = true;
 
   /// Tells a program in a file from what was there before; empty if it is in the message.
   [[nodiscard]] static std::string programStamp(const Benchmark& benchmark);
@@ -46,6 +47,8 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   [[nodiscard]] TargetMachines& target_machines() { return *target_machines_; }
   [[nodiscard]] const CostModel& cost_model() const { return *cost_model_; }
   [[nodiscard]] ClangPath& clang() { return clang_; }
+  /// See ServiceContextOptions; may be null.
+  [[nodiscard]] const CommandHost* command_host() const { return command_host_.get(); }
 
   /// The observation `CpuInfo`.
   [[nodiscard]] const std::string& cpu_info_json() const { return cpu_info_json_; }
@@ -54,6 +57,7 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   [[nodiscard]] Result<std::shared_ptr<const LoadedBenchmark>> load(const Benchmark& benchmark,
                                                                     std::string_view program) const;
 
+  const std::shared_ptr<const CommandHost> command_host_;
   ClangPath clang_;
   std::unique_ptr<TargetMachines> target_machines_;
   std::unique_ptr<CostModel> cost_model_;

@@ -334,8 +334,8 @@ Result<std::vector<std::chrono::nanoseconds>> LlvmSession::build(int count) {
     return bytes.error();
   }
   if (runner_ == nullptr) {
-    runner_ = std::make_unique<BenchmarkRunner>(dynamic_config(), context_.clang(),
-                                                context_.scratchDirectory());
+    runner_ = std::make_unique<BenchmarkRunner>(
+        dynamic_config(), context_.clang(), context_.scratchDirectory(), context_.command_host());
   }
   built_generation_.reset();
   auto times = runner_->build(*bytes, count, stopToken());

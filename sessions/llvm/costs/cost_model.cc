@@ -33,8 +33,12 @@ grpc::Status text_size_error(const grpc::Status& cause) {
 }  // namespace
 
 CostModel::CostModel(TargetMachines& machines, ClangPath& clang,
-                     std::function<boost::filesystem::path()> scratch_parent)
-    : machines_(machines), clang_(clang), scratch_parent_(std::move(scratch_parent)) {}
+                     std::function<boost::filesystem::path()> scratch_parent,
+                     const CommandHost* command_host)
+    : machines_(machines),
+      clang_(clang),
+      scratch_parent_(std::move(scratch_parent)),
+      command_host_(command_host) {}
 
 Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
                                         const BenchmarkDynamicConfig& config,
@@ -88,7 +92,8 @@ Result<std::int64_t> CostModel::built_text_size(const Command& build_command,
   if (!directory) {
     return text_size_error(directory.error());
   }
-  const CommandSetting setting{directory->path(), *clang};
+  const CommandSetting setting{
+      .directory = directory->path(), .clang = *clang, .command_host = command_host_};
   if (const auto built = build_program(build_command, bitcode, setting, stop_token); !built) {
     // Compilers say so in words of their own.
     grpc::Status full = check_disk_space(directory->path());

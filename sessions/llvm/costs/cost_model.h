@@ -17,6 +17,7 @@ class Module;
 namespace compiler_gym {
 
 class ClangPath;
+class CommandHost;
 class TargetMachines;
 struct LlvmCall;
 
@@ -32,9 +33,11 @@ enum class Cost {
 /// Lifetime: refers to what it is constructed with.
 class CostModel {
  public:
-  /// Directories for builds are made in what `scratch_parent` returns at the time.
+  /// Directories for builds are made in what `scratch_parent` returns at the time. `command_host` may
+  /// be null, see CommandSetting.
   CostModel(TargetMachines& machines, ClangPath& clang,
-            std::function<boost::filesystem::path()> scratch_parent);
+            std::function<boost::filesystem::path()> scratch_parent,
+            const CommandHost* command_host = nullptr);
 
   /// `reading`, if wanted, is how the call that reads the module ends: after one that crashes the
   /// module must not be destroyed.
@@ -63,6 +66,7 @@ class CostModel {
   TargetMachines& machines_;
   ClangPath& clang_;
   const std::function<boost::filesystem::path()> scratch_parent_;
+  const CommandHost* const command_host_;
 };
 
 }  // namespace compiler_gym

@@ -4,6 +4,7 @@
 #include <boost/filesystem.hpp>
 #include <utility>
 
+#include "core/posix/command_host.h"
 #include "sessions/llvm/run/bitcode_file.h"
 
 namespace compiler_gym {
@@ -131,7 +132,8 @@ Result<ProcessResult> run_to_end(const Command& command, const CommandSetting& s
   shell_command.environment["IN"] = setting.shell_word_for_bitcode();
   shell_command.timeout = timeout_of(command);
   shell_command.max_output_in_bytes = setting.max_output_in_bytes;
-  return run_shell_command(shell_command, stop_token);
+  return setting.command_host != nullptr ? setting.command_host->run(shell_command, stop_token)
+                                         : run_shell_command(shell_command, stop_token);
 }
 
 Result<std::chrono::nanoseconds> run_command(const Command& command, const CommandSetting& setting,

@@ -7,11 +7,13 @@
 #include <stop_token>
 #include <string>
 
+#include "core/posix/child_process.h"
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
-#include "sessions/llvm/run/child_process.h"
 
 namespace compiler_gym {
+
+class CommandHost;
 
 /// Where a benchmark's commands run.
 struct CommandSetting {
@@ -22,6 +24,8 @@ struct CommandSetting {
   std::string clang;
   /// Of a command's stdout and of its stderr, this much is kept.
   std::size_t max_output_in_bytes = std::size_t{32} * 1024;
+  /// What runs the commands; none: this process.
+  const CommandHost* command_host = nullptr;
 
   /// Where the bitcode to build lies.
   [[nodiscard]] boost::filesystem::path bitcode_file() const { return directory / "out.bc"; }

@@ -8,8 +8,12 @@
 namespace compiler_gym {
 
 BenchmarkRunner::BenchmarkRunner(const BenchmarkDynamicConfig& config, ClangPath& clang,
-                                 boost::filesystem::path scratch_parent)
-    : config_(config), clang_(clang), scratch_parent_(std::move(scratch_parent)) {}
+                                 boost::filesystem::path scratch_parent,
+                                 const CommandHost* command_host)
+    : config_(config),
+      clang_(clang),
+      scratch_parent_(std::move(scratch_parent)),
+      command_host_(command_host) {}
 
 Result<std::vector<std::chrono::nanoseconds>> BenchmarkRunner::build(
     const std::string& bitcode, int count, const std::stop_token& stop_token) {
@@ -71,7 +75,8 @@ Result<CommandSetting> BenchmarkRunner::setting() {
     }
     directory_.emplace(*std::move(made));
   }
-  return CommandSetting{directory_->path(), *clang};
+  return CommandSetting{
+      .directory = directory_->path(), .clang = *clang, .command_host = command_host_};
 }
 
 }  // namespace compiler_gym

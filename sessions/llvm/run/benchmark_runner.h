@@ -15,17 +15,19 @@
 namespace compiler_gym {
 
 class ClangPath;
+class CommandHost;
 
 /// The commands of a benchmark, in a directory that the session keeps: made when first needed,
 /// removed with this object.
 /// Threads:  one at a time.
-/// Lifetime: refers to the configuration and to the path of clang.
+/// Lifetime: refers to the configuration, to the path of clang and to the host of commands, which may
+///           be null, see CommandSetting.
 /// Errors:   those of run_command(): a program that the optimiser has broken fails when it runs,
 ///           and that is not the client's mistake.
 class BenchmarkRunner {
  public:
   BenchmarkRunner(const BenchmarkDynamicConfig& config, ClangPath& clang,
-                  boost::filesystem::path scratch_parent);
+                  boost::filesystem::path scratch_parent, const CommandHost* command_host);
 
   /// Builds from bitcode as often as asked. Returns how long each build ran.
   [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> build(
@@ -45,6 +47,7 @@ class BenchmarkRunner {
   const BenchmarkDynamicConfig& config_;
   ClangPath& clang_;
   const boost::filesystem::path scratch_parent_;
+  const CommandHost* const command_host_;
   std::optional<ScratchDirectory> directory_;
 };
 

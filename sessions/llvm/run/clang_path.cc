@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sessions/llvm/run/child_process.h"
+#include "core/posix/child_process.h"
 
 namespace compiler_gym {
 namespace {

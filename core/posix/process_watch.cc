@@ -1,4 +1,4 @@
-#include "sessions/llvm/run/process_watch.h"
+#include "core/posix/process_watch.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
-#include "sessions/llvm/run/child_process.h"
+#include "core/posix/child_process.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,8 +18,9 @@
 #include "core/posix/file_descriptor.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_mark.h"
+#include "core/posix/process_watch.h"
 #include "core/posix/processes.h"
-#include "sessions/llvm/run/process_watch.h"
+#include "core/posix/wait_readable.h"
 
 // posix_spawn rather than fork: a copy of this process's page tables takes milliseconds when
 // thousands of sessions are open, and nothing but the kernel runs between the two in the child.
@@ -174,12 +174,14 @@ pid_t spawn(const ShellCommand& command, const std::string& mark, const OutputPi
 // A command that runs.
 class RunningCommand {
  public:
-  RunningCommand(pid_t pid, const ShellCommand& command, OutputPipe& out, OutputPipe& err)
+  // `stop`: a descriptor that can be read when the command is to be killed; -1: none.
+  RunningCommand(pid_t pid, const ShellCommand& command, OutputPipe& out, OutputPipe& err, int stop)
       : pid_(pid),
         limits_(command.limits),
         deadline_(Clock::now() + command.timeout),
         out_(out),
         err_(err),
+        stop_(stop),
         process_(pidfd_open(pid, 0)) {}
 
   // Waits for the command's end, bringing it about if need be, and leaves it unreaped: as long as it
@@ -208,16 +210,20 @@ class RunningCommand {
   ProcessEnd read_until_end(bool enforce) {
     Clock::time_point next_look = Clock::now() + kWatchPeriod;
     for (;;) {
-      std::array<pollfd, 3> events{{{process_.get(), POLLIN, 0},
+      std::array<pollfd, 4> events{{{process_.get(), POLLIN, 0},
                                     {out_.read_end(), POLLIN, 0},
-                                    {err_.read_end(), POLLIN, 0}}};
-      poll(events.data(), events.size(), milliseconds_to_wait(enforce, next_look));
+                                    {err_.read_end(), POLLIN, 0},
+                                    {enforce ? stop_ : -1, POLLIN, 0}}};
+      wait_readable(events, time_to_wait(enforce, next_look));
       // Before what it has written is read, so that nothing is left when it has ended.
       const bool ended = process_ ? events[0].revents != 0 : has_ended();
       out_.drain();
       err_.drain();
       if (ended) {
         return ProcessEnd::kExited;
+      }
+      if (events[3].revents != 0) {
+        return ProcessEnd::kStopped;
       }
       const Clock::time_point now = Clock::now();
       if (enforce && now >= deadline_) {
@@ -234,16 +240,17 @@ class RunningCommand {
     }
   }
 
-  [[nodiscard]] int milliseconds_to_wait(bool enforce, Clock::time_point next_look) const {
+  [[nodiscard]] std::chrono::milliseconds time_to_wait(bool enforce,
+                                                       Clock::time_point next_look) const {
     if (!process_) {
-      return static_cast<int>(kPollPeriod.count());
+      return kPollPeriod;
     }
     if (!enforce) {
-      return -1;
+      return kForever;
     }
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(std::min(deadline_, next_look) - Clock::now());
-    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, kWatchPeriod.count()));
+    return std::clamp(left, std::chrono::milliseconds(0), kWatchPeriod);
   }
 
   // A failure too, since then there is nothing to wait for.
@@ -258,6 +265,7 @@ class RunningCommand {
   const Clock::time_point deadline_;
   OutputPipe& out_;
   OutputPipe& err_;
+  const int stop_;
   const FileDescriptor process_;
 };
 
@@ -288,10 +296,9 @@ bool reap(pid_t pid, ProcessResult& result) {
   return true;
 }
 
-}  // namespace
-
-Result<ProcessResult> run_shell_command(const ShellCommand& command,
-                                        const std::stop_token& stop_token) {
+// `has_children_of_commands_only`: every child that this process did not have before is the command's.
+Result<ProcessResult> run(const ShellCommand& command, const std::stop_token& stop_token, int stop,
+                          bool has_children_of_commands_only) {
   OutputPipe out(command.max_output_in_bytes);
   OutputPipe err(command.max_output_in_bytes);
   if (!out.open() || !err.open()) {
@@ -299,7 +306,7 @@ Result<ProcessResult> run_shell_command(const ShellCommand& command,
   }
   const std::string mark = new_process_mark();
   const std::optional<std::vector<pid_t>> children_before =
-      children_are_of_commands() ? std::optional(children_of_this_process()) : std::nullopt;
+      has_children_of_commands_only ? std::optional(children_of_this_process()) : std::nullopt;
   const Clock::time_point start = Clock::now();
   const pid_t pid = spawn(command, mark, out, err);
   if (pid < 0) {
@@ -309,7 +316,7 @@ Result<ProcessResult> run_shell_command(const ShellCommand& command,
   err.close_write_end();
 
   ProcessResult result;
-  result.end = RunningCommand(pid, command, out, err).wait_for_end(stop_token);
+  result.end = RunningCommand(pid, command, out, err, stop).wait_for_end(stop_token);
   result.elapsed = Clock::now() - start;
   kill_marked(mark, pid);
   const bool reaped = reap(pid, result);
@@ -326,6 +333,17 @@ Result<ProcessResult> run_shell_command(const ShellCommand& command,
   result.standard_output = out.take_text();
   result.standard_error = err.take_text();
   return result;
+}
+
+}  // namespace
+
+Result<ProcessResult> run_shell_command(const ShellCommand& command,
+                                        const std::stop_token& stop_token) {
+  return run(command, stop_token, -1, children_are_of_commands());
+}
+
+Result<ProcessResult> run_only_command(const ShellCommand& command, const FileDescriptor& stop) {
+  return run(command, std::stop_token(), stop.get(), true);
 }
 
 }  // namespace compiler_gym

@@ -1,4 +1,4 @@
-#include "sessions/llvm/run/child_process.h"
+#include "core/posix/child_process.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -14,7 +14,6 @@
 #include <string>
 #include <thread>
 
-#include "tests/llvm/value_of.h"
 #include "tests/support/another_process.h"
 #include "tests/support/poll.h"
 
@@ -34,7 +33,9 @@ class ChildProcessTest : public ::testing::Test {
 
   ProcessResult run(const std::string& command) {
     command_.command = command;
-    return value_of(run_shell_command(command_, stop_.get_token()));
+    Result<ProcessResult> result = run_shell_command(command_, stop_.get_token());
+    EXPECT_TRUE(result) << to_string(result.error());
+    return result ? *std::move(result) : ProcessResult();
   }
 
   // True once there is no such process any more, or it is only waiting to be reaped.

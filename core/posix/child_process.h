@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <string>
 
+#include "core/posix/file_descriptor.h"
 #include "core/support/status.h"
 
 namespace compiler_gym {
@@ -58,13 +59,19 @@ struct ProcessResult {
 /// Runs a command to its end. It has a process group of its own, and whatever is left of it when the
 /// command has ended, timed out or been stopped is killed: its group, and what has left that, which
 /// is known by the variable COMPILER_GYM_COMMAND in its environment, or by having come to this process
-/// if children_are_of_commands(). Standard input is empty; no
-/// file descriptor of ours is inherited.
+/// if children_are_of_commands(). A process that may have other threads has its commands run by a
+/// CommandHost, so that nothing gets away. Standard input is empty; no file descriptor of ours is
+/// inherited.
 /// Threads:  any; blocks the calling one.
 /// Errors:   RESOURCE_EXHAUSTED if there are too many processes or descriptors, or too little memory,
 ///           to start it; UNAVAILABLE if nobody can tell how it ended, as SIGCHLD is ignored; INTERNAL
 ///           if it can't be started for another reason. How it ended is the result, not an error.
 [[nodiscard]] Result<ProcessResult> run_shell_command(const ShellCommand& command,
                                                       const std::stop_token& stop_token);
+
+/// The same in a process that runs one command and adopts orphans, so that every child is the
+/// command's. Requested to stop when `stop` can be read.
+[[nodiscard]] Result<ProcessResult> run_only_command(const ShellCommand& command,
+                                                     const FileDescriptor& stop);
 
 }  // namespace compiler_gym
