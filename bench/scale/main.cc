@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <boost/filesystem/operations.hpp>
 #include <cmath>
 #include <functional>
 #include <iterator>
@@ -11,19 +10,15 @@
 #include <vector>
 
 #include "bench/scale/scale.h"
-#include "client/client_loop.h"
-#include "tools/support/flag_parser.h"
+#include "bench/support/bench_main.h"
 #include "tools/support/program_files.h"
 #include "tools/support/require.h"
-#include "tools/support/run_tool.h"
 #include "tools/support/svg_chart.h"
 
 namespace compiler_gym {
 namespace {
 
 constexpr auto* kName = "compiler_gym-scale";
-constexpr int kCouldNotRun = 1;
-constexpr int kBadCommandLine = 2;
 
 void print(const std::vector<ScaleRow>& rows) {
   fmt::print(
@@ -82,43 +77,36 @@ int run(int argc, char** argv) {
   flags.add("rounds", "N (=3)", "services that are filled, of which the medians are shown");
   flags.add("seconds", "N (=2)", "of each measurement");
   flags.add("svg", "FILE", "write the plot");
-  flags.add_switch("help", "print this and exit");
-  flags.parse(argc, argv);
-  if (flags.has("help")) {
-    fmt::print("{}", flags.help());
-    return 0;
-  }
   ScaleOptions options;
-  const auto directory = boost::filesystem::canonical("/proc/self/exe").parent_path();
-  options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
-  options.service_arguments = flags.texts("service_argument");
-  options.benchmark_file = flags.text("benchmark");
-  if (flags.has("action")) {
-    flags.read("action", options.action.emplace(), std::int64_t{0}, std::int64_t{1'000'000});
-  }
-  flags.read("rounds", options.rounds, 1, 1000);
-  flags.read("seconds", options.seconds, 1, 3600);
-  flags.read_all("sessions", options.sessions, 1, std::numeric_limits<int>::max());
-  const auto not_growing = std::ranges::adjacent_find(options.sessions, std::greater_equal());
-  if (not_growing != options.sessions.end()) {
-    flags.fail(fmt::format("flag 'sessions': '{}' is not more than the one before",
-                           *std::next(not_growing)));
-  }
-  if (!flags.status().ok()) {
-    fmt::print(stderr, "{}: {}\n", kName, flags.status().error_message());
-    return kBadCommandLine;
-  }
-  ClientLoop loop;
-  const auto rows = loop.run(measure_scale(loop.pump(), options));
-  if (!rows) {
-    fmt::print(stderr, "{}: {}\n", kName, to_string(rows.error()));
-    return kCouldNotRun;
-  }
-  print(*rows);
-  if (const std::string file = flags.text("svg"); !file.empty()) {
-    require(write_file(file, plot(*rows)));
-  }
-  return 0;
+  const auto read = [&](const boost::filesystem::path& directory) {
+    options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
+    options.service_arguments = flags.texts("service_argument");
+    options.benchmark_file = flags.text("benchmark");
+    if (flags.has("action")) {
+      flags.read("action", options.action.emplace(), std::int64_t{0}, std::int64_t{1'000'000});
+    }
+    flags.read("rounds", options.rounds, 1, 1000);
+    flags.read("seconds", options.seconds, 1, 3600);
+    flags.read_all("sessions", options.sessions, 1, std::numeric_limits<int>::max());
+    const auto not_growing = std::ranges::adjacent_find(options.sessions, std::greater_equal());
+    if (not_growing != options.sessions.end()) {
+      flags.fail(fmt::format("flag 'sessions': '{}' is not more than the one before",
+                             *std::next(not_growing)));
+    }
+    return grpc::Status::OK;
+  };
+  const auto measure = [&](ClientLoop& loop) -> grpc::Status {
+    const auto rows = loop.run(measure_scale(loop.pump(), options));
+    if (!rows) {
+      return rows.error();
+    }
+    print(*rows);
+    if (const std::string file = flags.text("svg"); !file.empty()) {
+      require(write_file(file, plot(*rows)));
+    }
+    return grpc::Status::OK;
+  };
+  return run_bench(kName, flags, argc, argv, read, measure);
 }
 
 }  // namespace
@@ -126,5 +114,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace compiler_gym;
-  return run_tool(kName, kCouldNotRun, run, argc, argv);
+  return run_tool(kName, kBenchCouldNotRun, run, argc, argv);
 }

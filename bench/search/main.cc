@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <array>
-#include <boost/filesystem/operations.hpp>
 #include <chrono>
 #include <fstream>
 #include <iterator>
@@ -11,20 +10,16 @@
 
 #include "bench/search/search_client.h"
 #include "bench/search/strategies.h"
-#include "client/client_loop.h"
+#include "bench/support/bench_main.h"
 #include "client/managed_service.h"
 #include "core/support/status.h"
-#include "tools/support/flag_parser.h"
 #include "tools/support/process_usage.h"
-#include "tools/support/run_tool.h"
 #include "tools/support/statistics.h"
 
 namespace compiler_gym {
 namespace {
 
 constexpr auto* kName = "compiler_gym-search";
-constexpr int kCouldNotRun = 1;
-constexpr int kBadCommandLine = 2;
 
 struct Options {
   std::string service;
@@ -143,6 +138,22 @@ grpc::Status print_row(ClientLoop& loop, const NamedStrategy& strategy, const Op
   return grpc::Status::OK;
 }
 
+grpc::Status print_table(ClientLoop& loop, const Options& options) {
+  fmt::print(
+      "{}, {} sessions at a time, {}\n\n"
+      "| search | steps | steps/s without | with the graph | ratio | CPU us/step without | with | "
+      "known "
+      "| MiB without | with | of which graph | fewest instructions | equal |\n"
+      "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+      options.program, options.effort.sessions, options.executor);
+  for (const NamedStrategy& strategy : kStrategies) {
+    if (grpc::Status status = print_row(loop, strategy, options); !status.ok()) {
+      return status;
+    }
+  }
+  return grpc::Status::OK;
+}
+
 int run(int argc, char** argv) {
   FlagParser flags(
       "Usage: compiler_gym-search [flags]\n\n"
@@ -158,42 +169,22 @@ int run(int argc, char** argv) {
   flags.add("generations", "N (=20)", "of the genetic search, of 32 sequences of 30 actions");
   flags.add("batches", "N (=25)", "of the policy's training, of 16 episodes of 45 steps");
   flags.add("walks", "N (=300)", "random ones, of 45 steps");
-  flags.add_switch("help", "print this and exit");
-  flags.parse(argc, argv);
-  if (flags.has("help")) {
-    fmt::print("{}", flags.help());
-    return 0;
-  }
-  const auto directory = boost::filesystem::canonical("/proc/self/exe").parent_path();
-  constexpr int kMost = 1'000'000;
   Options options;
-  options.service = flags.text("service", (directory / "compiler_gym-llvm-service").string());
-  options.program = flags.text("program", (directory.parent_path() / "programs/sort.bc").string());
-  options.executor = flags.text("executor", options.executor);
-  flags.read("rounds", options.rounds, 1, kMost);
-  flags.read("sessions", options.effort.sessions, 1, kMost);
-  flags.read("generations", options.effort.generations, 1, kMost);
-  flags.read("batches", options.effort.batches, 1, kMost);
-  flags.read("walks", options.effort.walks, 1, kMost);
-  if (!flags.status().ok()) {
-    fmt::print(stderr, "{}: {}\n", kName, flags.status().error_message());
-    return kBadCommandLine;
-  }
-  ClientLoop loop;
-  fmt::print(
-      "{}, {} sessions at a time, {}\n\n"
-      "| search | steps | steps/s without | with the graph | ratio | CPU us/step without | with | "
-      "known "
-      "| MiB without | with | of which graph | fewest instructions | equal |\n"
-      "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
-      options.program, options.effort.sessions, options.executor);
-  for (const NamedStrategy& strategy : kStrategies) {
-    if (const grpc::Status status = print_row(loop, strategy, options); !status.ok()) {
-      fmt::print(stderr, "{}: {}\n", kName, to_string(status));
-      return kCouldNotRun;
-    }
-  }
-  return 0;
+  const auto read = [&](const boost::filesystem::path& directory) {
+    constexpr int kMost = 1'000'000;
+    options.service = flags.text("service", (directory / "compiler_gym-llvm-service").string());
+    options.program =
+        flags.text("program", (directory.parent_path() / "programs/sort.bc").string());
+    options.executor = flags.text("executor", options.executor);
+    flags.read("rounds", options.rounds, 1, kMost);
+    flags.read("sessions", options.effort.sessions, 1, kMost);
+    flags.read("generations", options.effort.generations, 1, kMost);
+    flags.read("batches", options.effort.batches, 1, kMost);
+    flags.read("walks", options.effort.walks, 1, kMost);
+    return grpc::Status::OK;
+  };
+  return run_bench(kName, flags, argc, argv, read,
+                   [&](ClientLoop& loop) { return print_table(loop, options); });
 }
 
 }  // namespace
@@ -201,5 +192,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace compiler_gym;
-  return run_tool(kName, kCouldNotRun, run, argc, argv);
+  return run_tool(kName, kBenchCouldNotRun, run, argc, argv);
 }

@@ -4,19 +4,16 @@
 // the rounds and the median of the rounds' ratios.
 #include <fmt/core.h>
 
-#include <boost/filesystem/operations.hpp>
 #include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "client/client_loop.h"
+#include "bench/support/bench_main.h"
 #include "client/managed_service.h"
 #include "core/support/status.h"
 #include "tools/load/load_generator.h"
-#include "tools/support/flag_parser.h"
-#include "tools/support/run_tool.h"
 #include "tools/support/statistics.h"
 
 namespace compiler_gym {
@@ -25,8 +22,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto* kName = "compiler_gym-stream-gain";
-constexpr int kCouldNotRun = 1;
-constexpr int kBadCommandLine = 2;
 
 struct GainOptions {
   boost::filesystem::path service;
@@ -133,30 +128,23 @@ int run(int argc, char** argv) {
   flags.add("sessions", "N", "sessions; may be given several times (default: 1, 8, 64, 512)");
   flags.add("rounds", "N (=7)", "rounds, of whose results the medians are shown");
   flags.add("seconds", "N (=2)", "of each measurement in a round");
-  flags.add_switch("help", "print this and exit");
-  flags.parse(argc, argv);
-  if (flags.has("help")) {
-    fmt::print("{}", flags.help());
-    return 0;
-  }
   GainOptions options;
-  const auto directory = boost::filesystem::canonical("/proc/self/exe").parent_path();
-  options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
-  flags.read("rounds", options.rounds, 1, 1000);
-  flags.read("seconds", options.seconds, 1, 3600);
-  flags.read_all("sessions", options.sessions, 1, std::numeric_limits<int>::max());
-  if (!flags.status().ok()) {
-    fmt::print(stderr, "{}: {}\n", kName, flags.status().error_message());
-    return kBadCommandLine;
-  }
-  ClientLoop loop;
-  const auto rows = loop.run(measure_all(loop.pump(), options));
-  if (!rows) {
-    fmt::print(stderr, "{}: {}\n", kName, to_string(rows.error()));
-    return kCouldNotRun;
-  }
-  print(*rows);
-  return 0;
+  const auto read = [&](const boost::filesystem::path& directory) {
+    options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
+    flags.read("rounds", options.rounds, 1, 1000);
+    flags.read("seconds", options.seconds, 1, 3600);
+    flags.read_all("sessions", options.sessions, 1, std::numeric_limits<int>::max());
+    return grpc::Status::OK;
+  };
+  const auto measure = [&](ClientLoop& loop) -> grpc::Status {
+    const auto rows = loop.run(measure_all(loop.pump(), options));
+    if (!rows) {
+      return rows.error();
+    }
+    print(*rows);
+    return grpc::Status::OK;
+  };
+  return run_bench(kName, flags, argc, argv, read, measure);
 }
 
 }  // namespace
@@ -164,5 +152,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace compiler_gym;
-  return run_tool(kName, kCouldNotRun, run, argc, argv);
+  return run_tool(kName, kBenchCouldNotRun, run, argc, argv);
 }
