@@ -303,7 +303,9 @@ std::vector<Flag> make_flags() {
           "state; none: it is lost",
           kAdvanced, store_recover),
       flags::standing_for(
-          "half as many again as --workers, and three more",
+          fmt::format("{} for each of --workers, and {} more",
+                      isolated::IsolationOptions::kRunningForEachWorker,
+                      isolated::IsolationOptions::kRunningBesides),
           flags::number("max_running", kAdvanced, "isolated sessions at work at one time",
                         std::size_t{1}, kMaxProcesses,
                         [](auto& c) -> auto& { return c.server.isolation.max_running; })),

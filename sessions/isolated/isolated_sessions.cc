@@ -12,7 +12,11 @@ using boost::asio::use_awaitable;
 namespace {
 
 std::size_t run_limit(const IsolationOptions& options, const WorkerPool& workers) {
-  return options.max_running != 0 ? options.max_running : workers.size() * 3 / 2 + 3;
+  const double for_workers =
+      IsolationOptions::kRunningForEachWorker * static_cast<double>(workers.size());
+  return options.max_running != 0
+             ? options.max_running
+             : static_cast<std::size_t>(for_workers) + IsolationOptions::kRunningBesides;
 }
 
 }  // namespace

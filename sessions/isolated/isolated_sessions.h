@@ -26,11 +26,13 @@ struct IsolationOptions {
   std::size_t max_templates = 64;
   /// Whether a session whose sandbox died goes on in a new one, from its last good state.
   bool recover = true;
-  /// Steps and starts that run in sandbox processes at one time, see RunLimit. 0: half as many again as the
-  /// worker pool has threads, and three more. With no more than there are processors, one of these
-  /// stands idle whenever the kernel wakes a sandbox on another that is busy: of two a quarter of the
-  /// time, with three a seventh and with six a twentieth.
+  /// Steps and starts that run in sandbox processes at one time, see RunLimit. 0: as many as these two
+  /// say. With no more than there are processors, one of these stands idle whenever the kernel wakes a
+  /// sandbox on another that is busy: of two a quarter of the time, with three a seventh and with six
+  /// a twentieth.
   std::size_t max_running = 0;
+  static constexpr double kRunningForEachWorker = 1.5;  ///< for each thread of the worker pool
+  static constexpr std::size_t kRunningBesides = 3;
   /// After which a step does not count among these any more, if others wait; a start after 20 times that.
   std::chrono::milliseconds run_patience{50};
   /// What, besides the Benchmark itself, its program depends on: of a program in a file, what tells
