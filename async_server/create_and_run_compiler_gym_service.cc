@@ -34,6 +34,7 @@
 #include "async_server/version.h"
 #include "core/grpc_process.h"
 #include "core/posix/command_host.h"
+#include "core/posix/freed_memory.h"
 #include "core/posix/inherited_state.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
@@ -354,6 +355,7 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
       return fail(command_host.error().error_message());
     }
     command.server.context.command_host = *std::move(command_host);
+    give_freed_memory_back();  // not in sandboxes, which were forked before: they end
     const boost::filesystem::path log_file = directory->path() / "logs" / log_file_name(argv[0]);
     const auto logger = make_logger({
         .level = command.verbosity > 0 ? LogLevel::kVerbose : LogLevel::kInfo,

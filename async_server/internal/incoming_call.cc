@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "async_server/internal/error_text.h"
+#include "async_server/internal/reply_bytes.h"
 #include "core/support/status.h"
 #include "sessions/session_rules.h"
 
@@ -74,16 +75,12 @@ void IncomingCall::finish(Ptr call, const google::protobuf::MessageLite& reply) 
     finish(std::move(call), reply_too_large(size, max_bytes));
     return;
   }
-  grpc::ByteBuffer bytes;
-  bool own_buffer = false;
-  const grpc::Status serialised =
-      grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::MessageLite>(reply, &bytes,
-                                                                                     &own_buffer);
-  if (!serialised.ok()) {
-    finish(std::move(call), serialised);
+  const Result<grpc::ByteBuffer> bytes = bytes_of_reply(reply);
+  if (!bytes) {
+    finish(std::move(call), bytes.error());
     return;
   }
-  finish(std::move(call), bytes);
+  finish(std::move(call), *bytes);
 }
 
 void IncomingCall::finish(Ptr call, std::string reply_bytes) {

@@ -71,6 +71,7 @@ std::vector<ObservationSpace> HazardSession::getObservationSpaces() const {
   std::vector<ObservationSpace> spaces = HistorySession::getObservationSpaces();
   add_space(spaces, "process");
   add_space(spaces, "kill");
+  add_space(spaces, "giant");
   return spaces;
 }
 
@@ -156,6 +157,12 @@ grpc::Status HazardSession::computeObservation(const ObservationSpace& observati
                                                Event& observation) {
   if (observationSpace.name() == "process") {
     observation.set_int64_value(getpid());
+    return grpc::Status::OK;
+  }
+  if (observationSpace.name() == "giant") {
+    constexpr std::int64_t kMebibyte = 1 << 20;
+    observation.mutable_string_value()->assign(
+        static_cast<std::size_t>(history_.back() * kMebibyte), 'x');
     return grpc::Status::OK;
   }
   if (observationSpace.name() == "kill") {

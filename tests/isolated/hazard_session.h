@@ -31,7 +31,8 @@ enum Hazard : std::int64_t {
 /// loading it does: `exit`, `hang`, `gate` (waits there), `fail`; if it is `file`, the file
 /// `program` says what.
 ///
-/// Observations besides `history`: `process`, the number of the process; `kill` ends it.
+/// Observations besides `history`: `process`, the number of the process; `kill` ends it; `giant`, a text
+/// of as many MiB as the last action says.
 /// Parameters: `echo`; `push`, which puts its value into the history; `read`, which opens a file, and
 /// `connect`, a TCP port of this machine: the reply is how that went; `escape`, which starts a process
 /// as commands are, that leaves the session and hangs: the reply is its number.

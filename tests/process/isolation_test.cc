@@ -5,6 +5,7 @@
 #include "tests/isolated/hazard_session.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/process/process_fixture.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym::testing {
 namespace {
@@ -156,6 +157,53 @@ TEST_F(IsolationTest, AKilledServiceLeavesNoProcess) {
   stepper.join();
   EXPECT_THAT(step_outcome, StartsWith("UNAVAILABLE"));
 }
+
+class MemoryTest : public IsolationTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  static constexpr int kGiant = 3;  // its place among the observation spaces
+
+  /// The service's own, in MiB.
+  std::int64_t resident() const {
+    const std::string status = read_file("/proc/" + std::to_string(service->pid()) + "/status");
+    return std::stoll(status.substr(status.find("VmRSS:") + 6)) / 1024;
+  }
+
+  /// Replies of so many MiB, of several sessions at one time.
+  void read_replies(std::int64_t size, int rounds) const {
+    constexpr int kClients = 4;
+    std::vector<std::jthread> clients;
+    for (int i = 0; i < kClients; ++i) {
+      clients.emplace_back([this, size, rounds] {
+        WireClient client = connect();
+        const auto started = client.start_session();
+        ASSERT_TRUE(started) << outcome(started);
+        for (int round = 0; round < rounds; ++round) {
+          const auto reply = client.step(started->session_id(), {size + round}, {kGiant});
+          ASSERT_TRUE(reply) << outcome(reply);
+          EXPECT_EQ(reply->observation(0).string_value().size(), (size + round) << 20);
+        }
+        EXPECT_EQ(outcome(client.end_session(started->session_id())), "OK");
+      });
+    }
+  }
+};
+
+TEST_P(MemoryTest, OfGiantRepliesIsGivenBack) {
+  if (kSanitized) {
+    GTEST_SKIP() << "sanitizers keep what is freed";
+  }
+  serve(kHazardService, {std::string("--executor=") + GetParam()});
+  read_replies(1, 1);
+  const std::int64_t before = resident();
+  for (const std::int64_t size : {100, 20, 8}) {
+    read_replies(size, 2);
+    constexpr std::int64_t kSome = 64;  // of which one client's largest reply would be more
+    poll_until([&] { return resident() <= before + kSome; });
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, MemoryTest, ::testing::Values("inline", "isolated"),
+                         [](const auto& row) { return std::string(row.param); });
 
 // What is still a child of the container's first process, which does not reap it, has ended too.
 TEST_F(IsolationTest, WhatACommandLeftIsGoneSoonAfterTheService) {
