@@ -13,6 +13,7 @@
 
 #include "core/posix/processes.h"
 #include "core/support/status.h"
+#include "tests/fault/control_group.h"
 #include "tests/fault/fault_fixture.h"
 #include "tools/soak/system_call_faults.h"
 #include "tools/support/program_files.h"
@@ -24,17 +25,25 @@ namespace fs = boost::filesystem;
 
 using ::testing::HasSubstr;
 
+enum class By {
+  kSystemCalls,      ///< that fail
+  kDescriptorLimit,  ///< prlimit(2) on the descriptors of all processes
+  kControlGroup,     ///< the number of processes and threads in it
+};
+
 struct MachineFault {
   const char* name;  ///< of the test
   const char* row;   ///< in the table
   Shortage shortage;
-  bool by_limit = false;  ///< by prlimit(2) on the descriptors of all processes
+  By by = By::kSystemCalls;
 };
 
 constexpr MachineFault kMachineFaults[] = {
-    {"Descriptors", "no descriptor in the process (EMFILE)", Shortage::kNone, true},
+    {"Descriptors", "no descriptor in the process (EMFILE)", Shortage::kNone, By::kDescriptorLimit},
     {"Files", "no descriptor in the system (ENFILE)", Shortage::kFiles},
     {"Processes", "no process or thread (EAGAIN)", Shortage::kProcesses},
+    {"ControlGroup", "no process in the control group (pids.max)", Shortage::kNone,
+     By::kControlGroup},
     {"Memory", "no large piece of memory (ENOMEM)", Shortage::kMemory},
     {"Disk", "no room for a file (ENOSPC)", Shortage::kDisk},
 };
@@ -52,11 +61,29 @@ class MachineFaultTest
   static const MachineFault& fault() { return std::get<0>(GetParam()); }
   static std::string executor() { return std::get<1>(GetParam()); }
 
+  void SetUp() override {
+    if (fault().by == By::kControlGroup) {
+      Result<std::unique_ptr<ControlGroup>> group = ControlGroup::of_processes();
+      if (!group) {
+        GTEST_SKIP() << group.error().error_message();
+      }
+      group_ = *std::move(group);
+    }
+  }
+  void TearDown() override {
+    service_.reset();  // before its group
+  }
+
   void serve_under_faults() {
     faults_.emplace(fs::path(COMPILER_GYM_BIN_DIR) / kLlvmService);
     // What the state graph knows needs nothing of the machine.
     serve({"--executor=" + executor(), "--drain_grace=2", "--state_graph_bytes=0"},
           "compiler_gym-soak-launcher");
+    if (group_ != nullptr) {
+      for (const pid_t pid : process_tree(service_->pid())) {
+        group_->add(pid);
+      }
+    }
   }
 
   // On an `other` program that no session has seen, unless it has.
@@ -114,14 +141,20 @@ class MachineFaultTest
 
   void begin_fault() {
     faults_->set(fault().shortage);
-    if (fault().by_limit) {
+    if (fault().by == By::kDescriptorLimit) {
       limit_descriptors(/*to_what_is_in_use=*/true);
+    }
+    if (group_ != nullptr) {
+      group_->forbid_more();
     }
   }
   void end_fault() {
     faults_->set(Shortage::kNone);
-    if (fault().by_limit) {
+    if (fault().by == By::kDescriptorLimit) {
       limit_descriptors(/*to_what_is_in_use=*/false);
+    }
+    if (group_ != nullptr) {
+      group_->allow_more();
     }
   }
 
@@ -171,6 +204,7 @@ class MachineFaultTest
   static constexpr int kObjectTextSizeBytes = 13;
 
   const std::string other_program_ = *read_file(COMPILER_GYM_TEST_DATA "/written_by_llvm14.bc");
+  std::unique_ptr<ControlGroup> group_;
   std::optional<SystemCallFaults> faults_;
   std::vector<std::int64_t> ids_;
   bool outcomes_of_a_shortage_ = false;
@@ -209,8 +243,9 @@ TEST_P(MachineFaultTest, IsAnsweredAsDocumentedAndPassesWithTheShortage) {
   EXPECT_FALSE(exit.had_to_be_killed);
   EXPECT_THAT(cells.contains("SIGTERM") ? cells.at("SIGTERM") : "",
               HasSubstr(std::to_string(exit.returncode)));
-  if (!fault().by_limit) {
-    EXPECT_GT(faults_->refused(), 0U) << "else this tests nothing";
+  if (fault().by != By::kDescriptorLimit) {
+    EXPECT_GT(group_ != nullptr ? group_->refused() : faults_->refused(), 0U)
+        << "else this tests nothing";
   }
   if (HasFailure()) {
     GTEST_LOG_(INFO) << "as it was:\n" << row;
