@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <llvm/Bitcode/BitcodeReader.h>
 #include <llvm/IR/Module.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <boost/filesystem.hpp>
@@ -79,6 +80,38 @@ TEST_F(ProgramFileTest, PipeIsRefusedRatherThanWaitedFor) {
   const grpc::Status status = read_program_file(path("pipe")).error();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), StartsWith("Error reading file: \""));
+}
+
+// As long as it lives, no descriptor can be had.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit none{0, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(ProgramFileTest, AWantOfDescriptorsIsNotTheFilesFault) {
+  const std::string file = path("program.bc");
+  std::ofstream(file) << "program";
+  const BenchmarkRoots roots = value_of(BenchmarkRoots::resolve({directory_}));
+  for (const BenchmarkRoots& where : {BenchmarkRoots(), roots}) {
+    const Result<std::string> read = [&] {
+      const NoDescriptors none;
+      return read_program_file(file, where);
+    }();
+    ASSERT_FALSE(read);
+    EXPECT_EQ(to_string(read.error()),
+              "RESOURCE_EXHAUSTED: Error reading file: \"" + file + "\": Too many open files");
+    EXPECT_EQ(value_of(read_program_file(file, where)), "program");
+  }
 }
 
 // ------------------------------------------------------------------------------------------- roots
