@@ -27,6 +27,10 @@ grpc::Status CompilerGymServiceContext::shutdown() {
   return grpc::Status::OK;
 }
 
+grpc::Status CompilerGymServiceContext::warmUp() {
+  return grpc::Status::OK;
+}
+
 boost::asio::awaitable<grpc::Status> CompilerGymServiceContext::async_init(WorkerPool& workers) {
   co_return co_await run_on(workers.executor(), [this] { return init(); });
 }

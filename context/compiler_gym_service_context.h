@@ -54,6 +54,11 @@ class CompilerGymServiceContext {
   [[nodiscard]] virtual grpc::Status init();
   [[nodiscard]] virtual grpc::Status shutdown();
 
+  /// Called once, after init(), in the process that sandboxes are forked from, so that each of them
+  /// has what a compiler sets up when it is first used. The start of a service does not wait for it;
+  /// the first sandbox does, and cannot be made if it fails. By default it does nothing.
+  [[nodiscard]] virtual grpc::Status warmUp();
+
   /// Run on the context's strand. By default init() and shutdown() on `workers`. An override can
   /// co_await timers, sockets or run_on(workers.executor(), ...); `co_await
   /// boost::asio::this_coro::executor` is the strand.

@@ -173,6 +173,9 @@ grpc::Status ZygoteProcess::prepare() {
     if (grpc::Status status = context_->init(); !status.ok()) {
       return status;
     }
+    if (grpc::Status status = context_->warmUp(); !status.ok()) {
+      return status;
+    }
     const std::unique_ptr<CompilationSession> session = options_.make_session(*context_);
     Result<ServiceSpaces> spaces = ServiceSpaces::of(*session);
     if (!spaces) {

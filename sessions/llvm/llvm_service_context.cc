@@ -55,12 +55,19 @@ grpc::Status LlvmServiceContext::init() {
   target_machines_ = *std::move(machines);
   cost_model_ = std::make_unique<CostModel>(
       *target_machines_, clang_, [this] { return scratchDirectory(); }, command_host());
-  cpu_info_json_ = to_json(read_cpu_info());
-  // LLVM initialises much when it first compiles. Sandboxes are forked from a process that has done
-  // so, rather than each doing it again.
-  const Result<std::int64_t> warm_up =
+  return grpc::Status::OK;
+}
+
+grpc::Status LlvmServiceContext::warmUp() {
+  static_cast<void>(cpu_info_json());  // sandboxes may not read what it is read from
+  const Result<std::int64_t> size =
       object_text_size(function_that_does_nothing(), *target_machines_);
-  return warm_up ? grpc::Status::OK : warm_up.error();
+  return size ? grpc::Status::OK : size.error();
+}
+
+const std::string& LlvmServiceContext::cpu_info_json() {
+  std::call_once(cpu_info_read_, [this] { cpu_info_json_ = to_json(read_cpu_info()); });
+  return cpu_info_json_;
 }
 
 std::string LlvmServiceContext::programStamp(const Benchmark& benchmark) {

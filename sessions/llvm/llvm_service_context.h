@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "context/compiler_gym_service_context.h"
@@ -40,6 +41,9 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   /// Sets up LLVM's targets and the recovery from crashes, which are of the process.
   [[nodiscard]] grpc::Status init() override;
 
+  /// Generates code once: much of LLVM is initialised by its first use.
+  [[nodiscard]] grpc::Status warmUp() override;
+
   [[nodiscard]] BitcodeCache& bitcode_cache() { return bitcode_cache_; }
   [[nodiscard]] const BitcodeCache& bitcode_cache() const { return bitcode_cache_; }
   [[nodiscard]] SpareModules& spare_modules() { return spare_modules_; }
@@ -50,8 +54,8 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   /// See ServiceContextOptions; may be null.
   [[nodiscard]] const CommandHost* command_host() const { return command_host_.get(); }
 
-  /// The observation `CpuInfo`.
-  [[nodiscard]] const std::string& cpu_info_json() const { return cpu_info_json_; }
+  /// The observation `CpuInfo`, read from the machine when it is first asked for.
+  [[nodiscard]] const std::string& cpu_info_json();
 
  private:
   [[nodiscard]] Result<std::shared_ptr<const LoadedBenchmark>> load(const Benchmark& benchmark,
@@ -61,6 +65,7 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   ClangPath clang_;
   std::unique_ptr<TargetMachines> target_machines_;
   std::unique_ptr<CostModel> cost_model_;
+  std::once_flag cpu_info_read_;
   std::string cpu_info_json_;
   const LoadOptions load_options_;
   BitcodeCache bitcode_cache_;

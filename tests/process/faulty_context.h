@@ -12,14 +12,19 @@
 
 namespace compiler_gym::testing {
 
-/// Writes what is called into story.txt. COMPILER_GYM_TEST_INIT and COMPILER_GYM_TEST_SHUTDOWN are
-/// `fail`, `throw`, `gate` (waits at the pipe of that name in the working directory) or unset.
+/// Writes what is called into story.txt. COMPILER_GYM_TEST_INIT, COMPILER_GYM_TEST_SHUTDOWN and
+/// COMPILER_GYM_TEST_WARM_UP are `fail`, `throw`, `gate` (waits at the pipe of that name in the working
+/// directory) or unset. A warm-up is only written down if the last is set.
 class FaultyContext : public CompilerGymServiceContext {
  public:
   using CompilerGymServiceContext::CompilerGymServiceContext;
   grpc::Status init() override { return act("init", std::getenv("COMPILER_GYM_TEST_INIT")); }
   grpc::Status shutdown() override {
     return act("shutdown", std::getenv("COMPILER_GYM_TEST_SHUTDOWN"));
+  }
+  grpc::Status warmUp() override {
+    const char* how = std::getenv("COMPILER_GYM_TEST_WARM_UP");
+    return how == nullptr ? grpc::Status::OK : act("warm-up", how);
   }
 
  private:

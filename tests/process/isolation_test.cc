@@ -147,6 +147,24 @@ TEST_F(IsolationTest, AContextThatFailsIsInTheExitStatusAndLeavesNoProcess) {
   EXPECT_TRUE(is_gone(processes.front()));
 }
 
+TEST_F(IsolationTest, OnlySandboxesWaitForTheWarmUpAndFailWithIt) {
+  fs::create_directories(working_dir());
+  FifoGate gate((working_dir() / "gate").string());
+  serve(kHazardService, {"--executor=isolated"}, {{"COMPILER_GYM_TEST_WARM_UP", "gate"}});
+  gate.wait_for_arrival();
+  WireClient client = connect();
+  EXPECT_EQ(outcome(client.get_version()), "OK");
+  gate.let_pass();
+  EXPECT_EQ(outcome(client.start_session()), "OK");
+  processes.push_back(process_of(client, 0));
+  EXPECT_EQ(stop(), 6);
+
+  serve(kHazardService, {"--executor=isolated"}, {{"COMPILER_GYM_TEST_WARM_UP", "fail"}});
+  WireClient other = connect();
+  EXPECT_EQ(outcome(other.start_session()), "UNAVAILABLE: no warm-up today");
+  EXPECT_EQ(stop(), 0);
+}
+
 TEST_F(IsolationTest, AKilledServiceLeavesNoProcess) {
   serve(kHazardService, {"--executor=isolated"});
   WireClient client = connect();
