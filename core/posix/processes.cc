@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -92,6 +93,19 @@ pid_t parent_of(pid_t pid) {
 
 std::uint64_t start_time_of(pid_t pid) {
   return static_cast<std::uint64_t>(stat_field(pid, 22));
+}
+
+std::uint64_t own_memory_in_bytes() {
+  // `size resident shared ...`, in pages.
+  const std::string statm = read_proc_file("/proc/self/statm");
+  const char* const end = statm.data() + statm.size();
+  std::array<std::uint64_t, 3> pages{};
+  const char* at = statm.data();
+  for (std::uint64_t& number : pages) {
+    at = std::from_chars(at, end, number).ptr;
+    at += at == end ? 0 : 1;
+  }
+  return (pages[1] - std::min(pages[1], pages[2])) * static_cast<std::uint64_t>(getpagesize());
 }
 
 std::vector<pid_t> process_tree(pid_t root) {

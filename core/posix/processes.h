@@ -27,6 +27,10 @@ namespace compiler_gym {
 /// process one day, and the two together are not. 0 if there is no such process.
 [[nodiscard]] std::uint64_t start_time_of(pid_t pid);
 
+/// Bytes of memory that the calling process has in RAM, without what is of a file or shared on purpose;
+/// what it shares with a process that it was forked from counts. 0 if that can't be read.
+[[nodiscard]] std::uint64_t own_memory_in_bytes();
+
 /// The process and all its descendants, each after its parent.
 [[nodiscard]] std::vector<pid_t> process_tree(pid_t root);
 

@@ -17,14 +17,19 @@ namespace compiler_gym {
 template <typename Client, typename Item>
 class FairQueue {
  public:
-  void push(Client client, Item item) { line_of(client).items.push_back(std::move(item)); }
+  void push(Client client, Item item) {
+    line_of(client).items.push_back(std::move(item));
+    ++size_;
+  }
   /// To come out next.
   void push_front(Client client, Item item) {
     line_of(client).items.push_front(std::move(item));
     lines_.splice(lines_.begin(), lines_, by_client_.at(client));
+    ++size_;
   }
 
   [[nodiscard]] bool empty() const { return lines_.empty(); }
+  [[nodiscard]] std::size_t size() const { return size_; }
 
   // Unless empty().
   [[nodiscard]] const Item& front() const { return lines_.front().items.front(); }
@@ -34,6 +39,7 @@ class FairQueue {
     line->items.pop_front();
     lines_.splice(lines_.end(), lines_, line);
     erase_if_empty(line);
+    --size_;
     return item;
   }
 
@@ -47,6 +53,7 @@ class FairQueue {
     const auto line = found->second;
     const std::size_t erased = std::erase_if(line->items, std::move(predicate));
     erase_if_empty(line);
+    size_ -= erased;
     return erased;
   }
 
@@ -73,6 +80,7 @@ class FairQueue {
 
   Lines lines_;  // none of them empty, the one whose turn is next in front
   std::unordered_map<Client, typename Lines::iterator> by_client_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace compiler_gym

@@ -188,5 +188,14 @@ TEST(ProcessMarkTest, WhatBearsItIsKilledWhereverItHasGone) {
             0);
 }
 
+TEST(OwnMemoryTest, GrowsByWhatIsWrittenTo) {
+  constexpr std::size_t kSize = std::size_t{64} << 20;
+  const std::uint64_t before = own_memory_in_bytes();
+  EXPECT_GT(before, 100'000U);
+  const std::vector<char> written(kSize, 'x');
+  EXPECT_GT(own_memory_in_bytes(), before + kSize / 2);
+  EXPECT_LT(own_memory_in_bytes(), before + 2 * kSize);
+}
+
 }  // namespace
 }  // namespace compiler_gym

@@ -70,5 +70,18 @@ TEST_F(FairQueueTest, WhatIsTakenOutIsPassedOver) {
   EXPECT_THAT(all(), ElementsAre("a2"));
 }
 
+TEST_F(FairQueueTest, CountsWhatWaits) {
+  for (const char* item : {"a1", "a2", "b1"}) {
+    queue_.push(item[0], item);
+  }
+  queue_.push_front('c', "c1");
+  EXPECT_EQ(queue_.size(), 4U);
+  EXPECT_EQ(queue_.pop(), "c1");
+  EXPECT_EQ(queue_.erase_if('a', [](const std::string&) { return true; }), 2U);
+  EXPECT_EQ(queue_.size(), 1U);
+  EXPECT_THAT(all(), ElementsAre("b1"));
+  EXPECT_EQ(queue_.size(), 0U);
+}
+
 }  // namespace
 }  // namespace compiler_gym
