@@ -16,6 +16,7 @@ class ExampleSession : public CompilationSession {
   std::vector<ObservationSpace> getObservationSpaces() const override;
 
   Determinism determinism() const override;
+  bool leavesNothingBehind() const override { return true; }
 
   using CompilationSession::init;
   grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;

@@ -17,6 +17,10 @@ Determinism CompilationSession::determinism() const {
   return {};
 }
 
+bool CompilationSession::leavesNothingBehind() const {
+  return false;
+}
+
 grpc::Status CompilationSession::init(const ActionSpace& actionSpace,
                                       std::shared_ptr<const Benchmark> benchmark) {
   return init(actionSpace, *benchmark);

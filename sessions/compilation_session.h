@@ -53,6 +53,13 @@ class CompilationSession {
   /// default nothing.
   [[nodiscard]] virtual Determinism determinism() const;
 
+  /// Whether the process that this session is isolated in may serve another on the same benchmark once this
+  /// object is destroyed: that neither in the context nor in globals nor in files is there anything left which
+  /// the other's answers depend on, or which adds up. Asked after init(), and again when the session has
+  /// ended, so that one which has done what it can't undo may say no. By default false: each session then
+  /// has a process of its own.
+  [[nodiscard]] virtual bool leavesNothingBehind() const;
+
   /// Starts the session on a benchmark. `benchmark` must not be kept by reference; see the next
   /// overload.
   [[nodiscard]] virtual grpc::Status init(const ActionSpace& actionSpace,

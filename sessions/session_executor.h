@@ -73,7 +73,7 @@ class SessionExecutor {
   [[nodiscard]] virtual Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
       std::stop_source stop) = 0;
 
-  /// Completes when the plug-in's object is gone.
+  /// Completes when the plug-in's object is gone, or nobody can reach it any more who could tell.
   [[nodiscard]] virtual Operation<void> end() = 0;
 };
 

@@ -1,8 +1,11 @@
 // What sessions are started by that don't live in the service's own process.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
+#include <string_view>
 
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/client_id.h"
@@ -27,6 +30,11 @@ class SessionExecutorFactory {
   [[nodiscard]] virtual SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
       const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
       StartSessionReply& reply, ClientId client, std::stop_source stop) = 0;
+
+  /// A figure of its own that clients may read, by the key of their parameter; none if there is no such.
+  [[nodiscard]] virtual std::optional<std::uint64_t> figure(std::string_view /*key*/) const {
+    return std::nullopt;
+  }
 
   /// Ends what it has started for itself, processes say, and waits for that. Blocks. Every session
   /// has ended before.

@@ -38,6 +38,11 @@ SessionService::Operation SessionService::set_parameters(Session& session,
 awaitable<Result<std::string>> SessionService::set_service_parameter(
     Session& session, const SessionParameter& parameter, std::stop_source stop) {
   if (parameter.key() != "service.executor") {
+    if (isolated_sessions_ != nullptr) {
+      if (const auto figure = isolated_sessions_->figure(parameter.key())) {
+        co_return std::to_string(*figure);
+      }
+    }
     co_return internal::handle_service_parameter(context_host_, parameter.key(), parameter.value());
   }
   const grpc::Status status = co_await set_executor(session, parameter.value(), std::move(stop));

@@ -14,15 +14,20 @@ namespace compiler_gym::isolated {
 
 /// What a sandbox is asked for, and the message that comes along.
 enum class SandboxOperation : std::uint32_t {
-  kInit,          ///< StartSessionRequest: initialise the session; no reply message
+  kInit,          ///< StartSessionRequest: initialise the session; kRecyclable, or nothing
   kObserve,       ///< StartSessionRequest: compute its observations; StartSessionReply
   kStep,          ///< StepRequest; StepReply
   kRecordedStep,  ///< StepRequest; StepReply, with its outcome behind, see step_bytes.h
   kParameters,    ///< SendSessionParameterRequest; SendSessionParameterReply, see run_parameters()
-  kFork,  ///< no message, but a socket: the new sandbox, a copy of this one, replies there with
-          ///< its process id and its start time in decimal; this one does not
-          ///< reply
+  kFork,   ///< no message, but a socket: the new sandbox, a copy of this one, replies there with
+           ///< its process id and its start time in decimal; this one does not
+           ///< reply
+  kPing,   ///< no message, nor one in the reply: it is alive
+  kReset,  ///< no message: destroy the session and initialise another like it; see reset_report()
 };
+
+/// What kInit answers if kReset may be asked for.
+inline constexpr std::string_view kRecyclable = "recyclable";
 
 /// Both ends are one program, so a header is as it lies in memory.
 struct FrameHeader {

@@ -135,6 +135,18 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExe
           std::make_unique<IsolatedExecutor>(sessions_, client_, key_, *forked, recovery_.forked());
       co_return fork;
     }
+    if (forked.error().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+      permit->reset();
+      const bool room = co_await sessions_.templates_->async_make_room(use_awaitable);
+      if (!room) {
+        co_return forked.error();
+      }
+      permit = co_await sessions_.run_limit_->async_acquire(ticket, stop, use_awaitable);
+      if (!permit) {
+        co_return permit.error();
+      }
+      continue;
+    }
     next = recovery_.on_forked(forked.error(), stop.stop_requested());
     drop_lost_sandbox();
     if (next.kind == RecoveryAction::Kind::kDone) {
@@ -143,7 +155,27 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExe
   }
 }
 
+bool IsolatedExecutor::recycle() {
+  if (!sessions_.options_.recycle.enabled || sandbox_ == nullptr || !sandbox_->is_recyclable()) {
+    return false;
+  }
+  sessions_.templates_->recycle(key_, client_, std::exchange(sandbox_, nullptr));
+  return true;
+}
+
+bool IsolatedExecutor::try_end(EndHandler& handler) {
+  if (!recycle()) {
+    return false;
+  }
+  EndHandler ended = std::move(handler);
+  ended();
+  return true;
+}
+
 SessionExecutor::Operation<void> IsolatedExecutor::end() {
+  if (recycle()) {
+    co_return;
+  }
   if (const std::shared_ptr<SandboxChannel> sandbox = std::exchange(sandbox_, nullptr)) {
     co_await sandbox->async_end(use_awaitable);
   }

@@ -17,6 +17,8 @@ namespace compiler_gym::isolated {
 /// Puts each operation to the sandbox, writes down what changed the session there, and brings it back
 /// in a new sandbox when SessionRecovery says so.
 ///
+/// End:   answered as soon as the sandbox is somebody else's, where it can be recycled: what has to be done to it
+///        first, nobody waits for.
 /// Limit: what runs in a sandbox, recovery included, waits for a permit of the RunLimit first.
 class IsolatedExecutor final : public SessionExecutor {
  public:
@@ -33,6 +35,7 @@ class IsolatedExecutor final : public SessionExecutor {
   [[nodiscard]] Operation<Result<std::unique_ptr<SessionExecutor>>> fork(
       std::stop_source stop) override;
   [[nodiscard]] Operation<void> end() override;
+  [[nodiscard]] bool try_end(EndHandler& handler) override;
 
  private:
   Operation<SandboxReply> perform(SandboxOperation operation, SandboxMessage message,
@@ -44,6 +47,8 @@ class IsolatedExecutor final : public SessionExecutor {
   Operation<RecoveryAction> replay(std::shared_ptr<const SessionChange> change,
                                    std::stop_source stop);
   void drop_lost_sandbox();
+  // Whether the sandbox has been given away, for the next session.
+  [[nodiscard]] bool recycle();
 
   IsolatedSessions& sessions_;
   const ClientId client_;

@@ -1,5 +1,7 @@
 #include "sessions/isolated/isolated_sessions.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
@@ -19,6 +21,18 @@ std::size_t run_limit(const IsolationOptions& options, const WorkerPool& workers
              : static_cast<std::size_t>(for_workers) + IsolationOptions::kRunningBesides;
 }
 
+struct Figure {
+  std::string_view key;
+  std::uint64_t RecycleFigures::* value;
+};
+constexpr std::array kFigures{
+    Figure{"service.sandboxes.get_idle", &RecycleFigures::idle},
+    Figure{"service.sandboxes.get_idle_bytes", &RecycleFigures::idle_bytes},
+    Figure{"service.sandboxes.get_reused", &RecycleFigures::reused},
+    Figure{"service.sandboxes.get_forked", &RecycleFigures::forked},
+    Figure{"service.sandboxes.get_discarded", &RecycleFigures::discarded},
+};
+
 }  // namespace
 
 IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote zygote,
@@ -29,8 +43,12 @@ IsolatedSessions::IsolatedSessions(boost::asio::any_io_executor executor, Zygote
                               logger)),
       run_limit_(std::make_shared<RunLimit>(host_->executor(), run_limit(options_, workers),
                                             options_.run_patience)),
-      templates_(std::make_shared<Templates>(host_, workers, run_limit_, options_.timeouts,
-                                             options_.max_templates)) {}
+      templates_(
+          std::make_shared<Templates>(host_, workers, run_limit_,
+                                      TemplatesOptions{.timeouts = options_.timeouts,
+                                                       .max_templates = options_.max_templates,
+                                                       .recycle = options_.recycle,
+                                                       .program_stamp = options_.program_stamp})) {}
 
 SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedSessions::start(
     const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
@@ -68,6 +86,12 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedSes
         std::make_unique<IsolatedExecutor>(*this, client, std::move(key), forked->sandbox);
     co_return started;
   }
+}
+
+std::optional<std::uint64_t> IsolatedSessions::figure(std::string_view key) const {
+  const auto* const found = std::ranges::find(kFigures, key, &Figure::key);
+  return found == kFigures.end() ? std::nullopt
+                                 : std::optional(templates_->figures().*found->value);
 }
 
 void IsolatedSessions::close() {

@@ -4,10 +4,13 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "core/support/logger.h"
 #include "core/worker_pool.h"
@@ -24,6 +27,9 @@ struct IsolationOptions {
   ZygoteTimeouts zygote_timeouts{};
   /// Benchmarks kept loaded for further sessions.
   std::size_t max_templates = 64;
+  /// Sandbox processes that serve one session after another, of compilers that allow it, see
+  /// CompilationSession::leavesNothingBehind().
+  RecycleOptions recycle{};
   /// Whether a session whose sandbox died goes on in a new one, from its last good state.
   bool recover = true;
   /// Steps and starts that run in sandbox processes at one time, see RunLimit. 0: as many as these two
@@ -49,6 +55,9 @@ class IsolatedSessions final : public SessionExecutorFactory {
   [[nodiscard]] SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> start(
       const StartSessionRequest& request, std::shared_ptr<const Benchmark> benchmark,
       StartSessionReply& reply, ClientId client, std::stop_source stop) override;
+
+  /// `service.sandboxes.get_...`: what there is in RecycleFigures.
+  [[nodiscard]] std::optional<std::uint64_t> figure(std::string_view key) const override;
 
   void close() override;
 

@@ -2,16 +2,13 @@
 
 #include <fmt/core.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <string_view>
 #include <utility>
@@ -30,24 +27,6 @@ constexpr std::size_t kLargeReply = std::size_t{64} * 1024;
 
 // What a frame may have if it is no reply but says why there is none.
 constexpr std::uint64_t kMaxErrorText = std::uint64_t{16} << 20;
-
-// How a sandbox ended, `how` being what waitpid() says.
-std::string describe_end(int how) {
-  if (how == kEndUnknown) {
-    return "its sandbox process has ended";
-  }
-  if (WIFSIGNALED(how)) {
-    return fmt::format("its sandbox process was ended by signal {} ({})", WTERMSIG(how),
-                       strsignal(WTERMSIG(how)));
-  }
-  if (WEXITSTATUS(how) == kExitOutOfMemory) {
-    return "its sandbox process reached its limit of memory";
-  }
-  if (WEXITSTATUS(how) == kExitNotLimited) {
-    return "its sandbox process could not be limited";
-  }
-  return fmt::format("its sandbox process ended with exit status {}", WEXITSTATUS(how));
-}
 
 // `pid start_time`, both in decimal.
 SandboxId parsed_id(const std::string& text) {
@@ -109,6 +88,11 @@ SandboxChannel::~SandboxChannel() {
   end(UniqueHandler<void()>([] {}, host_->here("a sandbox's end")));
 }
 
+bool SandboxChannel::is_recyclable() {
+  const std::lock_guard lock(mutex_);
+  return recyclable_ && !pending_ && id_.pid != 0;
+}
+
 void SandboxChannel::end(UniqueHandler<void()> handler) {
   // The slot is free once nobody writes to it.
   auto ended = [host = host_, slot = std::exchange(slot_, std::nullopt),
@@ -135,7 +119,7 @@ void SandboxChannel::request(SandboxOperation operation, const SandboxMessage& m
   std::string bytes = framed(
       {.number = last_number_ + 1, .code = static_cast<std::uint32_t>(operation), .slot = *slot_},
       message);
-  begin(std::move(handler), stop);
+  begin(operation, std::move(handler), stop);
   write(std::move(bytes), 0);
 }
 
@@ -162,7 +146,9 @@ void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
     child->id_ = parsed_id(reply.message);
     handler(child);
   };
-  child->begin(ReplyHandler(std::move(on_forked), host_->here("a sandbox's fork")), stop);
+  child->recyclable_ = recyclable_;
+  child->begin(SandboxOperation::kFork,
+               ReplyHandler(std::move(on_forked), host_->here("a sandbox's fork")), stop);
   const std::string bytes =
       framed({.code = static_cast<std::uint32_t>(SandboxOperation::kFork)}, "");
   const auto sent = send_bytes(socket_.native_handle(), bytes, sockets->theirs.get(), MSG_DONTWAIT);
@@ -174,7 +160,8 @@ void SandboxChannel::fork(std::stop_source stop, ChannelHandler handler) {
 }
 
 // The stop source may be triggered already; what it asks for is noted before the request is sent.
-void SandboxChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
+void SandboxChannel::begin(SandboxOperation operation, ReplyHandler handler,
+                           const std::stop_source& stop) {
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -186,9 +173,11 @@ void SandboxChannel::begin(ReplyHandler handler, const std::stop_source& stop) {
     pending_ = Pending();
     pending_->number = number;
     pending_->handler = std::move(handler);
-    pending_->next_check = timeouts_.request_timeout.count() == 0
-                               ? Clock::time_point::max()
-                               : Clock::now() + timeouts_.request_timeout;
+    const bool is_recycling =
+        operation == SandboxOperation::kReset || operation == SandboxOperation::kPing;
+    pending_->timeout = is_recycling ? timeouts_.reset_timeout : timeouts_.request_timeout;
+    pending_->next_check = pending_->timeout.count() == 0 ? Clock::time_point::max()
+                                                          : Clock::now() + pending_->timeout;
     watch_the_time_locked();
   }
   on_stop_.emplace(stop.get_token(), OnStop{weak_from_this(), number});
@@ -267,10 +256,12 @@ void SandboxChannel::on_frame(Frame frame) {
   reply.applied = host_->board()[*slot_].applied.load(std::memory_order_acquire);
   reply.changes = host_->board()[*slot_].changes.load(std::memory_order_relaxed);
   const auto code = static_cast<grpc::StatusCode>(frame.header.code);
+  recyclable_ = recyclable_ && code == grpc::StatusCode::OK;
   if (code == grpc::StatusCode::OK) {
     reply.message = std::move(frame.body);
   } else if (code == grpc::StatusCode::CANCELLED && done->cause == Cause::kTimeout) {
-    reply.status = deadline_exceeded(timeout_text() + ": " + frame.body);
+    reply.status =
+        deadline_exceeded(internal::time_limit_passed(done->timeout) + ": " + frame.body);
   } else {
     reply.status = grpc::Status(code, frame.body);
   }
@@ -373,14 +364,11 @@ void SandboxChannel::on_lost(int how) {
       reply.status = cancelled("its sandbox process was killed, since it did not stop when asked");
       break;
     case Cause::kTimeout:
-      reply.status = deadline_exceeded(timeout_text() + ": its sandbox process was killed");
+      reply.status = deadline_exceeded(internal::time_limit_passed(done->timeout) +
+                                       ": its sandbox process was killed");
       break;
   }
   done->handler(std::move(reply));
-}
-
-std::string SandboxChannel::timeout_text() const {
-  return internal::time_limit_passed(timeouts_.request_timeout);
 }
 
 }  // namespace compiler_gym::isolated

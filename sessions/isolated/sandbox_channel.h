@@ -30,6 +30,9 @@ struct SandboxTimeouts {
   std::chrono::milliseconds request_timeout{300'000};
   /// From the wish that a request end to the kill of a sandbox that does not heed it.
   std::chrono::milliseconds cancel_grace{500};
+  /// Instead of request_timeout, for what no client has asked for: a sandbox that is to serve the next session
+  /// is made ready for it, and says that it is alive.
+  std::chrono::milliseconds reset_timeout{2'000};
 };
 
 /// Threads:  requests may be made from any thread, one at a time; the handler runs on the executor
@@ -79,6 +82,12 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
         token, std::move(stop));
   }
 
+  /// Whether its session can be destroyed and another be put in its place. Not if anything has failed in
+  /// this sandbox, or in one that it was forked from, or while something is under way.
+  [[nodiscard]] bool is_recyclable();
+  /// Once, when it has loaded its benchmark: its compiler allows that.
+  void allow_recycling() { recyclable_ = true; }
+
   /// Kills the sandbox; completes when it is gone. Nothing may be under way.
   void end(UniqueHandler<void()> handler);
 
@@ -104,13 +113,14 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
     ReplyHandler handler;
     Cause cause = Cause::kNone;
     bool reaping = false;
+    std::chrono::milliseconds timeout{};
     Clock::time_point next_check;  ///< the timeout, then the end of the grace period
   };
 
   SandboxChannel(std::shared_ptr<SandboxHost> host, SandboxHost::Spawned sandbox,
                  WorkerPool& workers, const SandboxTimeouts& timeouts, std::uint32_t slot);
 
-  void begin(ReplyHandler handler, const std::stop_source& stop);
+  void begin(SandboxOperation operation, ReplyHandler handler, const std::stop_source& stop);
   void write(std::string bytes, std::size_t written);
   void wait_to_read();
   void read();
@@ -120,7 +130,6 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
   void check_the_time();
   void lose();
   void on_lost(int how);
-  [[nodiscard]] std::string timeout_text() const;
 
   const std::shared_ptr<SandboxHost> host_;
   WorkerPool& workers_;
@@ -132,6 +141,7 @@ class SandboxChannel : public std::enable_shared_from_this<SandboxChannel> {
   // Of the request under way; touched by whoever performs its present part.
   FrameReader reader_;
   std::optional<std::stop_callback<OnStop>> on_stop_;
+  bool recyclable_ = false;
 
   std::mutex mutex_;  // guards what follows
   std::uint64_t last_number_ = 0;

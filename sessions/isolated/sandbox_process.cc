@@ -3,11 +3,15 @@
 #include <fmt/core.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/filesystem/operations.hpp>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <memory>
@@ -17,6 +21,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/posix/freed_memory.h"
 #include "core/posix/processes.h"
 #include "sessions/internal/step_bytes.h"
 #include "sessions/isolated/frame.h"
@@ -45,7 +50,11 @@ class SandboxProcess {
   template <typename Request, typename Answer, typename Run>
   Reply answer(const Frame& frame, Run run);
   Reply recorded_step(const Frame& frame, const std::stop_token& stop, WatchedSession session);
-  grpc::Status init(StartSessionRequest& request, const std::stop_token& stop);
+  Reply init(const Frame& frame, const std::stop_token& stop);
+  grpc::Status init_session(const std::stop_token& stop);
+  Reply reset(const std::stop_token& stop);
+  bool has_left_something() const;
+  void limit_cpu_time() const;
   void fork_session();
   void be_a_child_of_the_zygote() const;
 
@@ -53,6 +62,11 @@ class SandboxProcess {
   const SandboxSetting setting_;
   FileDescriptor passed_;  // with the request that is being read
   std::unique_ptr<CompilationSession> session_;
+  // What it was initialised by, if it may be again.
+  std::shared_ptr<const Benchmark> benchmark_;
+  int action_space_ = 0;
+  std::uint64_t loaded_size_ = 0;  // of this process's memory then
+  std::uint32_t ended_sessions_ = 0;
 };
 
 [[noreturn]] void on_out_of_memory() {
@@ -149,8 +163,7 @@ SandboxProcess::Reply SandboxProcess::handle(const Frame& request) {
   };
   switch (static_cast<SandboxOperation>(request.header.code)) {
     case SandboxOperation::kInit:
-      return answer<StartSessionRequest, StartSessionReply>(
-          request, [&](auto& start, auto& /*reply*/) { return init(start, token); });
+      return init(request, token);
     case SandboxOperation::kObserve:
       return answer<StartSessionRequest, StartSessionReply>(
           request, [&](const auto& start, auto& reply) {
@@ -171,6 +184,10 @@ SandboxProcess::Reply SandboxProcess::handle(const Frame& request) {
             WatchedSession session = watched();
             return run_parameters(session, parameters, reply, token);
           });
+    case SandboxOperation::kPing:
+      return {};
+    case SandboxOperation::kReset:
+      return reset(token);
     case SandboxOperation::kFork:
       break;
   }
@@ -213,14 +230,80 @@ SandboxProcess::Reply SandboxProcess::answer(const Frame& frame, Run run) {
   return reply;
 }
 
-grpc::Status SandboxProcess::init(StartSessionRequest& request, const std::stop_token& stop) {
+// ------------------------------------------------------------------------------ its sessions
+
+SandboxProcess::Reply SandboxProcess::init(const Frame& frame, const std::stop_token& stop) {
+  Reply reply =
+      answer<StartSessionRequest, StartSessionReply>(frame, [&](auto& start, auto& /*reply*/) {
+        action_space_ = start.action_space();
+        benchmark_ = std::make_shared<Benchmark>(std::move(*start.mutable_benchmark()));
+        return init_session(stop);
+      });
+  if (reply.status.ok() && session_->leavesNothingBehind()) {
+    give_freed_memory_back();  // all but what the next session will want again
+    loaded_size_ = own_memory_in_bytes();
+    reply.message = kRecyclable;
+  } else {
+    benchmark_.reset();
+  }
+  return reply;
+}
+
+grpc::Status SandboxProcess::init_session(const std::stop_token& stop) {
   try {
     session_ = setting_.make_session(setting_.context);
   } catch (...) {
     return status_from_current_exception();
   }
-  auto benchmark = std::make_shared<Benchmark>(std::move(*request.mutable_benchmark()));
-  return run_init(*session_, setting_.spaces, request.action_space(), std::move(benchmark), stop);
+  return run_init(*session_, setting_.spaces, action_space_, benchmark_, stop);
+}
+
+SandboxProcess::Reply SandboxProcess::reset(const std::stop_token& stop) {
+  if (benchmark_ == nullptr || !session_->leavesNothingBehind()) {
+    return {failed_precondition("The session leaves something behind"), {}};
+  }
+  session_.reset();
+  passed_.reset();
+  if (has_left_something()) {
+    return {failed_precondition("The session has left something behind"), {}};
+  }
+  limit_cpu_time();
+  if (grpc::Status status = init_session(stop); !status.ok()) {
+    return {std::move(status), {}};
+  }
+  const std::uint64_t size = own_memory_in_bytes();
+  const std::uint64_t grown_by = size - std::min(size, loaded_size_);
+  return {grpc::Status::OK, fmt::format("{} {} {}", size, grown_by, ++ended_sessions_)};
+}
+
+// Processes, or files of this process. That of zombies only their entry is left is nobody's concern.
+bool SandboxProcess::has_left_something() const {
+  pid_t child = 0;
+  do {
+    child = waitpid(-1, nullptr, WNOHANG);
+  } while (child > 0);
+  boost::system::error_code error;
+  const boost::filesystem::path scratch = setting_.context.scratchDirectory();
+  boost::filesystem::remove(scratch, error);  // if it is empty
+  return child == 0 || boost::filesystem::exists(scratch, error);
+}
+
+// The limit is of what the process has used in all.
+void SandboxProcess::limit_cpu_time() const {
+  if (setting_.cpu_time.count() == 0) {
+    return;
+  }
+  rusage used{};
+  rlimit limit{};
+  if (getrusage(RUSAGE_SELF, &used) != 0 || getrlimit(RLIMIT_CPU, &limit) != 0) {
+    _exit(kExitNotLimited);
+  }
+  const auto seconds = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec + 1);
+  limit.rlim_cur =
+      std::min(seconds + static_cast<rlim_t>(setting_.cpu_time.count()), limit.rlim_max);
+  if (setrlimit(RLIMIT_CPU, &limit) != 0) {
+    _exit(kExitNotLimited);
+  }
 }
 
 void SandboxProcess::fork_session() {
@@ -244,6 +327,9 @@ void SandboxProcess::fork_session() {
   }
   setsid();
   be_a_child_of_the_zygote();
+  if (ended_sessions_ > 0) {
+    limit_cpu_time();  // it is higher in the other one
+  }
   session_->onProcessForked();
   const pid_t pid = getpid();
   write_reply(0, {grpc::Status::OK, fmt::format("{} {}", pid, start_time_of(pid))});
@@ -262,6 +348,18 @@ void SandboxProcess::be_a_child_of_the_zygote() const {
 }
 
 }  // namespace
+
+std::optional<ResetReport> reset_report(std::string_view answer) {
+  ResetReport report;
+  const char* const end = answer.data() + answer.size();
+  const auto read = [&](const char* from, auto& number) {
+    const auto [to, error] = std::from_chars(from, end, number);
+    return error == std::errc() && to != end ? to + 1 : to;
+  };
+  const char* const rest = read(read(answer.data(), report.size_in_bytes), report.grown_by);
+  return read(rest, report.sessions) == end && report.sessions > 0 ? std::optional(report)
+                                                                   : std::nullopt;
+}
 
 void run_sandbox_process(FileDescriptor socket, const SandboxSetting& setting) {
   SandboxProcess(std::move(socket), setting).run();

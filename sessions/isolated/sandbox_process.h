@@ -3,11 +3,15 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "context/compiler_gym_service_context.h"
 #include "core/posix/file_descriptor.h"
 #include "sessions/compilation_session.h"
+#include "sessions/isolated/idle_sandboxes.h"
 #include "sessions/isolated/sandbox_board.h"
 #include "sessions/service_spaces.h"
 
@@ -21,7 +25,12 @@ struct SandboxSetting {
   const SandboxBoard& board;
   std::size_t max_reply_bytes;
   pid_t zygote;  ///< with which the sandbox ends
+  /// For each of its sessions, see SandboxLimits.
+  std::chrono::seconds cpu_time{0};
 };
+
+/// What the answer to kReset says; none if it is not one.
+[[nodiscard]] std::optional<ResetReport> reset_report(std::string_view answer);
 
 /// What a sandbox's slot counts until the sandbox has read the request. One that died before was not
 /// killed by it.

@@ -31,4 +31,7 @@ struct SandboxReply {
   }
 };
 
+/// How a sandbox ended, in words, `how` being what waitpid() says.
+[[nodiscard]] std::string describe_end(int how);
+
 }  // namespace compiler_gym::isolated

@@ -30,7 +30,7 @@ TemplateScheduler::Actions TemplateScheduler::leave(WaiterId waiter, ClientId cl
     Actions actions{{.kind = TemplateAction::Kind::kComplete,
                      .waiter = waiter,
                      .status = cancelled_before_its_turn()}};
-    if (!of.loaded && of.waiting.empty()) {
+    if (!of.loaded && of.busy && of.waiting.empty()) {
       actions.push_back({.kind = TemplateAction::Kind::kStopLoading, .of = of.id});
     }
     return actions;
@@ -52,7 +52,7 @@ TemplateScheduler::Actions TemplateScheduler::on_loaded(TemplateId of, const grp
   } else if (status.error_code() == grpc::StatusCode::CANCELLED && !loaded->waiting.empty()) {
     load(*loaded, actions);  // for who came when the last one had just left
   } else {
-    actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = of});
+    release(of, actions);
     while (!loaded->waiting.empty()) {
       actions.push_back({.kind = TemplateAction::Kind::kComplete,
                          .waiter = loaded->waiting.pop().id,
@@ -94,10 +94,102 @@ TemplateScheduler::Actions TemplateScheduler::close() {
   closed_ = true;
   Actions actions;
   for (const Template& of : std::exchange(templates_, {})) {
-    actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = of.id});
+    release(of.id, actions);
   }
   return actions;
 }
+
+// ------------------------------------------------------------------------------------- recycling
+
+TemplateScheduler::Actions TemplateScheduler::on_session_end(SandboxNumber sandbox,
+                                                             const TemplateKey& key) {
+  Actions actions;
+  std::vector<SandboxNumber> ended;
+  const auto of = std::ranges::find(templates_, key, &Template::key);
+  // One that is wanted at once does not become idle.
+  const bool reset =
+      of != templates_.end() && want_room_.empty() && idle_.begin_reset(sandbox, of->id, ended);
+  for (const SandboxNumber one : ended) {
+    end(one, actions);
+  }
+  if (reset) {
+    actions.push_back({.kind = TemplateAction::Kind::kReset, .of = of->id, .sandbox = sandbox});
+  } else {
+    end(sandbox, actions);
+  }
+  return actions;
+}
+
+TemplateScheduler::Actions TemplateScheduler::on_reset(SandboxNumber sandbox,
+                                                       const std::optional<ResetReport>& report) {
+  Actions actions;
+  std::vector<SandboxNumber> ended;
+  const std::optional<TemplateId> of = idle_.template_of(sandbox);
+  if (!idle_.on_reset(sandbox, report, ended)) {
+    ended.push_back(sandbox);
+  }
+  for (const SandboxNumber one : ended) {
+    end(one, actions);
+  }
+  if (of) {
+    serve_next(*find(*of), actions);
+  }
+  if (!want_room_.empty()) {
+    if (const std::optional<SandboxNumber> one = idle_.give_up()) {
+      end(*one, actions);
+    }
+  }
+  while (idle_.resetting() == 0 && !want_room_.empty()) {
+    actions.push_back({.kind = TemplateAction::Kind::kNoRoom, .waiter = want_room_.front()});
+    want_room_.pop_front();
+  }
+  return actions;
+}
+
+// Whose turn it was before; the template may have gone meanwhile.
+TemplateScheduler::Actions TemplateScheduler::on_found_dead(WaiterId waiter, ClientId client,
+                                                            const TemplateKey& key) {
+  if (closed_) {
+    return {{.kind = TemplateAction::Kind::kComplete, .waiter = waiter, .status = shutting_down()}};
+  }
+  Actions actions;
+  Template& of = find_or_add(key);
+  of.waiting.push_front(client, {waiter, client});
+  evict(actions);
+  serve_next(of, actions);
+  return actions;
+}
+
+TemplateScheduler::Actions TemplateScheduler::make_room(WaiterId waiter) {
+  Actions actions;
+  if (const std::optional<SandboxNumber> one = idle_.give_up()) {
+    actions.push_back({.kind = TemplateAction::Kind::kEnd, .waiter = waiter, .sandbox = *one});
+  } else if (idle_.resetting() > 0) {
+    want_room_.push_back(waiter);
+  } else {
+    actions.push_back({.kind = TemplateAction::Kind::kNoRoom, .waiter = waiter});
+  }
+  return actions;
+}
+
+// Who wants room has it then.
+void TemplateScheduler::end(SandboxNumber sandbox, Actions& actions) {
+  WaiterId waiter = 0;
+  if (!want_room_.empty()) {
+    waiter = want_room_.front();
+    want_room_.pop_front();
+  }
+  actions.push_back({.kind = TemplateAction::Kind::kEnd, .waiter = waiter, .sandbox = sandbox});
+}
+
+void TemplateScheduler::release(TemplateId of, Actions& actions) {
+  actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = of});
+  for (const SandboxNumber idle : idle_.drop(of)) {
+    end(idle, actions);
+  }
+}
+
+// -------------------------------------------------------------------------------- the templates
 
 const TemplateKey& TemplateScheduler::key(TemplateId of) {
   return find(of)->key;
@@ -123,7 +215,17 @@ void TemplateScheduler::load(Template& of, Actions& actions) {
 }
 
 void TemplateScheduler::serve_next(Template& of, Actions& actions) {
-  if (of.busy || of.waiting.empty()) {
+  while (!of.waiting.empty()) {
+    const std::optional<SandboxNumber> idle = idle_.take(of.id);
+    if (!idle) {
+      break;
+    }
+    actions.push_back({.kind = TemplateAction::Kind::kReuse,
+                       .of = of.id,
+                       .waiter = of.waiting.pop().id,
+                       .sandbox = *idle});
+  }
+  if (of.busy || of.waiting.size() <= idle_.resetting(of.id)) {
     return;
   }
   if (!of.loaded) {
@@ -141,7 +243,7 @@ void TemplateScheduler::evict(Actions& actions) {
   while (templates_.size() > max_templates_ && one != std::next(templates_.begin())) {
     --one;
     if (!one->busy && one->waiting.empty()) {
-      actions.push_back({.kind = TemplateAction::Kind::kRelease, .of = one->id});
+      release(one->id, actions);
       one = templates_.erase(one);
     }
   }

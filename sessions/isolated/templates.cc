@@ -36,6 +36,10 @@ grpc::Status loading_error(const Benchmark& benchmark, const SandboxReply& reply
   return crashed ? invalid_argument(text) : grpc::Status(reply.status.error_code(), text);
 }
 
+bool is_want_of_room(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+}
+
 template <typename Value>
 grpc::Status status_of(const Result<Value>& result) {
   return result ? grpc::Status::OK : result.error();
@@ -44,21 +48,13 @@ grpc::Status status_of(const Result<Value>& result) {
 }  // namespace
 
 Templates::Templates(std::shared_ptr<SandboxHost> host, WorkerPool& workers,
-                     std::shared_ptr<RunLimit> run_limit, SandboxTimeouts timeouts,
-                     std::size_t max_templates)
+                     std::shared_ptr<RunLimit> run_limit, TemplatesOptions options)
     : host_(std::move(host)),
       workers_(workers),
       run_limit_(std::move(run_limit)),
-      timeouts_(timeouts),
+      options_(std::move(options)),
       strand_(host_->executor()),
-      scheduler_(max_templates) {}
-
-template <typename Function>
-void Templates::on_strand(Function function) {
-  boost::asio::post(strand_, [self = shared_from_this(), function = std::move(function)]() mutable {
-    function(*self);
-  });
-}
+      scheduler_(options_.max_templates, options_.recycle) {}
 
 void Templates::fork(TemplateKey key, const RunTicket& ticket, std::stop_source stop,
                      ForkHandler handler) {
@@ -69,7 +65,12 @@ void Templates::fork(TemplateKey key, const RunTicket& ticket, std::stop_source 
 }
 
 void Templates::close() {
-  on_strand([](Templates& self) { self.perform_on_strand(self.scheduler_.close()); });
+  on_strand([](Templates& self) {
+    self.perform_on_strand(self.scheduler_.close());
+    for (auto& [number, being_reset] : self.recycled_) {
+      being_reset.stop_reset.request_stop();
+    }
+  });
 }
 
 void Templates::enter_on_strand(const TemplateKey& key, Waiter waiter) {
@@ -115,8 +116,21 @@ void Templates::perform_on_strand(const TemplateScheduler::Actions& actions,
         complete_on_strand(action.waiter,
                            action.status.ok() ? std::move(forked) : Result<Forked>(action.status));
         break;
+      case TemplateAction::Kind::kReset:
+        spawn_on_strand(reset_on_strand(shared_from_this(), action.sandbox));
+        break;
+      case TemplateAction::Kind::kReuse:
+        reuse_on_strand(action);
+        break;
+      case TemplateAction::Kind::kEnd:
+        end_on_strand(action);
+        break;
+      case TemplateAction::Kind::kNoRoom:
+        tell_room_on_strand(action.waiter, false);
+        break;
     }
   }
+  publish_figures_on_strand();
 }
 
 void Templates::spawn_on_strand(awaitable<void> operation) {
@@ -167,11 +181,19 @@ awaitable<Result<Templates::Forked>> Templates::load_sandbox(std::shared_ptr<Tem
   }
   StartSessionRequest request;
   for (bool retried = false;; retried = true) {
-    Result<SandboxHost::Spawned> spawned = co_await host_->async_spawn(use_awaitable);
-    if (!spawned) {
-      co_return spawned.error();
+    Result<Sandbox> sandbox = co_await spawn_sandbox();
+    while (!sandbox && is_want_of_room(sandbox.error())) {
+      permit->reset();
+      const bool room = co_await async_make_room(use_awaitable);
+      if (!room) {
+        co_return sandbox.error();
+      }
+      permit = co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
+      if (!permit) {
+        co_return permit.error();
+      }
+      sandbox = co_await spawn_sandbox();
     }
-    Result<Sandbox> sandbox = SandboxChannel::make(host_, *std::move(spawned), workers_, timeouts_);
     if (!sandbox) {
       co_return sandbox.error();
     }
@@ -184,12 +206,23 @@ awaitable<Result<Templates::Forked>> Templates::load_sandbox(std::shared_ptr<Tem
     const SandboxReply reply =
         co_await (*sandbox)->async_request(SandboxOperation::kInit, request, stop, use_awaitable);
     if (reply.status.ok()) {
+      if (reply.message == kRecyclable) {
+        (*sandbox)->allow_recycling();
+      }
       co_return Forked{*std::move(sandbox), *std::move(permit)};
     }
     if (retried || !reply.lost_with_zygote()) {
       co_return loading_error(*key.benchmark, reply);
     }
   }
+}
+
+awaitable<Result<Templates::Sandbox>> Templates::spawn_sandbox() {
+  Result<SandboxHost::Spawned> spawned = co_await host_->async_spawn(use_awaitable);
+  if (!spawned) {
+    co_return spawned.error();
+  }
+  co_return SandboxChannel::make(host_, *std::move(spawned), workers_, options_.timeouts);
 }
 
 awaitable<void> Templates::fork_on_strand(std::shared_ptr<Templates> self, TemplateId of,
@@ -199,6 +232,7 @@ awaitable<void> Templates::fork_on_strand(std::shared_ptr<Templates> self, Templ
   served.on_stop.reset();
   Result<Forked> forked = co_await fork_sandbox(std::move(self), templates_.at(of).sandbox,
                                                 served.ticket, std::move(permit), served.stop);
+  counted_.forked += forked ? 1 : 0;
   const TemplateScheduler::Actions actions = scheduler_.on_forked(of, status_of(forked));
   perform_on_strand(actions, std::move(forked));
 }
@@ -207,19 +241,28 @@ awaitable<Result<Templates::Forked>> Templates::fork_sandbox(std::shared_ptr<Tem
                                                              Sandbox sandbox, RunTicket ticket,
                                                              RunLimit::Permit permit,
                                                              std::stop_source stop) {
-  if (!permit) {
-    Result<RunLimit::Permit> granted =
-        co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
-    if (!granted) {
-      co_return granted.error();
+  for (;;) {
+    if (!permit) {
+      Result<RunLimit::Permit> granted =
+          co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
+      if (!granted) {
+        co_return granted.error();
+      }
+      permit = *std::move(granted);
     }
-    permit = *std::move(granted);
+    const Result<Sandbox> forked = co_await sandbox->async_fork(stop, use_awaitable);
+    if (forked) {
+      co_return Forked{*forked, std::move(permit)};
+    }
+    permit.reset();
+    if (!is_want_of_room(forked.error())) {
+      co_return forked.error();
+    }
+    const bool room = co_await async_make_room(use_awaitable);
+    if (!room) {
+      co_return forked.error();
+    }
   }
-  const Result<Sandbox> forked = co_await sandbox->async_fork(stop, use_awaitable);
-  if (!forked) {
-    co_return forked.error();
-  }
-  co_return Forked{*forked, std::move(permit)};
 }
 
 // Out of the strand: the handler is not ours.

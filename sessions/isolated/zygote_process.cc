@@ -264,7 +264,8 @@ void ZygoteProcess::become_sandbox(FileDescriptor socket) {
                                           .spaces = spaces_,
                                           .board = board_,
                                           .max_reply_bytes = options_.max_reply_bytes,
-                                          .zygote = pid_});
+                                          .zygote = pid_,
+                                          .cpu_time = options_.limits.cpu_time});
 }
 
 void ZygoteProcess::kill_and_reap(const ZygoteRequest& request) {

@@ -87,6 +87,10 @@ Determinism LlvmSession::determinism() const {
   return llvm_determinism();
 }
 
+bool LlvmSession::leavesNothingBehind() const {
+  return module_ != nullptr && module_->is_sound() && runner_ == nullptr;
+}
+
 grpc::Status LlvmSession::init(const ActionSpace& actionSpace, const Benchmark& benchmark) {
   return init(actionSpace, std::make_shared<const Benchmark>(benchmark));
 }

@@ -40,6 +40,8 @@ class LlvmSession final : public CompilationSession {
   [[nodiscard]] std::vector<ActionSpace> getActionSpaces() const override;
   [[nodiscard]] std::vector<ObservationSpace> getObservationSpaces() const override;
   [[nodiscard]] Determinism determinism() const override;
+  /// Unless LLVM has crashed, or the benchmark's program or its build has been run.
+  [[nodiscard]] bool leavesNothingBehind() const override;
 
   [[nodiscard]] grpc::Status init(const ActionSpace& actionSpace,
                                   const Benchmark& benchmark) override;

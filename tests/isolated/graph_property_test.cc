@@ -1,5 +1,5 @@
-// With and without the state graph, every answer of isolated sessions is the same, whatever happens to
-// their processes.
+// With and without the state graph, and with processes that serve one session after another or one only,
+// every answer of isolated sessions is the same, whatever happens to their processes.
 #include <unistd.h>
 
 #include "tests/isolated/isolated_fixture.h"
@@ -18,12 +18,19 @@ IsolatedPlugin reproducible_plugin() {
   return plugin;
 }
 
+struct Setting {
+  std::size_t state_graph_bytes;
+  bool recycle;
+};
+
 // One service after another, of which the fixture would be one.
 class OneIsolatedService : public IsolatedTest {
  public:
-  explicit OneIsolatedService(std::size_t state_graph_bytes) : IsolatedTest(reproducible_plugin()) {
-    context_host.state_graph().set_max_size_in_bytes(state_graph_bytes);
-    serve_isolated();
+  explicit OneIsolatedService(const Setting& setting) : IsolatedTest(reproducible_plugin()) {
+    context_host.state_graph().set_max_size_in_bytes(setting.state_graph_bytes);
+    isolated::IsolationOptions options;
+    options.recycle.enabled = setting.recycle;
+    serve_isolated(options);
   }
 
   std::vector<std::string> transcript(unsigned seed, int requests) {
@@ -33,6 +40,7 @@ class OneIsolatedService : public IsolatedTest {
   }
   StateGraph::Figures figures() { return context_host.state_graph().figures(); }
   [[nodiscard]] int killed() const { return killed_; }
+  using IsolatedTest::sandboxes;
 
  private:
   void TestBody() override {}
@@ -66,19 +74,27 @@ class IsolatedGraphPropertyTest : public ::testing::TestWithParam<unsigned> {
   }
 };
 
-TEST_P(IsolatedGraphPropertyTest, EveryAnswerIsTheSameWithTheGraph) {
-  std::vector<std::string> without;
+TEST_P(IsolatedGraphPropertyTest, EveryAnswerIsTheSameWithTheGraphAndWithRecycledProcesses) {
+  std::vector<std::string> plain;
   {
-    OneIsolatedService service(0);
-    without = service.transcript(GetParam(), kRequests);
+    OneIsolatedService service({.state_graph_bytes = 0, .recycle = false});
+    plain = service.transcript(GetParam(), kRequests);
     EXPECT_GT(service.killed(), 0);
+    EXPECT_EQ(service.sandboxes("reused"), 0U);
   }
-  for (const std::size_t bound : {50'000'000, 30'000}) {
-    SCOPED_TRACE(std::to_string(bound) + " bytes");
-    OneIsolatedService service(bound);
-    expect_equal(service.transcript(GetParam(), kRequests), without);
-    EXPECT_GT(service.figures().hits, kRequests / 20);
-    EXPECT_EQ(service.figures().conflicts, 0U);
+  for (const Setting& setting : {Setting{0, true}, Setting{50'000'000, true}, Setting{30'000, true},
+                                 Setting{50'000'000, false}}) {
+    SCOPED_TRACE(std::to_string(setting.state_graph_bytes) + " bytes, recycle " +
+                 std::to_string(setting.recycle));
+    OneIsolatedService service(setting);
+    expect_equal(service.transcript(GetParam(), kRequests), plain);
+    if (setting.state_graph_bytes > 0) {
+      EXPECT_GT(service.figures().hits, kRequests / 20);
+      EXPECT_EQ(service.figures().conflicts, 0U);
+    }
+    if (setting.recycle) {
+      EXPECT_GT(service.sandboxes("reused"), 3U);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/filesystem/operations.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -65,7 +66,16 @@ std::string escape() {
   return std::to_string(child);
 }
 
+// Outlives its session.
+void leak(std::size_t mebibytes) {
+  constexpr std::size_t kMebibyte = std::size_t{1} << 20;
+  static std::vector<std::string> leaked;
+  leaked.emplace_back(mebibytes * kMebibyte, 'x');
+}
+
 }  // namespace
+
+bool HazardSession::recyclable = false;
 
 std::vector<ObservationSpace> HazardSession::getObservationSpaces() const {
   std::vector<ObservationSpace> spaces = HistorySession::getObservationSpaces();
@@ -189,6 +199,16 @@ grpc::Status HazardSession::handleSessionParameter(const std::string& key, const
     reply = connect_to(std::stoi(value));
   } else if (key == "escape") {
     reply = escape();
+  } else if (key == "scratch") {
+    boost::filesystem::create_directories(serviceContext().scratchDirectory());
+    std::ofstream((serviceContext().scratchDirectory() / value).string()) << value;
+    reply = value;
+  } else if (key == "leak") {
+    leak(std::stoul(value));
+    reply = value;
+  } else if (key == "stain") {
+    stained_ = true;
+    reply = value;
   }
   return grpc::Status::OK;
 }

@@ -35,11 +35,17 @@ enum Hazard : std::int64_t {
 /// of as many MiB as the last action says.
 /// Parameters: `echo`; `push`, which puts its value into the history; `read`, which opens a file, and
 /// `connect`, a TCP port of this machine: the reply is how that went; `escape`, which starts a process
-/// as commands are, that leaves the session and hangs: the reply is its number.
+/// as commands are, that leaves the session and hangs: the reply is its number; `scratch`, which makes a
+/// file of that name in the scratch directory; `leak`, which takes as many MiB of memory for good; `stain`,
+/// after which it does not say any more that it leaves nothing behind.
 class HazardSession final : public HistorySession {
  public:
   using HistorySession::HistorySession;
 
+  /// Whether its processes may serve one after another. Set in sandbox processes.
+  static bool recyclable;
+
+  bool leavesNothingBehind() const override { return recyclable && !stained_; }
   std::string getCompilerVersion() const override { return "hazard"; }
   std::vector<ObservationSpace> getObservationSpaces() const override;
   using HistorySession::init;
@@ -60,6 +66,7 @@ class HazardSession final : public HistorySession {
   [[nodiscard]] std::string file(const std::string& name) const;
 
   bool broken_ = false;
+  bool stained_ = false;
 };
 
 }  // namespace compiler_gym::testing

@@ -126,12 +126,19 @@ class IsolatedTest : protected ForksZygote, public ServiceFixture {
   void serve_isolated(isolated::IsolationOptions options = {},
                       SessionServiceOptions service_options = {
                           .executor = ExecutorKind::kIsolated}) {
+    auto sessions = std::make_unique<isolated::IsolatedSessions>(
+        io_context.get_executor(), *std::exchange(zygote_, std::nullopt), workers,
+        std::move(options), logger);
+    isolated_sessions_ = sessions.get();
     serve(
         service_options,
         [this](CompilerGymServiceContext& /*context*/) { return plugin_.make_session(*context_); },
-        std::make_unique<isolated::IsolatedSessions>(io_context.get_executor(),
-                                                     *std::exchange(zygote_, std::nullopt), workers,
-                                                     std::move(options), logger));
+        std::move(sessions));
+  }
+
+  /// Of `service.sandboxes.get_...`.
+  [[nodiscard]] std::uint64_t sandboxes(const std::string& figure) const {
+    return isolated_sessions_->figure("service.sandboxes.get_" + figure).value();
   }
 
   /// Starts a session on a program; see HazardSession.
@@ -190,6 +197,7 @@ class IsolatedTest : protected ForksZygote, public ServiceFixture {
   }
 
   const std::unique_ptr<CompilerGymServiceContext> context_;
+  const isolated::IsolatedSessions* isolated_sessions_ = nullptr;  // the service's
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{
       io_context.get_executor()};
   std::jthread io_thread_{[this] { io_context.run(); }};

@@ -198,6 +198,15 @@ TEST_F(BuildAndRunTest, RuntimeAndBuildtimeHaveAsManyNumbersAsAskedFor) {
   EXPECT_THAT(buildtime.double_tensor().value(), Each(Gt(0.0)));
 }
 
+TEST_F(BuildAndRunTest, ASessionThatHasRunItsProgramDoesNotSayThatItLeavesNothingBehind) {
+  const auto session = start(runnable("./program"));
+  apply(*session, "-mem2reg");
+  observe(*session, "IrSha1");
+  EXPECT_TRUE(session->leavesNothingBehind());
+  observe(*session, "Runtime");
+  EXPECT_FALSE(session->leavesNothingBehind());
+}
+
 TEST_F(BuildAndRunTest, WarmupsRunAndAreNotReported) {
   const auto session = start(runnable("./program && echo >>runs"));
   parameter(*session, "llvm.set_runtimes_per_observation_count", "2");

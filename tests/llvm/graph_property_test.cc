@@ -1,5 +1,6 @@
 // With and without the state graph, every answer of the LLVM service is the same byte for byte, inline and
-// isolated, whatever happens to processes and however little the graph may hold.
+// isolated, with processes that serve one session after another or one only, whatever happens to processes and
+// however little the graph may hold.
 #include <csignal>
 #include <random>
 
@@ -17,6 +18,7 @@ namespace {
 struct Setting {
   ExecutorKind executor;
   std::size_t state_graph_bytes;
+  bool recycle = false;
 };
 
 IsolatedPlugin llvm_plugin(std::size_t state_graph_bytes) {
@@ -38,7 +40,9 @@ class LlvmStory : public IsolatedTest {
       : IsolatedTest(llvm_plugin(setting.state_graph_bytes)), setting_(setting), random_(seed) {
     EXPECT_TRUE(context().init().ok());
     context_host.state_graph().set_max_size_in_bytes(setting.state_graph_bytes);
-    serve_isolated({}, {.executor = setting.executor});
+    isolated::IsolationOptions options;
+    options.recycle.enabled = setting.recycle;
+    serve_isolated(options, {.executor = setting.executor});
     add(module);
     // Few, so that sessions meet.
     constexpr int kActions = 14;
@@ -59,6 +63,7 @@ class LlvmStory : public IsolatedTest {
     return std::move(heard_);
   }
   StateGraph::Figures figures() { return context_host.state_graph().figures(); }
+  using IsolatedTest::sandboxes;
 
  private:
   void TestBody() override {}
@@ -98,7 +103,7 @@ class LlvmStory : public IsolatedTest {
       set_parameter(session);
     } else if (what < 27) {
       kill_one_process();
-    } else if (what < 34 || many) {
+    } else if (what < 40 || many) {
       hear("end", end(session)->get());
       sessions_.erase(sessions_.begin() + static_cast<std::ptrdiff_t>(which));
     } else {
@@ -190,19 +195,25 @@ class LlvmGraphPropertyTest : public ::testing::TestWithParam<std::string> {
   }
 };
 
-TEST_P(LlvmGraphPropertyTest, EveryAnswerIsTheSameWithTheGraph) {
+TEST_P(LlvmGraphPropertyTest, EveryAnswerIsTheSameWithTheGraphAndWithRecycledProcesses) {
   const auto seed = static_cast<unsigned>(GetParam().size());
   for (const ExecutorKind executor : {ExecutorKind::kInline, ExecutorKind::kIsolated}) {
-    SCOPED_TRACE(executor == ExecutorKind::kInline ? "inline" : "isolated");
-    std::vector<std::string> without;
+    const bool recycle = executor == ExecutorKind::kIsolated;
+    SCOPED_TRACE(recycle ? "isolated" : "inline");
+    std::vector<std::string> plain;
     {
       LlvmStory story({executor, 0}, GetParam(), seed);
-      without = story.run(kRequests);
+      plain = story.run(kRequests);
+    }
+    if (recycle) {
+      LlvmStory story({executor, 0, true}, GetParam(), seed);
+      expect_equal(story.run(kRequests), plain);
+      EXPECT_GT(story.sandboxes("reused"), 1U);
     }
     for (const std::size_t bytes : {200'000'000, 100'000}) {
       SCOPED_TRACE(std::to_string(bytes) + " bytes");
-      LlvmStory story({executor, bytes}, GetParam(), seed);
-      expect_equal(story.run(kRequests), without);
+      LlvmStory story({executor, bytes, recycle}, GetParam(), seed);
+      expect_equal(story.run(kRequests), plain);
       EXPECT_GT(story.figures().hits, bytes > 1'000'000 ? 10U : 0U);
       EXPECT_EQ(story.figures().conflicts, 0U);
     }

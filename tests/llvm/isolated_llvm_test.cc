@@ -127,6 +127,25 @@ TEST_F(IsolatedLlvmTest, BaselinesAreOfTheBenchmarkAndNotOfAProcess) {
   }
 }
 
+// One that has a thread can't be forked: and spare modules, for a benchmark that is asked for again, are made by one.
+TEST_F(IsolatedLlvmTest, AProcessThatServesManySessionsStaysOneOfOneThread) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer has a thread of its own in every process";
+#endif
+  const Session::Id untouched = started_on_crc32("inline");
+  for (int i = 0; i < 3; ++i) {
+    const Session::Id session = started_on_crc32();
+    EXPECT_EQ(sha1(session), sha1(untouched));
+    EXPECT_EQ(failure(step(session, sequence())->get()), "OK");
+    remaining_after_end(session);
+  }
+  EXPECT_EQ(sandboxes("reused"), 3U);
+  for (const pid_t sandbox : sandboxes_of_zygote()) {
+    const boost::filesystem::path threads = "/proc/" + std::to_string(sandbox) + "/task";
+    EXPECT_EQ(std::distance(boost::filesystem::directory_iterator(threads), {}), 1);
+  }
+}
+
 TEST_F(IsolatedLlvmTest, BitcodeThatIsNoneIsABadRequest) {
   EXPECT_THAT(failure(start("benchmark://user-v0/none")),
               ::testing::StartsWith(

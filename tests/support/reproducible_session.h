@@ -41,6 +41,7 @@ class ReproducibleSession final : public CompilationSession {
   std::vector<ActionSpace> getActionSpaces() const override;
   std::vector<ObservationSpace> getObservationSpaces() const override;
   Determinism determinism() const override;
+  bool leavesNothingBehind() const override { return true; }
   using CompilationSession::init;
   grpc::Status init(const ActionSpace& actionSpace, const Benchmark& benchmark) override;
   grpc::Status init(CompilationSession* other) override;

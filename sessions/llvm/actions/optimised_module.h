@@ -63,6 +63,9 @@ class OptimisedModule {
   /// OK unless broken. Verifies what has changed since the last time.
   [[nodiscard]] grpc::Status check();
 
+  /// Whether nothing has broken it so far.
+  [[nodiscard]] bool is_sound() const { return broken_.ok(); }
+
   /// Whether check() would say what it has to say at once.
   [[nodiscard]] bool is_checked() const { return !broken_.ok() || to_verify_ == Verify::kNothing; }
 

@@ -60,7 +60,7 @@ std::optional<IrModule> SpareModules::take_locked(
     --figures_.entries;
     figures_.size_in_bytes -= shelf.size_of_one_in_bytes;
   }
-  if (shelf.wanted > shelf.spares.size()) {
+  if (shelf.wanted > shelf.spares.size() && getpid() == process_) {
     wake_maker_locked();
   }
   return spare;

@@ -1,6 +1,9 @@
 // Modules parsed before anybody asks for them.
 #pragma once
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -38,8 +41,9 @@ struct SpareModulesOptions {
 /// Equality: a spare is what parsing gives, in a context of its own, and is handed out once: no
 ///           result depends on whether there was one.
 /// Threads:  every member may be called from any thread. Spares are made by a thread of their own,
-///           which starts when the first one is wanted: in a sandbox process never, as that starts
-///           one session and forks it by fork(2), which would not take the thread along.
+///           which starts when the first one is wanted: never in a process that was forked from the one
+///           which made this object, as a sandbox is, and which may be forked in turn: fork(2) would not
+///           take the thread along.
 /// Lifetime: the destructor waits for the spare that is being made.
 class SpareModules {
  public:
@@ -89,6 +93,7 @@ class SpareModules {
                     Result<IrModule>& module);
 
   const SpareModulesOptions options_;
+  const pid_t process_ = getpid();
 
   // Guards what follows. Modules are made and destroyed outside of it.
   mutable std::mutex mutex_;
