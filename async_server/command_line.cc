@@ -137,6 +137,7 @@ void apply_memory_budget(std::uint64_t bytes, ServiceCommand& command) {
   command.server.max_unread_bytes = bounds.max_unread_bytes;
   command.server.sessions.max_reply_bytes = bounds.max_reply_size;
   command.server.isolation.max_templates = bounds.max_templates;
+  command.server.isolation.recycle.max_idle_bytes = bounds.max_idle_bytes;
   command.sandbox_limits.memory_in_bytes = bounds.sandbox_memory;
 }
 

@@ -204,6 +204,7 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
                   .max_benchmark_cache_bytes = server.context.max_benchmark_cache_bytes,
                   .state_graph_bytes = server.context.state_graph_bytes,
                   .max_templates = server.isolation.max_templates,
+                  .max_idle_bytes = server.isolation.recycle.max_idle_bytes,
                   .max_bytes_in_flight = server.max_bytes_in_flight,
                   .max_grpc_memory = server.max_grpc_memory,
                   .max_unread_bytes = server.max_unread_bytes,
@@ -355,7 +356,7 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
       return fail(command_host.error().error_message());
     }
     command.server.context.command_host = *std::move(command_host);
-    give_freed_memory_back();  // not in sandboxes, which were forked before: they end
+    give_freed_memory_back();  // sandboxes, which were forked before, see to that themselves
     const boost::filesystem::path log_file = directory->path() / "logs" / log_file_name(argv[0]);
     const auto logger = make_logger({
         .level = command.verbosity > 0 ? LogLevel::kVerbose : LogLevel::kInfo,

@@ -90,6 +90,7 @@ MemoryBounds derive_memory_bounds(std::uint64_t bytes) {
   bounds.state_graph_bytes = std::min<std::uint64_t>(bytes / 8, most.context.state_graph_bytes);
   bounds.max_templates =
       std::clamp<std::size_t>(bytes / 8 / kTemplate, 1, most.isolation.max_templates);
+  bounds.max_idle_bytes = std::min<std::uint64_t>(bytes / 8, most.isolation.recycle.max_idle_bytes);
   const std::uint64_t kept = 2 * bounds.max_benchmark_cache_bytes + bounds.state_graph_bytes +
                              bounds.max_templates * kTemplate;
   const std::uint64_t on_its_way = bytes > kept ? bytes - kept : 0;
@@ -120,11 +121,12 @@ std::uint64_t default_memory_budget(std::optional<std::uint64_t> available) {
 std::string to_string(const MemoryBounds& bounds) {
   return fmt::format(
       "requests in flight {}, unread replies {}, gRPC {}, benchmark cache {}, state graph {}, "
-      "templates {}, each sandbox process {}, one reply {}",
+      "templates {}, idle sandbox processes {}, each sandbox process {}, one reply {}",
       format_bytes(bounds.max_bytes_in_flight), format_bytes(bounds.max_unread_bytes),
       format_bytes(bounds.max_grpc_memory), format_bytes(bounds.max_benchmark_cache_bytes),
       format_bytes(bounds.state_graph_bytes), bounds.max_templates,
-      format_bytes(bounds.sandbox_memory), format_bytes(bounds.max_reply_size));
+      format_bytes(bounds.max_idle_bytes), format_bytes(bounds.sandbox_memory),
+      format_bytes(bounds.max_reply_size));
 }
 
 }  // namespace compiler_gym

@@ -148,6 +148,10 @@ grpc::Status store_recover(const FlagValues& values, ServiceCommand& command) {
   return values.choose("replay", "none", command.server.isolation.recover);
 }
 
+grpc::Status store_recycle(const FlagValues& values, ServiceCommand& command) {
+  return values.choose("auto", "never", command.server.isolation.recycle.enabled);
+}
+
 grpc::Status store_owner_pid(const FlagValues& values, ServiceCommand& command) {
   return values.read(command.owner_pid.emplace(0), 1, kMaxInt);
 }
@@ -302,6 +306,11 @@ std::vector<Flag> make_flags() {
           "replay: an isolated session whose process died goes on in a new one, from its last good "
           "state; none: it is lost",
           kAdvanced, store_recover),
+      flags::custom(
+          "recycle", "HOW", "auto",
+          "auto: the process of an isolated session that has ended serves the next one on the same "
+          "benchmark, if the compiler allows that; never: each session has a process of its own",
+          kAdvanced, store_recycle),
       flags::standing_for(
           fmt::format("{} for each of --workers, and {} more",
                       isolated::IsolationOptions::kRunningForEachWorker,

@@ -79,6 +79,12 @@ TEST(CommandLineTest, TheTimeLimitIsThatOfInlineAndOfIsolatedSessions) {
   EXPECT_EQ(server.isolation.timeouts.request_timeout, std::chrono::seconds(7));
 }
 
+TEST(CommandLineTest, ReadsWhetherProcessesServeOneSessionAfterAnother) {
+  EXPECT_TRUE(parse_command({}).server.isolation.recycle.enabled);
+  EXPECT_TRUE(parse_command({"--recycle=auto"}).server.isolation.recycle.enabled);
+  EXPECT_FALSE(parse_command({"--recycle=never"}).server.isolation.recycle.enabled);
+}
+
 TEST(CommandLineTest, ReadsTheBoundsOfTheWholeService) {
   const ServerOptions server =
       parse_command({"--max_requests_in_flight=9", "--max_bytes_in_flight=8",
@@ -116,6 +122,7 @@ MemoryBounds bounds_of(const ServiceCommand& command) {
   return {.max_benchmark_cache_bytes = command.server.context.max_benchmark_cache_bytes,
           .state_graph_bytes = command.server.context.state_graph_bytes,
           .max_templates = command.server.isolation.max_templates,
+          .max_idle_bytes = command.server.isolation.recycle.max_idle_bytes,
           .max_bytes_in_flight = command.server.max_bytes_in_flight,
           .max_grpc_memory = command.server.max_grpc_memory,
           .max_unread_bytes = command.server.max_unread_bytes,

@@ -56,6 +56,7 @@ TEST(MemoryBudgetTest, HalfOfALargeMachineHasTheDefaultsOfTheServer) {
       .max_benchmark_cache_bytes = server.context.max_benchmark_cache_bytes,
       .state_graph_bytes = server.context.state_graph_bytes,
       .max_templates = server.isolation.max_templates,
+      .max_idle_bytes = server.isolation.recycle.max_idle_bytes,
       .max_bytes_in_flight = server.max_bytes_in_flight,
       .max_grpc_memory = server.max_grpc_memory,
       .max_unread_bytes = server.max_unread_bytes,
@@ -71,6 +72,7 @@ TEST(MemoryBudgetTest, KeepsAndThenSharesWhatIsOnItsWay) {
   const MemoryBounds bounds = derive_memory_bounds(1 * kGiB);
   EXPECT_EQ(bounds.max_benchmark_cache_bytes, 128 * kMiB);
   EXPECT_EQ(bounds.max_templates, 5U);
+  EXPECT_EQ(bounds.max_idle_bytes, 128 * kMiB);
   EXPECT_EQ(bounds.state_graph_bytes, 128 * kMiB);
   // 1024 MiB less 2 * 128 for benchmarks, 128 for the state graph and 5 * 24 for templates are 520.
   EXPECT_EQ(bounds.max_bytes_in_flight, 520 * kMiB / 5 * 2);
