@@ -310,6 +310,9 @@ def wait_until_gone(pid: int) -> None:
         os.close(descriptor)
 
 
+# Whoever runs the tests in the background may have SIGINT ignored, and children inherit that.
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 SCRIPT = """
 import sys
 from compiler_gym_service.client import Client
@@ -329,7 +332,7 @@ elif sys.argv[2] == "close":
 def test_a_service_ends_with_its_process(how: str) -> None:
     program = Path(__file__).parent.parent.parent / "tests" / "data" / "crc32.bc"
     what = how if how in ("exit", "close") else "wait"
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(program), what]
+    command = [sys.executable, "-W", "error", "-c", HEARS_CTRL_C + SCRIPT, str(program), what]
     script = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -367,7 +370,7 @@ def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
-        command = [sys.executable, "-c", INTERRUPTED, f"unix:{tmp_path}/s"]
+        command = [sys.executable, "-c", HEARS_CTRL_C + INTERRUPTED, f"unix:{tmp_path}/s"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             accepted, _ = listener.accept()
             with accepted:
