@@ -4,7 +4,6 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -248,7 +247,7 @@ void ManagedService::reap() {
 // By the descriptor: if somebody else has reaped it, its number can be another process's by now.
 void ManagedService::signal(int number) {
   if (ended_.is_open()) {
-    syscall(SYS_pidfd_send_signal, ended_.native_handle(), number, nullptr, 0);
+    pidfd_send_signal(ended_.native_handle(), number, nullptr, 0);
   } else {
     kill(pid_, number);
   }

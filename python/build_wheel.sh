@@ -1,12 +1,23 @@
 #!/usr/bin/env bash
 # A wheel with the service inside, and what it needs beside the C library: build_wheel.sh SERVICE OUTPUT_FOLDER
-# Uses the environment of run_tests.sh. Then installs it, and nothing else of this project, in clean environments of each
-# Python that $PYTHONS names (python3), and takes a step.
+# Uses the environment of run_tests.sh. Then sees to it that the wheel is for machines with a glibc as old as 2.34 and brings no
+# library that is not its own, installs it, and nothing else of this project, in clean environments of each Python that $PYTHONS
+# names (else the oldest and the newest on this machine that the package is for), and learns there.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 readonly here service=$1 output=$2
-readonly environment=${here%/*}/build/python-venv
+readonly environment=${here%/*}/build/python-venv tag=py3-none-manylinux_2_34_x86_64
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+
+# The interpreters on the PATH, and those of pyenv, as lines "3.11 /path".
+list_pythons() {
+  local python
+  for python in $(compgen -c python3 | grep -xE 'python3(\.[0-9]+)?' | sort -u) "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3; do
+    "$python" -c 'import sys, venv, ensurepip
+if sys.version_info >= (3, 10) and sys.implementation.name == "cpython":
+    print("%d.%d" % sys.version_info[:2], sys.executable)' 2>/dev/null || true
+  done | sort -V
+}
 
 "$environment/bin/pip" install --quiet --requirement "$here/requirements-wheel.txt"
 work=$(mktemp -d)
@@ -14,15 +25,25 @@ trap 'rm -rf "$work"' EXIT
 strip --strip-all -o "$work/compiler_gym-llvm-service" "$service"
 COMPILER_GYM_WHEEL_SERVICE=$work/compiler_gym-llvm-service \
   "$environment/bin/pip" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work" "$here"
-# The oldest tag that its symbols allow; libraries that not every machine has go into the wheel.
 rm -f "$output"/*.whl
-PATH=$environment/bin:$PATH "$environment/bin/auditwheel" repair --wheel-dir "$output" "$work"/*.whl
-"$environment/bin/auditwheel" show "$output"/*.whl
+PATH=$environment/bin:$PATH "$environment/bin/auditwheel" repair --plat "${tag#py3-none-}" --wheel-dir "$output" "$work"/*.whl
+wheel=$(echo "$output"/*.whl)
+"$environment/bin/auditwheel" show "$wheel" | tee "$work/audit.txt"
+[[ $wheel == *-$tag.whl ]] && tr -s '[:space:]' ' ' <"$work/audit.txt" | grep -q "following platform tag: \"${tag#py3-none-}\"" ||
+  { echo "the wheel is not $tag" >&2; exit 1; }
+"$environment/bin/python" -m zipfile --list "$wheel" >"$work/content.txt"
+if grep -F .libs/ "$work/content.txt" >&2; then
+  echo "the service needs libraries that not every machine has: core/CMakeLists.txt, compiler_gym_portable" >&2
+  exit 1
+fi
 
-for python in ${PYTHONS:-python3}; do
+if [[ -z ${PYTHONS:-} ]]; then
+  PYTHONS=$(list_pythons | sed -n '1p;$p' | cut -d' ' -f2- | uniq)
+fi
+for python in ${PYTHONS:?"there is no Python 3.10 or newer"}; do
   rm -rf "$work/env"
   "$python" -m venv "$work/env"
-  "$work/env/bin/pip" install --quiet "$output"/*.whl
+  "$work/env/bin/pip" install --quiet "$wheel"
   (cd "$work" && env -u COMPILER_GYM_SERVICE PATH=/usr/bin:/bin "$work/env/bin/python" - <<'END'
 import sys
 import gymnasium
@@ -34,5 +55,6 @@ assert reward > 0, reward
 print("Python", sys.version.split()[0], "with the service", env.unwrapped.client.service.process.args[0], "reward", reward)
 env.close()
 END
+  env -u COMPILER_GYM_SERVICE PATH=/usr/bin:/bin "$work/env/bin/python" "$here/examples/policy_gradient.py" --updates 2
   )
 done

@@ -5,6 +5,7 @@ import gymnasium, compiler_gym_service
 env = gymnasium.make("compiler_gym/llvm-v0", benchmark="program.c")
 """
 
+from ._gcc_torture import GccTortureDataset
 from ._requests import StepResult, Version
 from ._resolve import benchmark_of, dataset_of, register_dataset
 from .actions import ActionTable
@@ -44,6 +45,7 @@ __all__ = [
     "CsmithDataset",
     "Dataset",
     "FileDataset",
+    "GccTortureDataset",
     "ListDataset",
     "LlvmStressDataset",
     "ManagedService",

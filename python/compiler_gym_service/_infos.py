@@ -22,3 +22,16 @@ def columns(rows: Iterable[tuple[int, Mapping[str, Any]]], size: int) -> dict[st
         final = enumerate(infos["final_info"])
         infos["final_info"] = columns(((index, row) for index, row in final if row is not None), size)
     return infos
+
+
+def rows(infos: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
+    """Of each sub-environment those that mean something: the inverse of `columns`."""
+    found: list[dict[str, Any]] = [{} for _ in range(size)]
+    for key, values in infos.items():
+        if key.startswith("_"):
+            continue
+        each = rows(values, size) if isinstance(values, dict) else values
+        for index in np.flatnonzero(infos["_" + key]):
+            value = each[index]
+            found[index][key] = value.item() if isinstance(value, np.generic) else value
+    return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from . import datasets
+from ._gcc_torture import GccTortureDataset
 from .benchmark import SUFFIXES, Benchmark, split_uri
 from .datasets import Dataset
 from .errors import InvalidArgument, NotFound
@@ -30,6 +31,8 @@ def register_dataset(dataset: Dataset) -> None:
 def _built_in(name: str) -> Dataset | None:
     if name == "demo-v0":
         return datasets.demo_dataset()
+    if name == "gcc-torture-v0":
+        return GccTortureDataset()
     return _GENERATORS[name](1000) if name in _GENERATORS else None
 
 
@@ -104,4 +107,4 @@ def benchmark_of(source: str | Benchmark, among: Dataset | None = None) -> Bench
 
 
 def _names() -> str:
-    return ", ".join([*_registered, "demo-v0", *_GENERATORS])
+    return ", ".join([*_registered, "demo-v0", "gcc-torture-v0", *_GENERATORS])

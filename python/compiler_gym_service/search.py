@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ class Found:
     cost: int
     #: What did it.
     flags: str
+    #: After how many steps there was which least cost, from 0 steps on.
+    curve: tuple[tuple[int, int], ...]
 
 
 def random_search(
@@ -40,10 +43,12 @@ def random_search(
     seed: int = 0,
     action_space: str | None = None,
     service: ServiceOptions | dict[str, Any] | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Found:
     """Tries `steps` actions, in episodes of `episode_steps`; the best state is that of the least cost, and fewest actions.
 
-    The same seed finds the same, however long each step takes.
+    The same seed finds the same, however long each step takes. `progress` is told steps that have been made, and the least
+    cost so far.
     """
     begun = time.monotonic()
     random = np.random.default_rng(seed)
@@ -64,7 +69,8 @@ def random_search(
         number = env.single_action_space.n  # type: ignore[attr-defined]
         taken: list[list[int]] = [[] for _ in range(sessions)]
         best: tuple[int, list[int]] = (initial, [])
-        for _ in range(-(-steps // sessions)):
+        curve = [(0, initial)]
+        for number_of_round in range(-(-steps // sessions)):
             actions = random.integers(number, size=sessions)
             observed, _, terminated, truncated, infos = env.step(actions)
             for lane in range(sessions):
@@ -77,6 +83,11 @@ def random_search(
                     best = int(value[0]), list(taken[lane])
                 if over:
                     taken[lane].clear()
+            done = min(steps, (number_of_round + 1) * sessions)
+            if best[0] < curve[-1][1]:
+                curve.append((done, best[0]))
+            if progress is not None:
+                progress(done, best[0])
         space = env.plan.table.space
     state = CompilerState(
         benchmark=benchmark.uri,
@@ -85,4 +96,4 @@ def random_search(
         reward=float(initial - best[0]),
         action_space=space.name,
     )
-    return Found(state, initial, oz, best[0], " ".join(space.names[action] for action in best[1]))
+    return Found(state, initial, oz, best[0], " ".join(space.names[action] for action in best[1]), tuple(curve))

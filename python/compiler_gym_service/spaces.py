@@ -178,20 +178,26 @@ def _bounds(range_: Any, low: float, high: float) -> tuple[Any, Any]:
     )
 
 
+def _box(low: Any, high: Any, shape: tuple[int, ...], dtype: Any) -> spaces.Box:
+    if dtype is np.int64:
+        high = np.minimum(high, _INT64.max - 1)  # Gymnasium adds 1 to it before it samples
+    return spaces.Box(low, high, shape, dtype)
+
+
 def _scalar_box(range_: Any, dtype: Any) -> tuple[spaces.Box, Callable[[Any], Any]]:
     low, high = _bounds(range_, *((_INT64.min, _INT64.max) if dtype is np.int64 else (-np.inf, np.inf)))
-    return spaces.Box(low, high, (1,), dtype), lambda value: np.array([value], dtype)
+    return _box(low, high, (1,), dtype), lambda value: np.array([value], dtype)
 
 
 def _tensor_box(box: Any, dtype: Any) -> tuple[spaces.Box, Callable[[Any], Any]]:
     low = np.array(box.low.value[:], dtype).reshape(tuple(box.low.shape))
     high = np.array(box.high.value[:], dtype).reshape(tuple(box.high.shape))
-    return spaces.Box(low, high, dtype=dtype), _NOTHING
+    return _box(low, high, low.shape, dtype), _NOTHING
 
 
 def _sequence(sequence: Any, dtype: Any) -> tuple[spaces.Sequence, Callable[[Any], Any]]:
     low, high = _bounds(sequence.scalar_range, *((_INT64.min, _INT64.max) if dtype is np.int64 else (-np.inf, np.inf)))
-    element = spaces.Box(low, high, (), dtype)
+    element = _box(low, high, (), dtype)
     # What does not apply, a run time of a program that can't be run, is a sequence of none.
     return spaces.Sequence(element, stack=True), lambda value: np.zeros(0, dtype) if value is None else value
 
@@ -279,9 +285,7 @@ def program_graph_space() -> spaces.Graph:
     A node is its type (0 instruction, 1 variable, 2 constant, 3 type), function, basic block, and a CRC-32 of its text,
     which names its row in a vocabulary. An edge is its flow (0 control, 1 data, 2 call, 3 type) and its position.
     """
-    return spaces.Graph(
-        node_space=spaces.Box(-1, _INT64.max, (4,), np.int64), edge_space=spaces.Box(0, _INT64.max, (2,), np.int64)
-    )
+    return spaces.Graph(node_space=_box(-1, _INT64.max, (4,), np.int64), edge_space=_box(0, _INT64.max, (2,), np.int64))
 
 
 def program_graph(value: Mapping[str, Any]) -> spaces.GraphInstance:

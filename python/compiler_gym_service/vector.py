@@ -63,8 +63,8 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if num_envs < 1:
             raise InvalidArgument(f"num_envs is {num_envs}; at least 1")
         self.num_envs = num_envs
-        self._mode = AutoresetMode(autoreset_mode)
-        self.metadata = {"autoreset_mode": self._mode, "render_modes": []}
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
         self._copy = copy
         options = EpisodeOptions(
             benchmark=benchmark,
@@ -90,7 +90,7 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._observations = ObservationBatch(self.plan, num_envs)
         self.observation_space = self._observations.space
         lanes = [Lane(index, self.order.copy_at(index), self.plan.make_reward()) for index in range(num_envs)]
-        same_step = self._mode is AutoresetMode.SAME_STEP
+        same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
         self._fleet = Fleet(self.client, self.plan, lanes, self._observations, options.max_episode_steps, same_step)
 
     # --------------------------------------------------------------------------------------------------------- Gymnasium
@@ -100,7 +100,7 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Begins anew with all, or with those in options["reset_mask"].
 
-        options["benchmark"] says on which program, or is a list that says so for each sub-environment.
+        options["benchmark"] says on which program, or is a list that says so for each sub-environment (None: its next).
         """
         if self.closed:
             raise FailedPrecondition("the environment is closed")
@@ -123,6 +123,10 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def step(self, actions: Any) -> Returned:
         """Steps all, and waits for all."""
         self.send(actions)
+        return self.step_wait()
+
+    def step_wait(self) -> Returned:
+        """The second half of a step, of which `send(actions)` is the first: waits for all."""
         fleet = self._fleet
         ready = fleet.collect(fleet.lanes)
         return (
@@ -156,7 +160,7 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if len(numbers) != len(lanes):
             raise InvalidArgument(f"{len(numbers)} actions for {len(lanes)} sub-environments")
         count = len(self.plan.table.names)
-        is_disabled = self._mode is AutoresetMode.DISABLED
+        is_disabled = self.autoreset_mode is AutoresetMode.DISABLED
         for lane, action in zip(lanes, numbers, strict=True):
             if not 0 <= action < count:
                 raise InvalidArgument(f"sub-environment {lane.index}: action {action} is outside [0, {count})")
@@ -221,6 +225,8 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             return benchmark_of(chosen, self.order.dataset)
         if len(chosen) != self.num_envs:
             raise InvalidArgument(f"{len(chosen)} programs for {self.num_envs} sub-environments")
+        if chosen[lane.index] is None:
+            return lane.next_benchmark()
         return benchmark_of(chosen[lane.index], self.order.dataset)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:

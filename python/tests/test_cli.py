@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from compiler_gym_service import read_states
+from compiler_gym_service import Benchmark, read_states
 from compiler_gym_service.cli import main
+from compiler_gym_service.cli._output import ProgressLine
+from compiler_gym_service.search import random_search
 
 PROGRAM = str(Path(__file__).parent.parent.parent / "programs" / "sort.c")
 
@@ -61,8 +65,11 @@ def test_search_replay_and_validate(capsys: pytest.CaptureFixture[str], tmp_path
         "--episode",
         "8",
     ]
-    text = run(capsys, *search, "--output", str(states))
+    plot = tmp_path / "plot.svg"
+    text = run(capsys, *search, "--output", str(states), "--plot", str(plot))
     assert "benchmark://demo-v0/sort" in text and "benchmark://demo-v0/matrix" in text
+    drawn = [element.text for element in ElementTree.parse(plot).getroot() if element.tag.endswith("text")]
+    assert {"benchmark://demo-v0/sort", "benchmark://demo-v0/matrix", "steps, 0 to 64"} <= set(drawn)
     again = tmp_path / "again.csv"
     run(capsys, *search, "--output", str(again))
     assert [state.commandline for state in read_states(states)] == [state.commandline for state in read_states(again)]
@@ -73,6 +80,29 @@ def test_search_replay_and_validate(capsys: pytest.CaptureFixture[str], tmp_path
     text = states.read_text().replace("demo-v0/sort,", "demo-v0/sort,1")
     states.write_text(text)
     assert "was recorded, the replay has" in run(capsys, "replay", str(states), *replay, status=3)
+
+
+def test_progress_is_shown_to_people_only() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        with ProgressLine(stream) as line:
+            line.show(0.5, "half")
+    assert terminal.getvalue() == "\r\033[K[##########          ]  50% half\r\033[K"
+    assert not pipe.getvalue()
+
+
+def test_the_search_says_how_far_it_is(sort: Benchmark) -> None:
+    told: list[tuple[int, int]] = []
+    found = random_search(
+        sort, steps=20, sessions=8, episode_steps=5, progress=lambda steps, cost: told.append((steps, cost))
+    )
+    assert [steps for steps, _ in told] == [8, 16, 20]
+    assert told[-1][1] == found.cost == found.curve[-1][1]
+    assert found.curve[0] == (0, found.initial)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +117,7 @@ def test_search_replay_and_validate(capsys: pytest.CaptureFixture[str], tmp_path
         (["describe", "--token-file", "/nowhere"], 2, "cannot read the token"),
         (["replay", "/nowhere.csv"], 2, "cannot read /nowhere.csv"),
         (["search", "demo-v0/sort", "--steps", "0"], 2, "are at least 1"),
+        (["search", "demo-v0/sort", "--plot", "a.gif"], 2, "only .svg can be drawn"),
     ],
 )
 def test_errors_say_what_is_wrong(

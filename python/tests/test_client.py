@@ -231,6 +231,45 @@ def test_starts_where_the_temporary_directory_is_long_and_has_spaces(
         client.start(crc32, observations=["ObjectTextSizeBytes"]).end()
 
 
+WITHOUT_IPV6 = """
+import fcntl, socket, struct, sys
+from pathlib import Path
+Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh22x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+try:
+    socket.create_server(("::1", 0), family=socket.AF_INET6)
+except OSError:
+    print("no IPv6")
+import gymnasium, compiler_gym_service
+with compiler_gym_service.Client({"shared": False, "flags": ["--listen", "localhost:0"]}) as client:
+    client.version()
+    addresses = (client.service.working_directory / "addresses.txt").read_text().split()
+    tcp = next(address for address in addresses if not address.startswith("unix:"))
+    env = gymnasium.make("compiler_gym/llvm-v0", benchmark=sys.argv[1], service=tcp)
+    env.reset()
+    print(env.step(env.unwrapped.table.number("-mem2reg"))[1] > 0)
+    env.close()
+"""
+
+
+def test_works_without_ipv6_and_through_no_proxy() -> None:
+    # A network of its own, with nothing in it but 127.0.0.1.
+    alone = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("unshare is missing, or network namespaces are not allowed here")
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"), "http://127.0.0.1:1")
+    program = str(Path(__file__).parent.parent.parent / "tests" / "data" / "crc32.bc")
+    result = subprocess.run(
+        [*alone, sys.executable, "-c", WITHOUT_IPV6, program],
+        env={**os.environ, **proxies},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout == "no IPv6\nTrue\n", result.stderr
+
+
 def _in_child(
     client: Client, benchmark: Benchmark, parent: int, results: multiprocessing.Queue[tuple[int, int]]
 ) -> None:
@@ -271,6 +310,9 @@ def wait_until_gone(pid: int) -> None:
         os.close(descriptor)
 
 
+# Whoever runs the tests in the background may have SIGINT ignored, and children inherit that.
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 SCRIPT = """
 import sys
 from compiler_gym_service.client import Client
@@ -290,7 +332,7 @@ elif sys.argv[2] == "close":
 def test_a_service_ends_with_its_process(how: str) -> None:
     program = Path(__file__).parent.parent.parent / "tests" / "data" / "crc32.bc"
     what = how if how in ("exit", "close") else "wait"
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(program), what]
+    command = [sys.executable, "-W", "error", "-c", HEARS_CTRL_C + SCRIPT, str(program), what]
     script = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -328,7 +370,7 @@ def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
-        command = [sys.executable, "-c", INTERRUPTED, f"unix:{tmp_path}/s"]
+        command = [sys.executable, "-c", HEARS_CTRL_C + INTERRUPTED, f"unix:{tmp_path}/s"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             accepted, _ = listener.accept()
             with accepted:

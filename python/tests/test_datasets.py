@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import lzma
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from compiler_gym_service import Benchmark, Client, MissingTool, benchmark_of, dataset_of, errors, register_dataset
+from compiler_gym_service._gcc_torture import SOURCES, GccTortureDataset
 from compiler_gym_service.benchmark import find_tool
 from compiler_gym_service.datasets import FileDataset, GeneratorDataset
 from compiler_gym_service.validation import compare_runs
@@ -156,3 +159,55 @@ def test_what_is_missing_is_said_with_how_to_get_it(monkeypatch: pytest.MonkeyPa
     for tool, package in (("clang", "clang-19"), ("opt", "llvm-19"), ("csmith", "csmith libcsmith-dev")):
         with pytest.raises(MissingTool, match=f"{tool} is missing: install it with `apt install {package}`"):
             find_tool(tool)
+
+
+def archive_of_gcc(folder: Path) -> None:
+    """As Debian's package has it."""
+    tests = folder / "gcc-9.10.0-dfsg" / "gcc" / "testsuite" / "gcc.c-torture" / "execute"
+    (tests / "ieee").mkdir(parents=True)
+    (tests / "good.c").write_text('main() { exit(helper() != 7); }\n#include "part.c"\n')
+    (tests / "part.c").write_text("int helper() { return 7; }\n")
+    (tests / "nestfunc-1.c").write_text("main() { int inner() { return 0; } exit(inner()); }\n")
+    (tests / "ieee" / "other.c").write_text("main() { exit(0); }\n")
+    (folder / "gcc-9").mkdir()
+    with tarfile.open(folder / "gcc-9" / "gcc-9.10.0-dfsg.tar.xz", "w:xz") as archive:
+        archive.add(folder / "gcc-9.10.0-dfsg", "gcc-9.10.0-dfsg")
+    with tarfile.open(folder / "gcc-9" / "gcc-9.9.0-dfsg.tar.xz", "w:xz"):
+        pass  # an older one
+
+
+@pytest.mark.parametrize("can_be_kept", [True, False])
+def test_gccs_tests(can_be_kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache"
+    if not can_be_kept:
+        cache.write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    archive_of_gcc(tmp_path)
+    dataset = GccTortureDataset(tmp_path)
+    uris = ["benchmark://gcc-torture-v0/good", "benchmark://gcc-torture-v0/part"]
+    assert list(dataset.uris()) == uris
+    good = dataset.benchmark(uris[0])
+    assert compare_runs(good, good.bitcode) == (True, "")
+    if can_be_kept:
+        with tarfile.open(next((cache / "compiler-gym-service").iterdir())) as kept:
+            assert len(kept.getnames()) == 3
+        monkeypatch.setattr(lzma, "LZMADecompressor", None)  # the large archive is not read again
+        assert list(GccTortureDataset(tmp_path).uris()) == uris
+
+
+def test_gccs_tests_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingTool, match=f"no sources of GCC in {tmp_path}: .*`apt install gcc-12-source`"):
+        GccTortureDataset(tmp_path)
+
+
+def test_debians_sources_of_gcc(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not list(Path(SOURCES).glob("gcc-*/gcc-*.tar.xz")):
+        pytest.skip("there are no sources of GCC: apt install gcc-12-source")
+    dataset = dataset_of("gcc-torture-v0")
+    assert len(dataset) > 1000
+    assert benchmark_of("gcc-torture-v0/20000112-1").uri == "benchmark://gcc-torture-v0/20000112-1"
+    for index in range(0, len(dataset), 300):
+        benchmark = dataset[index]
+        with client.start(benchmark) as session:
+            optimised = session.step(["-mem2reg", "-instcombine", "-simplifycfg"], ["Bitcode"]).observations["Bitcode"]
+        assert compare_runs(benchmark, optimised) == (True, "")

@@ -67,6 +67,8 @@ def test_observation_spaces(observation_space: Any, sort: Benchmark) -> None:
             check_env(
                 env, skip_render_check=True
             )  # render modes are tried by making it from its spec, which it has none of
+        env.observation_space.seed(1)
+        assert env.observation_space.sample() in env.observation_space
         first, _ = env.reset(seed=1)
         assert first in env.observation_space
         after, _, _, _, _ = env.step(103)

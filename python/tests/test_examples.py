@@ -41,3 +41,10 @@ def test_policy_gradient_beats_random_and_reaches_oz(monkeypatch: pytest.MonkeyP
     assert ElementTree.parse(tmp_path / "curve.svg").getroot().tag.endswith("svg")
     again = main(["--updates", "2"])
     assert again == curve[:2]
+
+
+@pytest.mark.filterwarnings("default")  # PyTorch's are its own
+def test_ppo_of_stable_baselines_beats_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("stable_baselines3", reason="pip install stable-baselines3")
+    chance, learnt = example("ppo_stable_baselines3", monkeypatch).main(["--timesteps", "3600"])
+    assert learnt > chance

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -227,6 +228,38 @@ def test_rewards_of_all_kinds(sort: Benchmark) -> None:
             assert many.step([103, 10])[1][0] == one.step(103)[1]
 
 
+def zombies() -> list[str]:
+    """Processes of this one that have ended, and that nobody has waited for."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state == "Z" and int(parent) == os.getpid():
+                found.append(entry.name)
+    return found
+
+
+def test_ctrl_c_during_a_step_loses_nothing(four: CompilerVectorEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = exchange_module.Exchange.receive
+
+    def receive(self: Any, timeout: float | None) -> list[stream_pb.StreamReply]:
+        monkeypatch.setattr(exchange_module.Exchange, "receive", real)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+
+    monkeypatch.setattr(exchange_module.Exchange, "receive", receive)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            four.step([103] * 4)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert four.pending == 4
+    _, rewards, _, _, _ = four.step_wait()
+    assert (rewards > 0).all()
+    assert len({state.ir_sha1 for state in four.states()}) == 1
+
+
 @pytest.mark.parametrize("under_way", [False, True])
 def test_a_killed_service_costs_nothing_but_time(under_way: bool) -> None:
     arguments: dict[str, Any] = {"dataset": "demo-v0", "actions": GOOD}
@@ -250,6 +283,7 @@ def test_a_killed_service_costs_nothing_but_time(under_way: bool) -> None:
                 rewards.append(received[np.argsort(ids)])
             results.append((np.array(rewards), [state.ir_sha1 for state in many.states()]))
             assert many.client.generation == (3 if kill else 0)
+            assert not zombies()
     assert np.allclose(results[0][0], results[1][0])
     assert results[0][1] == results[1][1]
 

@@ -1,10 +1,12 @@
-"""Tables for people, JSON for programs."""
+"""Tables and progress for people, JSON for programs."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -41,3 +43,32 @@ def _text(cell: Any) -> str:
     if isinstance(cell, float):
         return f"{cell:.4g}"
     return "" if cell is None else str(cell)
+
+
+class ProgressLine:
+    """A line that is written over, if the stream is a terminal; on any other, nothing. It is gone afterwards."""
+
+    _BAR = 20
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream if stream.isatty() else None
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def show(self, part: float, words: str) -> None:
+        """How much of all is done, from 0 to 1, and with what."""
+        if self._stream is None:
+            return
+        width = shutil.get_terminal_size().columns - 1
+        bar = "#" * round(part * self._BAR)
+        text = f"[{bar:<{self._BAR}}] {part:4.0%} {words}"[:width]
+        self._stream.write(f"\r\033[K{text}")
+        self._stream.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self._stream is not None:
+            self._stream.write("\r\033[K")
+            self._stream.flush()

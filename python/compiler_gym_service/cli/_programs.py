@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from .._plot import svg_steps
 from .._resolve import dataset_of
 from ..agent import PassTools, mcp_server
 from ..env import CompilerEnv
@@ -15,7 +17,7 @@ from ..errors import InvalidArgument
 from ..rewards import METRICS, Reward
 from ..search import random_search
 from ..state import write_states
-from ._output import print_json, print_table
+from ._output import ProgressLine, print_json, print_table
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -51,6 +53,7 @@ def add_commands(add: Add) -> None:
     search.add_argument(
         "--output", metavar="FILE", help="writes the best states, .csv or .json, for replay and validate"
     )
+    search.add_argument("--plot", metavar="FILE.svg", help="draws the least size over the steps, relative to -Oz")
     search.set_defaults(run=_search)
 
 
@@ -106,24 +109,37 @@ def _short(value: object) -> object:
 
 
 def _search(arguments: argparse.Namespace) -> int:
+    if arguments.plot and Path(arguments.plot).suffix != ".svg":
+        raise InvalidArgument(f"--plot {arguments.plot}: only .svg can be drawn")
     if arguments.steps < 1 or arguments.episode < 1 or arguments.sessions < 1:
         raise InvalidArgument("--steps, --episode and --sessions are at least 1")
     sources = arguments.programs
     dataset = dataset_of(sources[0] if len(sources) == 1 else sources)
     found = []
-    for uri in dataset.uris():
-        found.append(
-            random_search(
-                dataset.benchmark(uri),
-                metric=arguments.metric,
-                steps=arguments.steps,
-                episode_steps=arguments.episode,
-                sessions=arguments.sessions,
-                seed=arguments.seed,
-                action_space=arguments.action_space,
-                service=arguments.options,
+    with ProgressLine(sys.stderr) as line:
+        for index, uri in enumerate(dataset.uris()):
+
+            def show(steps: int, cost: int, uri: str = uri, index: int = index) -> None:
+                part = (index + steps / arguments.steps) / len(dataset)
+                line.show(part, f"{uri}: {arguments.metric} {cost}")
+
+            found.append(
+                random_search(
+                    dataset.benchmark(uri),
+                    metric=arguments.metric,
+                    steps=arguments.steps,
+                    episode_steps=arguments.episode,
+                    sessions=arguments.sessions,
+                    seed=arguments.seed,
+                    action_space=arguments.action_space,
+                    service=arguments.options,
+                    progress=show,
+                )
             )
-        )
+    if arguments.plot:
+        curves = {best.state.benchmark: [(step, cost / best.oz) for step, cost in best.curve] for best in found}
+        up = f"{arguments.metric}, relative to -Oz"
+        Path(arguments.plot).write_text(svg_steps(curves, end=arguments.steps, across="steps", up=up, mark=1.0))
     if arguments.output:
         write_states(arguments.output, [best.state for best in found])
     if arguments.json:
