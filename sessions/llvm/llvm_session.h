@@ -10,6 +10,7 @@
 
 #include "sessions/compilation_session.h"
 #include "sessions/llvm/actions/actions.h"
+#include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/llvm_service_context.h"
 #include "sessions/llvm/observations/observation_spaces.h"
 #include "sessions/llvm/run/run_counts.h"
@@ -27,9 +28,8 @@ class OptimisedModule;
 ///   llvm.{get,set}_runtimes_per_observation_count             1   numbers in `Runtime`
 ///   llvm.{get,set}_warmup_runs_count_per_runtime_observation  0   runs before those that count
 ///   llvm.{get,set}_buildtimes_per_observation_count           1   numbers in `Buildtime`
-///   llvm.apply_baseline_optimizations   `-O3` or `-Oz`: runs the whole pipeline; `1` if the module
-///                                       changed, else `0`
-/// and of the process's caches, to read: llvm.bitcode_cache.get_hits and what else there is in
+/// those that change the module, see module_parameters.h, and, to read, of the process's caches:
+/// llvm.bitcode_cache.get_hits and what else there is in
 /// figure_parameters.h.
 class LlvmSession final : public CompilationSession {
  public:
@@ -81,9 +81,7 @@ class LlvmSession final : public CompilationSession {
   [[nodiscard]] grpc::Status compute_buildtime(Event& event);
   [[nodiscard]] grpc::Status write_bitcode_file(Event& event);
   [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> build(int count);
-  [[nodiscard]] Result<std::string> bitcode();
-  [[nodiscard]] grpc::Status apply_baseline(const std::string& level,
-                                            std::optional<std::string>& reply);
+  [[nodiscard]] Result<std::string> bitcode(UseListOrder order = UseListOrder::kLost);
   [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const;
 
   LlvmServiceContext& context_;
