@@ -44,7 +44,7 @@ std::string value_case_name(const Event& event) {
 
 bool is_deterministic(LlvmObservation observation) {
   return observation != LlvmObservation::kBitcodeFile && observation != LlvmObservation::kRuntime &&
-         observation != LlvmObservation::kBuildtime;
+         observation != LlvmObservation::kBuildtime && observation != LlvmObservation::kValidation;
 }
 
 void fill_seconds(const std::vector<std::chrono::nanoseconds>& times, Event& event) {
@@ -245,6 +245,8 @@ grpc::Status LlvmSession::compute(LlvmObservation observation, Event& event) {
       return compute_runtime(event);
     case LlvmObservation::kBuildtime:
       return compute_buildtime(event);
+    case LlvmObservation::kValidation:
+      return compute_validation(event);
     default:
       return compute_cost(observation, event);
   }
@@ -310,6 +312,15 @@ grpc::Status LlvmSession::compute_buildtime(Event& event) {
   }
   fill_seconds(*times, event);
   return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::compute_validation(Event& event) {
+  const Result<std::string> bytes = bitcode();
+  if (!bytes) {
+    return bytes.error();
+  }
+  return validation_.compute(module_->benchmark(), benchmark_uri_, *bytes, context_.clang(),
+                             context_.scratchDirectory(), stopToken(), event);
 }
 
 grpc::Status LlvmSession::compute_runtime(Event& event) {

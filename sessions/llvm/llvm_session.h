@@ -14,6 +14,7 @@
 #include "sessions/llvm/llvm_service_context.h"
 #include "sessions/llvm/observations/observation_spaces.h"
 #include "sessions/llvm/run/run_counts.h"
+#include "sessions/llvm/validation_observation.h"
 
 namespace compiler_gym {
 
@@ -79,6 +80,7 @@ class LlvmSession final : public CompilationSession {
   [[nodiscard]] grpc::Status compute_cost(LlvmObservation observation, Event& event);
   [[nodiscard]] grpc::Status compute_runtime(Event& event);
   [[nodiscard]] grpc::Status compute_buildtime(Event& event);
+  [[nodiscard]] grpc::Status compute_validation(Event& event);
   [[nodiscard]] grpc::Status write_bitcode_file(Event& event);
   [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> build(int count);
   [[nodiscard]] Result<std::string> bitcode(UseListOrder order = UseListOrder::kLost);
@@ -93,6 +95,7 @@ class LlvmSession final : public CompilationSession {
   std::vector<Remembered> remembered_;
   std::size_t remembered_generation_ = 0;
   RunCounts counts_;
+  ValidationObservation validation_;
 };
 
 }  // namespace compiler_gym

@@ -73,8 +73,9 @@ constexpr std::array kRows{
     Row{"ShippedTextSizeO2", Kind::kCount, kDeterministic, kPlatform},
     Row{"ShippedTextSizeOs", Kind::kCount, kDeterministic, kPlatform},
     Row{"ShippedTextSizeOz", Kind::kCount, kDeterministic, kPlatform},
+    Row{"Validation", Kind::kJson, kVaries, kPlatform},
 };
-static_assert(kRows.size() == static_cast<std::size_t>(LlvmObservation::kShippedTextSizeOz) + 1);
+static_assert(kRows.size() == static_cast<std::size_t>(LlvmObservation::kValidation) + 1);
 constexpr std::size_t kCompilerGymSize = static_cast<std::size_t>(LlvmObservation::kLexedIr) + 1;
 
 // Longest path of most file systems.

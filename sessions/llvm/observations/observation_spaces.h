@@ -41,6 +41,7 @@ enum class LlvmObservation {
   kShippedTextSizeO2,     //
   kShippedTextSizeOs,     //
   kShippedTextSizeOz,     //
+  kValidation,            ///< whether it does what the benchmark does; see validation_observation.h
 };
 
 enum class ObservationList {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "proto/compiler_gym_service.pb.h"
-#include "tools/validate/validation.h"
+#include "sessions/llvm/run/validation.h"
 
 namespace compiler_gym {
 

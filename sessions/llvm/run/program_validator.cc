@@ -1,4 +1,4 @@
-#include "tools/validate/program_validator.h"
+#include "sessions/llvm/run/program_validator.h"
 
 #include <fmt/core.h>
 
