@@ -319,8 +319,8 @@ grpc::Status LlvmSession::compute_validation(Event& event) {
   if (!bytes) {
     return bytes.error();
   }
-  return validation_.compute(module_->benchmark(), benchmark_uri_, *bytes, context_.clang(),
-                             context_.scratchDirectory(), stopToken(), event);
+  return validation_.compute(module_->benchmark(), benchmark_uri_, *bytes, context_, stopToken(),
+                             event);
 }
 
 grpc::Status LlvmSession::compute_runtime(Event& event) {

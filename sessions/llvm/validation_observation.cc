@@ -4,8 +4,8 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
+#include "sessions/llvm/llvm_service_context.h"
 #include "sessions/llvm/run/benchmark_commands.h"
-#include "sessions/llvm/run/clang_path.h"
 #include "sessions/llvm/run/program_validator.h"
 
 namespace compiler_gym {
@@ -32,19 +32,19 @@ ValidationObservation::~ValidationObservation() = default;
 
 grpc::Status ValidationObservation::compute(const LoadedBenchmark& benchmark,
                                             const std::string& benchmark_uri,
-                                            const std::string& bitcode, ClangPath& clang,
-                                            const boost::filesystem::path& scratch_parent,
+                                            const std::string& bitcode, LlvmServiceContext& context,
                                             const std::stop_token& stop_token, Event& event) {
   if (!is_runnable(benchmark.dynamic_config())) {
     return cannot_be_validated(benchmark_uri, "it has no commands to build and to run it");
   }
   if (validator_ == nullptr) {
-    Result<std::string> path = clang.get();
-    if (!path) {
-      return path.error();
+    Result<std::string> clang = context.clang().get();
+    if (!clang) {
+      return clang.error();
     }
     validator_ = std::make_unique<ProgramValidator>(benchmark.dynamic_config(), benchmark.bitcode(),
-                                                    *std::move(path), scratch_parent);
+                                                    *std::move(clang), context.scratchDirectory(),
+                                                    context.command_host());
   }
   const Validation validation = validator_->validate(bitcode, stop_token);
   if (stop_token.stop_requested()) {

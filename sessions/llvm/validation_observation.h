@@ -1,7 +1,6 @@
 // Whether a session's program still does what its benchmark does.
 #pragma once
 
-#include <boost/filesystem/path.hpp>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -11,7 +10,7 @@
 
 namespace compiler_gym {
 
-class ClangPath;
+class LlvmServiceContext;
 class LoadedBenchmark;
 class ProgramValidator;
 
@@ -30,9 +29,8 @@ class ValidationObservation {
   ///         lacks something, and FAILED_PRECONDITION if that is a clang.
   [[nodiscard]] grpc::Status compute(const LoadedBenchmark& benchmark,
                                      const std::string& benchmark_uri, const std::string& bitcode,
-                                     ClangPath& clang,
-                                     const boost::filesystem::path& scratch_parent,
-                                     const std::stop_token& stop_token, Event& event);
+                                     LlvmServiceContext& context, const std::stop_token& stop_token,
+                                     Event& event);
 
  private:
   std::unique_ptr<ProgramValidator> validator_;
