@@ -10,6 +10,8 @@
 
 namespace compiler_gym {
 
+class Logger;
+
 /// A context whose constructor takes these beside its working directory is given them; see
 /// make_service_plugin().
 struct ServiceContextOptions {
@@ -23,6 +25,10 @@ struct ServiceContextOptions {
   /// Runs what benchmarks bring along, so that nothing of that gets away. None: this process does,
   /// which is as well where it has one thread and adopts orphans, as a sandbox does.
   std::shared_ptr<const CommandHost> command_host{};
+  /// Lists the observation spaces too that CompilerGym's service does not have, after those that it has.
+  bool all_observations = false;
+  /// The service's, for what its operator has to know; outlives the context. Null in a process that sandboxes are forked from.
+  Logger* logger = nullptr;
 };
 
 }  // namespace compiler_gym

@@ -209,6 +209,10 @@ std::vector<Flag> make_flags() {
                      "take benchmarks whose assembler code reads files (.incbin, .include) of this "
                      "machine",
                      [](auto& c) -> auto& { return c.server.context.allow_assembler_files; }),
+      flags::boolean("all_observations", kCommon,
+                     "list the compiler's observation spaces that CompilerGym does not have too, "
+                     "after its own",
+                     [](auto& c) -> auto& { return c.server.context.all_observations; }),
       flags::standing_for(
           "one per processor, at least 2",
           flags::number("workers", kCommon,

@@ -51,6 +51,11 @@ std::unique_ptr<isolated::IsolatedSessions> make_isolated_sessions(
                                                       workers, std::move(options), logger);
 }
 
+ServiceContextOptions with_logger(ServiceContextOptions options, Logger& logger) {
+  options.logger = &logger;
+  return options;
+}
+
 }  // namespace
 
 PluginHost::PluginHost(boost::asio::io_context& io_context, ServicePlugin plugin,
@@ -58,9 +63,10 @@ PluginHost::PluginHost(boost::asio::io_context& io_context, ServicePlugin plugin
                        std::optional<isolated::Zygote> zygote)
     : step_workers_({.threads = worker_count(options), .name = "step"}, logger),
       start_workers_(make_start_workers(options, logger)),
-      context_host_(io_context.get_executor(),
-                    plugin.make_context(options.working_directory, options.context),
-                    start_workers(), logger),
+      context_host_(
+          io_context.get_executor(),
+          plugin.make_context(options.working_directory, with_logger(options.context, logger)),
+          start_workers(), logger),
       sessions_(std::move(plugin.make_session), context_host_, step_workers_,
                 session_options(options, plugin.program_stamp),
                 make_isolated_sessions(io_context, std::move(zygote), options.isolation,

@@ -69,8 +69,9 @@ LazySubject when_needed(BenchSessions& sessions, ModuleSize size) {
 void compute_cost(Subject& subject, const CostObservation& wanted) {
   const CostModel& cost_model = subject.sessions.context().cost_model();
   if (!wanted.baseline.has_value()) {
-    benchmark::DoNotOptimize(
-        require(cost_model.compute(wanted.cost, *subject.module, {}, std::stop_token())));
+    benchmark::DoNotOptimize(require(
+        cost_model.compute(wanted.cost, *subject.module,
+                           {BenchmarkDynamicConfig::default_instance(), {}}, std::stop_token())));
     return;
   }
   const LoadedBenchmark never_asked({.bitcode = subject.bitcode, .module = {}}, {});

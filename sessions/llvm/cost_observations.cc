@@ -2,8 +2,20 @@
 
 namespace compiler_gym {
 
-// The enumerators of costs come in fours: of the module, O0, O3, Oz.
 std::optional<CostObservation> as_cost(LlvmObservation observation) {
+  switch (observation) {
+    case LlvmObservation::kShippedTextSizeBytes:
+      return CostObservation{Cost::kShippedTextSize, std::nullopt};
+    case LlvmObservation::kShippedTextSizeO2:
+      return CostObservation{Cost::kShippedTextSize, Baseline::kO2};
+    case LlvmObservation::kShippedTextSizeOs:
+      return CostObservation{Cost::kShippedTextSize, Baseline::kOs};
+    case LlvmObservation::kShippedTextSizeOz:
+      return CostObservation{Cost::kShippedTextSize, Baseline::kOz};
+    default:
+      break;
+  }
+  // CompilerGym's enumerators of costs come in fours: of the module, O0, O3, Oz.
   if (observation < LlvmObservation::kIrInstructionCount ||
       observation > LlvmObservation::kTextSizeOz) {
     return std::nullopt;

@@ -1,4 +1,4 @@
-// The twelve observations that are costs.
+// The observations that are costs.
 #pragma once
 
 #include <optional>

@@ -5,6 +5,7 @@
 
 #include "sessions/llvm/actions/actions.h"
 #include "sessions/llvm/figure_parameters.h"
+#include "sessions/llvm/module_parameters.h"
 #include "sessions/llvm/run/run_counts.h"
 
 namespace compiler_gym {
@@ -18,7 +19,7 @@ bool varies(const ActionSpace& space, const Event& action) {
 }
 
 ParameterEffect effect_of_parameter(const std::string& key) {
-  if (key == kApplyBaselineParameter) {
+  if (is_module_parameter(key)) {
     return ParameterEffect::kState;
   }
   if (is_count_parameter(key)) {

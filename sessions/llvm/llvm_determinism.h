@@ -1,13 +1,9 @@
 // What of LLVM's results can be remembered.
 #pragma once
 
-#include <string_view>
-
 #include "sessions/determinism.h"
 
 namespace compiler_gym {
-
-inline constexpr std::string_view kApplyBaselineParameter = "llvm.apply_baseline_optimizations";
 
 /// All actions but those that say otherwise (LlvmAction::is_deterministic). A module is only verified
 /// at a step's end.

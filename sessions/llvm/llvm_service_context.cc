@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "core/support/logger.h"
 #include "sessions/llvm/costs/object_size.h"
 #include "sessions/llvm/ir/crash_recovery.h"
 #include "sessions/llvm/ir/ir_module.h"
@@ -38,7 +39,11 @@ LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
                                        SpareModulesOptions spare_modules)
     : CompilerGymServiceContext(std::move(workingDirectory)),
       command_host_(options.command_host),
+      stored_baselines_(this->workingDirectory() / "baselines.v1"),
+      logger_(options.logger),
       load_options_{.allow_assembler_files = options.allow_assembler_files},
+      observation_list_(options.all_observations ? ObservationList::kAll
+                                                 : ObservationList::kCompilerGym),
       bitcode_cache_([this](const Benchmark& benchmark,
                             std::string_view program) { return load(benchmark, program); },
                      std::move(options)),
@@ -53,16 +58,35 @@ grpc::Status LlvmServiceContext::init() {
     return machines.error();
   }
   target_machines_ = *std::move(machines);
+  machines = TargetMachines::create(CodeGeneration::kOptimised);
+  if (!machines) {
+    return machines.error();
+  }
+  optimising_machines_ = *std::move(machines);
   cost_model_ = std::make_unique<CostModel>(
-      *target_machines_, clang_, [this] { return scratchDirectory(); }, command_host());
+      *target_machines_, *optimising_machines_, clang_, [this] { return scratchDirectory(); },
+      command_host());
+  cost_model_->set_stored_baselines(&stored_baselines_);
+  if (logger_ != nullptr) {  // this is the service, not the process that its sandboxes come from
+    if (const std::size_t damaged = stored_baselines_.repair(); damaged > 0) {
+      logger_->error("{}: {} damaged entries, which are ignored", stored_baselines_.file().string(),
+                     damaged);
+    }
+  }
   return grpc::Status::OK;
 }
 
 grpc::Status LlvmServiceContext::warmUp() {
   static_cast<void>(cpu_info_json());  // sandboxes may not read what it is read from
-  const Result<std::int64_t> size =
-      object_text_size(function_that_does_nothing(), *target_machines_);
-  return size ? grpc::Status::OK : size.error();
+  for (TargetMachines* each : {target_machines_.get(), optimising_machines_.get()}) {
+    const bool used = each == target_machines_.get() || observation_list_ == ObservationList::kAll;
+    const Result<std::int64_t> size =
+        used ? object_text_size(function_that_does_nothing(), *each) : Result<std::int64_t>(0);
+    if (!size) {
+      return size.error();
+    }
+  }
+  return grpc::Status::OK;
 }
 
 const std::string& LlvmServiceContext::cpu_info_json() {

@@ -11,7 +11,9 @@
 #include "sessions/llvm/benchmarks/bitcode_cache.h"
 #include "sessions/llvm/benchmarks/spare_modules.h"
 #include "sessions/llvm/costs/cost_model.h"
+#include "sessions/llvm/costs/stored_baselines.h"
 #include "sessions/llvm/ir/target_machines.h"
+#include "sessions/llvm/observations/observation_spaces.h"
 #include "sessions/llvm/run/clang_path.h"
 
 namespace compiler_gym {
@@ -53,6 +55,8 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   [[nodiscard]] ClangPath& clang() { return clang_; }
   /// See ServiceContextOptions; may be null.
   [[nodiscard]] const CommandHost* command_host() const { return command_host_.get(); }
+  /// Which observation spaces are offered.
+  [[nodiscard]] ObservationList observation_list() const { return observation_list_; }
 
   /// The observation `CpuInfo`, read from the machine when it is first asked for.
   [[nodiscard]] const std::string& cpu_info_json();
@@ -64,10 +68,14 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   const std::shared_ptr<const CommandHost> command_host_;
   ClangPath clang_;
   std::unique_ptr<TargetMachines> target_machines_;
+  std::unique_ptr<TargetMachines> optimising_machines_;
   std::unique_ptr<CostModel> cost_model_;
   std::once_flag cpu_info_read_;
   std::string cpu_info_json_;
+  const StoredBaselines stored_baselines_;
+  Logger* const logger_;
   const LoadOptions load_options_;
+  const ObservationList observation_list_;
   BitcodeCache bitcode_cache_;
   SpareModules spare_modules_;
 };

@@ -17,6 +17,7 @@
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/llvm_determinism.h"
+#include "sessions/llvm/module_parameters.h"
 #include "sessions/llvm/observations/module_features.h"
 #include "sessions/llvm/observations/module_observations.h"
 #include "sessions/llvm/run/benchmark_commands.h"
@@ -43,7 +44,7 @@ std::string value_case_name(const Event& event) {
 
 bool is_deterministic(LlvmObservation observation) {
   return observation != LlvmObservation::kBitcodeFile && observation != LlvmObservation::kRuntime &&
-         observation != LlvmObservation::kBuildtime;
+         observation != LlvmObservation::kBuildtime && observation != LlvmObservation::kValidation;
 }
 
 void fill_seconds(const std::vector<std::chrono::nanoseconds>& times, Event& event) {
@@ -80,7 +81,7 @@ std::vector<ActionSpace> LlvmSession::getActionSpaces() const {
 }
 
 std::vector<ObservationSpace> LlvmSession::getObservationSpaces() const {
-  return llvm_observation_spaces();
+  return llvm_observation_spaces(context_.observation_list());
 }
 
 Determinism LlvmSession::determinism() const {
@@ -248,6 +249,8 @@ grpc::Status LlvmSession::compute(LlvmObservation observation, Event& event) {
       return compute_runtime(event);
     case LlvmObservation::kBuildtime:
       return compute_buildtime(event);
+    case LlvmObservation::kValidation:
+      return compute_validation(event);
     default:
       return compute_cost(observation, event);
   }
@@ -279,8 +282,8 @@ grpc::Status LlvmSession::compute_cost(LlvmObservation observation, Event& event
       return status;
     }
   } else {
-    const Result<std::string> bytes = bitcode();
-    cost = bytes ? model.size(wanted.cost, *bytes, dynamic_config(), stopToken()) : bytes.error();
+    const Result<std::string> bytes = bitcode(use_list_order_for(wanted.cost));
+    cost = bytes ? model.size(wanted.cost, *bytes, benchmark.facts(), stopToken()) : bytes.error();
   }
   if (!cost) {
     return cost.error();
@@ -313,6 +316,15 @@ grpc::Status LlvmSession::compute_buildtime(Event& event) {
   }
   fill_seconds(*times, event);
   return grpc::Status::OK;
+}
+
+grpc::Status LlvmSession::compute_validation(Event& event) {
+  const Result<std::string> bytes = bitcode();
+  if (!bytes) {
+    return bytes.error();
+  }
+  return validation_.compute(module_->benchmark(), benchmark_uri_, *bytes, context_, stopToken(),
+                             event);
 }
 
 grpc::Status LlvmSession::compute_runtime(Event& event) {
@@ -349,10 +361,10 @@ Result<std::vector<std::chrono::nanoseconds>> LlvmSession::build(int count) {
   return times;
 }
 
-Result<std::string> LlvmSession::bitcode() {
+Result<std::string> LlvmSession::bitcode(UseListOrder order) {
   std::string bytes;
   grpc::Status status =
-      module_->read([&](const llvm::Module& module) { bytes = write_bitcode(module); });
+      module_->read([&](const llvm::Module& module) { bytes = write_bitcode(module, order); });
   if (!status.ok()) {
     return status;
   }
@@ -370,28 +382,14 @@ bool LlvmSession::isQuery(const std::string& key) const {
 
 grpc::Status LlvmSession::handleSessionParameter(const std::string& key, const std::string& value,
                                                  std::optional<std::string>& reply) {
-  if (key == kApplyBaselineParameter) {
-    return apply_baseline(value, reply);
+  grpc::Status status = handle_module_parameter(key, value, *module_, reply);
+  if (!status.ok() || reply.has_value()) {
+    return status;
   }
   if (reply = figure_parameter(key, context_); reply.has_value()) {
     return grpc::Status::OK;
   }
   return handle_count_parameter(key, value, counts_, reply);
-}
-
-grpc::Status LlvmSession::apply_baseline(const std::string& level,
-                                         std::optional<std::string>& reply) {
-  if (level != "-O3" && level != "-Oz") {
-    return invalid_argument("llvm.apply_baseline_optimizations must be -O3 or -Oz. Received: \"" +
-                            level + "\"");
-  }
-  const Baseline baseline = level == "-O3" ? Baseline::kO3 : Baseline::kOz;
-  const Result<bool> changed = module_->apply(baseline_pipeline(baseline), ChangeDetection::kHash);
-  if (!changed) {
-    return changed.error();
-  }
-  reply = *changed ? "1" : "0";
-  return module_->check();
 }
 
 }  // namespace compiler_gym

@@ -10,9 +10,11 @@
 
 #include "sessions/compilation_session.h"
 #include "sessions/llvm/actions/actions.h"
+#include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/llvm_service_context.h"
 #include "sessions/llvm/observations/observation_spaces.h"
 #include "sessions/llvm/run/run_counts.h"
+#include "sessions/llvm/validation_observation.h"
 
 namespace compiler_gym {
 
@@ -27,9 +29,8 @@ class OptimisedModule;
 ///   llvm.{get,set}_runtimes_per_observation_count             1   numbers in `Runtime`
 ///   llvm.{get,set}_warmup_runs_count_per_runtime_observation  0   runs before those that count
 ///   llvm.{get,set}_buildtimes_per_observation_count           1   numbers in `Buildtime`
-///   llvm.apply_baseline_optimizations   `-O3` or `-Oz`: runs the whole pipeline; `1` if the module
-///                                       changed, else `0`
-/// and of the process's caches, to read: llvm.bitcode_cache.get_hits and what else there is in
+/// those that change the module, see module_parameters.h, and, to read, of the process's caches:
+/// llvm.bitcode_cache.get_hits and what else there is in
 /// figure_parameters.h.
 class LlvmSession final : public CompilationSession {
  public:
@@ -81,11 +82,10 @@ class LlvmSession final : public CompilationSession {
   [[nodiscard]] grpc::Status compute_cost(LlvmObservation observation, Event& event);
   [[nodiscard]] grpc::Status compute_runtime(Event& event);
   [[nodiscard]] grpc::Status compute_buildtime(Event& event);
+  [[nodiscard]] grpc::Status compute_validation(Event& event);
   [[nodiscard]] grpc::Status write_bitcode_file(Event& event);
   [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> build(int count);
-  [[nodiscard]] Result<std::string> bitcode();
-  [[nodiscard]] grpc::Status apply_baseline(const std::string& level,
-                                            std::optional<std::string>& reply);
+  [[nodiscard]] Result<std::string> bitcode(UseListOrder order = UseListOrder::kLost);
   [[nodiscard]] const BenchmarkDynamicConfig& dynamic_config() const;
 
   LlvmServiceContext& context_;
@@ -97,6 +97,7 @@ class LlvmSession final : public CompilationSession {
   std::vector<Remembered> remembered_;
   std::size_t remembered_generation_ = 0;
   RunCounts counts_;
+  ValidationObservation validation_;
 };
 
 }  // namespace compiler_gym

@@ -174,6 +174,11 @@ TEST(CommandLineTest, ReadsWhoMayCall) {
   EXPECT_FALSE(parse_command({}).server.context.allow_assembler_files);
 }
 
+TEST(CommandLineTest, ReadsWhetherAllObservationsAreListed) {
+  EXPECT_TRUE(parse_command({"--all_observations"}).server.context.all_observations);
+  EXPECT_FALSE(parse_command({}).server.context.all_observations) << "CompilerGym's list";
+}
+
 TEST(CommandLineTest, ReadsTheOwner) {
   EXPECT_EQ(parse_command({"--owner_pid=17"}).owner_pid, 17);
   EXPECT_FALSE(parse_command({}).owner_pid.has_value());

@@ -127,10 +127,11 @@ TEST_F(BuildAndRunTest, ABuildCommandThatFailsKeepsTheSessionFromStarting) {
 
 // What the machine lacks is not the client's to mend, and may be there the next time.
 TEST_F(BuildAndRunTest, AnUnusableScratchDirectoryIsTheMachinesFault) {
-  const CostModel model(context_.target_machines(), context_.clang(),
+  const CostModel model(context_.target_machines(), context_.target_machines(), context_.clang(),
                         [] { return boost::filesystem::path("/dev/null/below"); });
   for (const Cost cost : {Cost::kObjectTextSize, Cost::kTextSize}) {
-    const auto size = model.size(cost, program(), buildable()->dynamic_config(), std::stop_token());
+    const auto size =
+        model.size(cost, program(), {buildable()->dynamic_config(), {}}, std::stop_token());
     ASSERT_FALSE(size.has_value());
     EXPECT_EQ(size.error().error_code(), grpc::StatusCode::UNAVAILABLE);
     EXPECT_THAT(size.error().error_message(), StartsWith("Failed to make a scratch directory in "));

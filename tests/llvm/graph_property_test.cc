@@ -120,7 +120,7 @@ class LlvmStory : public IsolatedTest {
   }
 
   void set_parameter(Session::Id session) {
-    switch (below(3)) {
+    switch (below(6)) {
       case 0:
         hear("apply", parameter(session, "llvm.apply_baseline_optimizations", "-Oz")->get());
         return;
@@ -128,6 +128,19 @@ class LlvmStory : public IsolatedTest {
         hear("set", parameter(session, "llvm.set_runtimes_per_observation_count",
                               std::to_string(1 + below(3)))
                         ->get());
+        return;
+      case 2:
+        hear("attributes",
+             parameter(session, "llvm.apply_size_attributes", below(2) == 0 ? "minsize" : "none")
+                 ->get());
+        return;
+      case 3:
+        hear("pipeline", parameter(session, "llvm.apply_pipeline",
+                                   below(4) == 0 ? "no-such-pass" : "function(sroa,simplifycfg)")
+                             ->get());
+        return;
+      case 4:
+        hear("clang", parameter(session, "llvm.apply_clang_pipeline", "-Os")->get());
         return;
       default:
         hear("get", parameter(session, "llvm.get_runtimes_per_observation_count")->get());
@@ -275,6 +288,22 @@ TEST_F(LlvmGraphTest, ParametersThatOnlyAskOrCountLeaveTheStateAsItIs) {
   EXPECT_EQ(figures().states, 1U);
   EXPECT_TRUE(parameter(session, "llvm.apply_baseline_optimizations", "-Oz")->get());
   EXPECT_EQ(figures().states, 2U);
+}
+
+TEST_F(LlvmGraphTest, ParametersThatChangeTheModuleAreStepsToOtherStates) {
+  const auto figures_after = [this](Session::Id session) {
+    EXPECT_TRUE(parameter(session, "llvm.apply_size_attributes", "minsize")->get());
+    EXPECT_TRUE(parameter(session, "llvm.apply_pipeline", "default<Oz>")->get());
+    return figures();
+  };
+  const auto first = figures_after(started_on_crc32());
+  EXPECT_EQ(first.states, 3U);
+  const auto second = figures_after(started_on_crc32());
+  EXPECT_EQ(second.states, 3U) << "the same states";
+  EXPECT_GE(second.hits, first.hits + 2);
+  const Session::Id other = started_on_crc32();
+  EXPECT_TRUE(parameter(other, "llvm.apply_size_attributes", "optsize")->get());
+  EXPECT_EQ(figures().states, 4U) << "another value, another state";
 }
 
 // Some of each kind: each takes a few seconds.

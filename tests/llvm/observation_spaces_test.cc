@@ -36,6 +36,24 @@ TEST(ObservationSpacesTest, AreCompilerGymsInItsOrder) {
                                  "IsRunnable", "Runtime", "Buildtime", "LexedIr"));
 }
 
+TEST(ObservationSpacesTest, ThoseOfThisServiceComeAfterCompilerGymsIfWanted) {
+  const std::vector<ObservationSpace> upstream = llvm_observation_spaces();
+  const std::vector<ObservationSpace> all = llvm_observation_spaces(ObservationList::kAll);
+  ASSERT_GT(all.size(), upstream.size());
+  for (std::size_t i = 0; i < upstream.size(); ++i) {
+    EXPECT_EQ(all[i].SerializeAsString(), upstream[i].SerializeAsString()) << upstream[i].name();
+  }
+  std::vector<std::string> further;
+  for (std::size_t i = upstream.size(); i < all.size(); ++i) {
+    further.push_back(all[i].name());
+    EXPECT_TRUE(all[i].platform_dependent()) << further.back();
+    EXPECT_EQ(all[i].deterministic(), further.back() != "Validation");
+    EXPECT_EQ(find_llvm_observation(further.back()), static_cast<LlvmObservation>(i));
+  }
+  EXPECT_THAT(further, ElementsAre("ShippedTextSizeBytes", "ShippedTextSizeO2", "ShippedTextSizeOs",
+                                   "ShippedTextSizeOz", "Validation"));
+}
+
 TEST(ObservationSpacesTest, AreFoundByName) {
   EXPECT_EQ(find_llvm_observation("Ir"), LlvmObservation::kIr);
   EXPECT_EQ(find_llvm_observation("LexedIr"), LlvmObservation::kLexedIr);

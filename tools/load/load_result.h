@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "core/support/status.h"
+#include "sessions/llvm/run/validation.h"
 #include "tools/load/latency_histogram.h"
 #include "tools/load/load_options.h"
 #include "tools/support/process_usage.h"
-#include "tools/validate/validation.h"
 
 namespace compiler_gym {
 

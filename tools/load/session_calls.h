@@ -12,12 +12,12 @@
 #include "client/stream_client.h"
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/llvm/run/validation.h"
 #include "tools/load/load_measurement.h"
 #include "tools/load/load_options.h"
 #include "tools/load/load_target.h"
 #include "tools/load/operation_mix.h"
 #include "tools/load/split_mix.h"
-#include "tools/validate/validation.h"
 
 namespace compiler_gym {
 

@@ -11,8 +11,8 @@
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/llvm/run/scratch_directory.h"
-#include "tools/validate/program_validator.h"
-#include "tools/validate/validation.h"
+#include "sessions/llvm/run/program_validator.h"
+#include "sessions/llvm/run/validation.h"
 
 namespace compiler_gym {
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "sessions/llvm/actions/pipeline_text.h"
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/benchmarks/spare_modules.h"
+#include "sessions/llvm/ir/code_generation_metadata.h"
 #include "sessions/llvm/ir/hidden_state.h"
 #include "sessions/llvm/ir/target_machines.h"
 
@@ -48,12 +50,12 @@ Result<OptimisedModule> OptimisedModule::fork(const std::stop_token& stop_token)
   if (!copy) {
     return copy.error();
   }
-  for (const std::string_view pipeline : applied_) {
+  for (const Change& change : applied_) {
     if (stop_token.stop_requested()) {
       return cancelled("Cancelled while a session was forked");
     }
     // What changes the module is known, and so what does nothing.
-    if (const auto applied = copy->run(pipeline, ChangeDetection::kPassManager); !applied) {
+    if (const auto applied = copy->run(change, ChangeDetection::kPassManager); !applied) {
       return applied.error();
     }
   }
@@ -75,11 +77,12 @@ Result<bool> OptimisedModule::apply(std::string_view pipeline, ChangeDetection c
   if (left_no_trace_) {
     return false;
   }
-  const Result<Effect> effect = run(pipeline, change_detection);
+  Change change{.name = pipeline};
+  const Result<Effect> effect = run(change, change_detection);
   if (!effect) {
     return effect.error();
   }
-  applied_.push_back(pipeline);
+  applied_.push_back(std::move(change));
   switch (*effect) {
     case Effect::kChange:
       ++generation_;
@@ -96,26 +99,65 @@ Result<bool> OptimisedModule::apply(std::string_view pipeline, ChangeDetection c
   return *effect == Effect::kChange;
 }
 
-Result<OptimisedModule::Effect> OptimisedModule::run(std::string_view pipeline,
+Result<bool> OptimisedModule::apply_text(std::string pipeline) {
+  if (grpc::Status status = check_pipeline_text(pipeline); !status.ok()) {
+    return status;
+  }
+  auto text = std::make_shared<const std::string>(std::move(pipeline));
+  Result<bool> changed = apply_change({.name = *text, .owned_name = text});
+  if (!changed && changed.error().error_code() == grpc::StatusCode::INTERNAL) {
+    return invalid_argument(
+        changed.error().error_message());  // of a client's text it is the client's
+  }
+  return changed;
+}
+
+Result<bool> OptimisedModule::apply_clang_level(ClangLevel level) {
+  return apply_change({.kind = Change::Kind::kClangLevel, .level = level, .name = name_of(level)});
+}
+
+Result<bool> OptimisedModule::apply_size_attributes(SizeAttributes attributes) {
+  return apply_change(
+      {.kind = Change::Kind::kSizeAttributes, .attributes = attributes, .name = "size attributes"});
+}
+
+Result<bool> OptimisedModule::apply_change(Change change) {
+  if (!broken_.ok()) {
+    return broken_;
+  }
+  left_no_trace_ = false;
+  const Result<Effect> effect = run(change, ChangeDetection::kHash);
+  if (!effect) {
+    return effect.error();
+  }
+  applied_.push_back(std::move(change));
+  // Whatever it says, uses may have moved.
+  idle_.clear();
+  if (*effect == Effect::kChange) {
+    ++generation_;
+  }
+  return *effect == Effect::kChange;
+}
+
+Result<OptimisedModule::Effect> OptimisedModule::run(const Change& change,
                                                      ChangeDetection change_detection) {
   TargetMachines::Lease machine = machines_->borrow();
   Result<PassChanges> changes = PassChanges();
   bool touched = true;
   LlvmCall call = call_llvm("running", std::stop_token(), [&] {
-    const bool look_closely = looks_for_traces_ || idle_.seen(pipeline);
+    const bool look_closely = looks_for_traces_ || idle_.seen(change.name);
     const std::optional<std::uint64_t> before = look_closely ? hidden() : std::nullopt;
     hidden_.reset();
-    changes =
-        run_passes(machine.pass_runner(**module_), machine.hasher(), pipeline, change_detection);
+    changes = make_and_compare(change, machine, change_detection);
     touched = !look_closely || !changes || changes->any || hidden() != before;
   });
   if (call.crashed()) {
     machine.abandon();
-    call.doing += " " + std::string(pipeline);
+    call.doing += " " + std::string(change.name);
     return crashed(call);
   }
   if (const std::string error = module_->take_reported_error(); !error.empty()) {
-    return become_broken(data_loss("Running " + std::string(pipeline) + " failed: " + error));
+    return become_broken(data_loss("Running " + std::string(change.name) + " failed: " + error));
   }
   if (!changes) {
     return changes.error();
@@ -134,16 +176,38 @@ std::optional<std::uint64_t> OptimisedModule::hidden() {
   return hidden_;
 }
 
-Result<PassChanges> OptimisedModule::run_passes(PassRunner& runner, StructuralHasher& hasher,
-                                                std::string_view pipeline,
-                                                ChangeDetection change_detection) {
+Result<PassChanges> OptimisedModule::make(const Change& change, TargetMachines::Lease& machine) {
+  switch (change.kind) {
+    case Change::Kind::kPipeline:
+      return machine.pass_runner(**module_).run(**module_, change.name);
+    case Change::Kind::kClangLevel: {
+      const grpc::Status added =
+          add_code_generation_metadata(**module_, benchmark_->code_generation_metadata());
+      if (!added.ok()) {
+        return added;
+      }
+      run_clang_pipeline(**module_, machine.for_module(**module_), change.level);
+      erase_named_metadata(**module_);
+      break;
+    }
+    case Change::Kind::kSizeAttributes:
+      set_size_attributes(**module_, change.attributes);
+      break;
+  }
+  return PassChanges{.any = true, .beyond_functions = true, .functions = {}};
+}
+
+Result<PassChanges> OptimisedModule::make_and_compare(const Change& change,
+                                                      TargetMachines::Lease& machine,
+                                                      ChangeDetection change_detection) {
   if (change_detection == ChangeDetection::kPassManager) {
     hash_.reset();  // whatever the passes say, it may be another one
-    return runner.run(**module_, pipeline);
+    return make(change, machine);
   }
+  StructuralHasher& hasher = machine.hasher();
   const std::uint64_t before = hash_.has_value() ? *hash_ : hasher.hash(**module_);
   hash_.reset();
-  Result<PassChanges> changes = runner.run(**module_, pipeline);
+  Result<PassChanges> changes = make(change, machine);
   if (changes) {
     hash_ = hasher.hash(**module_);
     changes->any = *hash_ != before;

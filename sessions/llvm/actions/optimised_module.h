@@ -13,16 +13,18 @@
 #include "core/support/status.h"
 #include "sessions/llvm/actions/actions.h"
 #include "sessions/llvm/actions/idle_actions.h"
+#include "sessions/llvm/ir/clang_pipeline.h"
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/ir/pipeline.h"
+#include "sessions/llvm/ir/size_attributes.h"
 #include "sessions/llvm/ir/structural_hash.h"
+#include "sessions/llvm/ir/target_machines.h"
 
 namespace compiler_gym {
 
 class LoadedBenchmark;
 class SpareModules;
-class TargetMachines;
 
 /// The module of one session: starts as a benchmark, and changes by pipelines.
 ///
@@ -54,6 +56,13 @@ class OptimisedModule {
 
   /// Runs a pipeline. Returns whether it changed the module. The text must outlive this object.
   [[nodiscard]] Result<bool> apply(std::string_view pipeline, ChangeDetection change_detection);
+
+  /// The same for a pipeline that a client has written. Errors also: INVALID_ARGUMENT if it is none, or
+  /// see check_pipeline_text(); the module is as it was then.
+  [[nodiscard]] Result<bool> apply_text(std::string pipeline);
+  /// The passes of that level of clang, which know of the module flags of the benchmark.
+  [[nodiscard]] Result<bool> apply_clang_level(ClangLevel level);
+  [[nodiscard]] Result<bool> apply_size_attributes(SizeAttributes attributes);
 
   /// Whether to look closely at each pipeline from now on.
   void look_for_traces(bool look) { looks_for_traces_ = look; }
@@ -96,10 +105,26 @@ class OptimisedModule {
     kNothing,   ///< nothing at all has been touched
   };
 
-  [[nodiscard]] Result<Effect> run(std::string_view pipeline, ChangeDetection change_detection);
-  [[nodiscard]] Result<PassChanges> run_passes(PassRunner& runner, StructuralHasher& hasher,
-                                               std::string_view pipeline,
-                                               ChangeDetection change_detection);
+  /// Something done to the module.
+  struct Change {
+    enum class Kind : std::uint8_t { kPipeline, kClangLevel, kSizeAttributes };
+
+    Kind kind = Kind::kPipeline;
+    ClangLevel level{};
+    SizeAttributes attributes{};
+    /// What it is called; the pipeline, of those.
+    std::string_view name{};
+    std::shared_ptr<const std::string>
+        owned_name{};  // what `name` refers to, unless that is static
+  };
+
+  /// What is no action: done, and noted.
+  [[nodiscard]] Result<bool> apply_change(Change change);
+  [[nodiscard]] Result<Effect> run(const Change& change, ChangeDetection change_detection);
+  [[nodiscard]] Result<PassChanges> make_and_compare(const Change& change,
+                                                     TargetMachines::Lease& machine,
+                                                     ChangeDetection change_detection);
+  [[nodiscard]] Result<PassChanges> make(const Change& change, TargetMachines::Lease& machine);
   [[nodiscard]] std::optional<std::uint64_t> hidden();
   void note_changes(PassChanges changes);
   [[nodiscard]] grpc::Status verify_changes();
@@ -116,7 +141,7 @@ class OptimisedModule {
   TargetMachines* machines_;
   SpareModules* spares_;
   std::optional<IrModule> module_;  // none after a crash
-  std::vector<std::string_view> applied_;
+  std::vector<Change> applied_;
   std::size_t generation_ = 0;
   IdleActions idle_;
   bool looks_for_traces_ = false;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "sessions/llvm/benchmarks/assembler_files.h"
+#include "sessions/llvm/ir/code_generation_metadata.h"
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
 
@@ -21,9 +22,7 @@ namespace {
 void anonymise(llvm::Module& module) {
   module.setModuleIdentifier("-");
   module.setSourceFileName("-");
-  while (!module.named_metadata_empty()) {
-    module.eraseNamedMetadata(&*module.named_metadata_begin());
-  }
+  erase_named_metadata(module);
 }
 
 // For instance `LLVM20.1.8`; empty if the bitcode does not say, or is none. What could not be parsed
@@ -110,6 +109,7 @@ class Loader {
     grpc::Status survived = survive("verifying it", [&] {
       llvm::Module& module = **program_.module;
       had_debug_info_ = llvm::StripDebugInfo(module);
+      program_.code_generation_metadata = code_generation_metadata(module);
       anonymise(module);
       verified = verify(module);
       directive = find_assembler_file_directive(module);

@@ -15,6 +15,8 @@ namespace compiler_gym {
 struct LoadedProgram {
   std::string bitcode;             ///< for parse_program()
   std::optional<IrModule> module;  ///< what that gives, if it is there already
+  /// What is not in that module and code generation depends on: code_generation_metadata().
+  std::string code_generation_metadata{};
 };
 
 struct LoadOptions {

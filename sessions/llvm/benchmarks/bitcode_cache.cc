@@ -13,8 +13,8 @@
 namespace compiler_gym {
 namespace {
 
-// What an entry takes besides its bytes: nodes of the tables, and a page for the baselines.
-constexpr std::size_t kEntryOverheadInBytes = 512 + 4096;
+// What an entry takes besides its bytes: nodes of the tables, and pages for the baselines.
+constexpr std::size_t kEntryOverheadInBytes = 512 + 2 * 4096;
 
 // Equal messages give equal bytes, which maps don't see to by themselves.
 std::string serialise(const BenchmarkDynamicConfig& config) {
@@ -137,8 +137,8 @@ std::shared_ptr<const LoadedBenchmark> BitcodeCache::find_locked(const Key& key)
 
 void BitcodeCache::store_locked(const Key& key,
                                 const std::shared_ptr<const LoadedBenchmark>& loaded) {
-  const std::size_t size =
-      loaded->bitcode().size() + loaded->dynamic_config().ByteSizeLong() + kEntryOverheadInBytes;
+  const std::size_t size = loaded->bitcode().size() + loaded->code_generation_metadata().size() +
+                           loaded->dynamic_config().ByteSizeLong() + kEntryOverheadInBytes;
   entries_.push_front({key, loaded, size});
   by_key_.emplace(key, entries_.begin());
   figures_.size_in_bytes += size;

@@ -14,7 +14,7 @@ struct BaselineCosts::Slot {
   enum State : std::uint8_t { kUnknown, kValue, kFailure } state;
   std::int64_t value;
   std::size_t text_size;
-  std::array<char, 376> text;  // so that all of them fit into a page
+  std::array<char, 376> text;
 };
 
 BaselineCosts::BaselineCosts() {

@@ -16,7 +16,7 @@ namespace compiler_gym {
 /// Threads: every member may be called from any thread, and in any of these processes.
 class BaselineCosts {
  public:
-  static constexpr std::size_t kSize = 9;
+  static constexpr std::size_t kSize = 14;
 
   /// Throws std::system_error if the memory can't be had.
   BaselineCosts();

@@ -32,16 +32,22 @@ grpc::Status text_size_error(const grpc::Status& cause) {
 
 }  // namespace
 
-CostModel::CostModel(TargetMachines& machines, ClangPath& clang,
-                     std::function<boost::filesystem::path()> scratch_parent,
+// A size that ships is that of the module in memory, byte for byte.
+UseListOrder use_list_order_for(Cost cost) {
+  return cost == Cost::kShippedTextSize ? UseListOrder::kPreserved : UseListOrder::kLost;
+}
+
+CostModel::CostModel(TargetMachines& machines, TargetMachines& optimising_machines,
+                     ClangPath& clang, std::function<boost::filesystem::path()> scratch_parent,
                      const CommandHost* command_host)
     : machines_(machines),
+      optimising_machines_(optimising_machines),
       clang_(clang),
       scratch_parent_(std::move(scratch_parent)),
       command_host_(command_host) {}
 
 Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
-                                        const BenchmarkDynamicConfig& config,
+                                        const ProgramFacts& program,
                                         const std::stop_token& stop_token,
                                         LlvmCall* reading) const {
   std::int64_t instructions = 0;
@@ -52,7 +58,7 @@ Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
         if (counts) {
           instructions = inst_count(module)[0];
         } else {
-          bitcode = write_bitcode(module);
+          bitcode = write_bitcode(module, use_list_order_for(cost));
         }
       });
   if (reading != nullptr) {
@@ -61,16 +67,20 @@ Result<std::int64_t> CostModel::compute(Cost cost, const llvm::Module& module,
   if (!call.returned()) {
     return call.status();
   }
-  return counts ? Result<std::int64_t>(instructions) : size(cost, bitcode, config, stop_token);
+  return counts ? Result<std::int64_t>(instructions) : size(cost, bitcode, program, stop_token);
 }
 
 Result<std::int64_t> CostModel::size(Cost cost, const std::string& bitcode,
-                                     const BenchmarkDynamicConfig& config,
+                                     const ProgramFacts& program,
                                      const std::stop_token& stop_token) const {
-  if (!is_buildable(config)) {
+  if (cost == Cost::kShippedTextSize) {
+    return object_text_size(bitcode, optimising_machines_, stop_token,
+                            program.code_generation_metadata);
+  }
+  if (!is_buildable(program.config)) {
     return object_text_size(bitcode, machines_, stop_token);
   }
-  const Command& build_command = config.build_cmd();
+  const Command& build_command = program.config.build_cmd();
   return cost == Cost::kTextSize
              ? built_text_size(build_command, bitcode, stop_token)
              : built_text_size(compile_only(build_command), bitcode, stop_token);

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "sessions/llvm/ir/code_generation_metadata.h"
 #include "sessions/llvm/ir/code_generator.h"
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
@@ -21,7 +22,8 @@ grpc::Status text_size_error(const std::string& reason) {
 }  // namespace
 
 Result<std::int64_t> object_text_size(std::string_view bitcode, TargetMachines& machines,
-                                      const std::stop_token& stop_token) {
+                                      const std::stop_token& stop_token,
+                                      std::string_view metadata) {
   if (grpc::Status status = refuse_after_losses(); !status.ok()) {
     return status;
   }
@@ -35,7 +37,8 @@ Result<std::int64_t> object_text_size(std::string_view bitcode, TargetMachines& 
       return;
     }
     module.emplace(std::move(*parsed));
-    object = machine.code_generator().compile(*module);
+    const grpc::Status added = add_code_generation_metadata(**module, metadata);
+    object = added.ok() ? machine.code_generator().compile(*module) : added;
   });
   if (call.crashed()) {
     machine.abandon();

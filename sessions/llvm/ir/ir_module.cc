@@ -24,10 +24,11 @@ namespace {
 // LLVM's name for "standard input", and what a module of this service is called.
 constexpr const char* kModuleName = "-";
 
-llvm::SmallVector<char, 0> bitcode_bytes(const llvm::Module& module) {
+llvm::SmallVector<char, 0> bitcode_bytes(const llvm::Module& module,
+                                         UseListOrder order = UseListOrder::kLost) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
-  llvm::WriteBitcodeToFile(module, stream);
+  llvm::WriteBitcodeToFile(module, stream, order == UseListOrder::kPreserved);
   return bytes;
 }
 
@@ -112,8 +113,8 @@ std::string ir_text(const llvm::Module& module) {
   return text;
 }
 
-std::string write_bitcode(const llvm::Module& module) {
-  const llvm::SmallVector<char, 0> bytes = bitcode_bytes(module);
+std::string write_bitcode(const llvm::Module& module, UseListOrder order) {
+  const llvm::SmallVector<char, 0> bytes = bitcode_bytes(module, order);
   return {bytes.data(), bytes.size()};
 }
 

@@ -56,7 +56,15 @@ class IrModule {
 /// As `llvm-dis` prints it.
 [[nodiscard]] std::string ir_text(const llvm::Module& module);
 
-[[nodiscard]] std::string write_bitcode(const llvm::Module& module);
+/// The order in which the uses of a value are listed, which later passes and the code generator may
+/// heed: a module that was read in again has another one, unless the bitcode says what it was.
+enum class UseListOrder {
+  kLost,       ///< as CompilerGym, and `llvm-as`
+  kPreserved,  ///< as `opt` and `clang -emit-llvm`
+};
+
+[[nodiscard]] std::string write_bitcode(const llvm::Module& module,
+                                        UseListOrder order = UseListOrder::kLost);
 
 /// SHA-1 of the module's bitcode, in hexadecimal: 40 characters. Equal actions on equal bitcode
 /// give equal sums. It is cheaper than one of the text, by a factor of three.

@@ -87,7 +87,7 @@ void TargetMachines::Lease::abandon() {
   std::ignore = machine_.target.release();
 }
 
-Result<std::unique_ptr<TargetMachines>> TargetMachines::create() {
+Result<std::unique_ptr<TargetMachines>> TargetMachines::create(CodeGeneration code_generation) {
   initialize_target_once();
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(kTriple, error);
@@ -95,10 +95,11 @@ Result<std::unique_ptr<TargetMachines>> TargetMachines::create() {
     return failed_precondition("This LLVM has no target for " + std::string(kTriple) + ": " +
                                error);
   }
-  return std::unique_ptr<TargetMachines>(new TargetMachines(*target));
+  return std::unique_ptr<TargetMachines>(new TargetMachines(*target, code_generation));
 }
 
-TargetMachines::TargetMachines(const llvm::Target& target) : target_(target) {}
+TargetMachines::TargetMachines(const llvm::Target& target, CodeGeneration code_generation)
+    : target_(target), code_generation_(code_generation) {}
 
 TargetMachines::~TargetMachines() = default;
 
@@ -116,9 +117,11 @@ TargetMachines::Lease TargetMachines::borrow() {
   llvm::TargetOptions options;
   options.UseInitArray = true;  // as clang
   Machine made{.uses = 1};
-  made.target.reset(target_.createTargetMachine(kTriple, "x86-64", /*Features=*/"", options,
-                                                llvm::Reloc::PIC_,
-                                                /*CM=*/std::nullopt, llvm::CodeGenOptLevel::None));
+  made.target.reset(target_.createTargetMachine(
+      kTriple, "x86-64", /*Features=*/"", options, llvm::Reloc::PIC_,
+      /*CM=*/std::nullopt,
+      code_generation_ == CodeGeneration::kOptimised ? llvm::CodeGenOptLevel::Default
+                                                     : llvm::CodeGenOptLevel::None));
   return {*this, std::move(made)};
 }
 

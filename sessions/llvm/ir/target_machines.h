@@ -20,7 +20,13 @@ class TargetMachine;
 
 namespace compiler_gym {
 
-/// Target machines for x86-64 Linux, lent out one user at a time: what `clang -c` uses at -O0.
+/// How much its code generator optimises.
+enum class CodeGeneration {
+  kUnoptimised,  ///< as `clang -O0`
+  kOptimised,  ///< as `clang -O2`, `-Os` and `-Oz`, which differ in the attributes of functions only
+};
+
+/// Target machines for x86-64 Linux, lent out one user at a time: what `clang -c` uses.
 ///
 /// A machine serves one thread, so there are as many as are needed at once. Each session having its
 /// own would be simpler, but one grows to between 0.6 and 1.4 MB as it meets subtargets, and to
@@ -74,7 +80,8 @@ class TargetMachines {
   };
 
   /// Fails if this LLVM was built without the x86-64 target.
-  [[nodiscard]] static Result<std::unique_ptr<TargetMachines>> create();
+  [[nodiscard]] static Result<std::unique_ptr<TargetMachines>> create(
+      CodeGeneration code_generation = CodeGeneration::kUnoptimised);
 
   ~TargetMachines();
   TargetMachines(const TargetMachines&) = delete;
@@ -87,10 +94,11 @@ class TargetMachines {
   [[nodiscard]] std::size_t made() const;
 
  private:
-  explicit TargetMachines(const llvm::Target& target);
+  TargetMachines(const llvm::Target& target, CodeGeneration code_generation);
   void give_back(Machine machine);
 
   const llvm::Target& target_;
+  const CodeGeneration code_generation_;
   mutable std::mutex mutex_;
   std::vector<Machine> spares_;
   std::size_t made_ = 0;

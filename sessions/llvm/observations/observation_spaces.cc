@@ -69,8 +69,14 @@ constexpr std::array kRows{
     Row{"Runtime", Kind::kSeconds, kVaries, kPlatform},
     Row{"Buildtime", Kind::kSeconds, kVaries, kPlatform},
     Row{"LexedIr", Kind::kText, kDeterministic, kAnywhere},
+    Row{"ShippedTextSizeBytes", Kind::kCount, kDeterministic, kPlatform},
+    Row{"ShippedTextSizeO2", Kind::kCount, kDeterministic, kPlatform},
+    Row{"ShippedTextSizeOs", Kind::kCount, kDeterministic, kPlatform},
+    Row{"ShippedTextSizeOz", Kind::kCount, kDeterministic, kPlatform},
+    Row{"Validation", Kind::kJson, kVaries, kPlatform},
 };
-static_assert(kRows.size() == static_cast<std::size_t>(LlvmObservation::kLexedIr) + 1);
+static_assert(kRows.size() == static_cast<std::size_t>(LlvmObservation::kValidation) + 1);
+constexpr std::size_t kCompilerGymSize = static_cast<std::size_t>(LlvmObservation::kLexedIr) + 1;
 
 // Longest path of most file systems.
 constexpr std::int64_t kMaxPathLength = 4096;
@@ -144,9 +150,10 @@ void set_values(Kind kind, ObservationSpace& observation_space) {
 
 }  // namespace
 
-std::vector<ObservationSpace> llvm_observation_spaces() {
-  std::vector<ObservationSpace> spaces(kRows.size());
-  for (std::size_t i = 0; i < kRows.size(); ++i) {
+std::vector<ObservationSpace> llvm_observation_spaces(ObservationList list) {
+  std::vector<ObservationSpace> spaces(list == ObservationList::kAll ? kRows.size()
+                                                                     : kCompilerGymSize);
+  for (std::size_t i = 0; i < spaces.size(); ++i) {
     spaces[i].set_name(kRows[i].name);
     spaces[i].set_deterministic(kRows[i].deterministic);
     spaces[i].set_platform_dependent(kRows[i].platform_dependent);

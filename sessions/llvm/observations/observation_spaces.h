@@ -9,7 +9,7 @@
 
 namespace compiler_gym {
 
-/// CompilerGym's observation spaces, in its order.
+/// CompilerGym's 26 observation spaces, in its order, and those that it does not have.
 enum class LlvmObservation {
   kIr,                    ///< the module as text
   kIrSha1,                ///< SHA-1 of the bitcode, 40 hexadecimal digits
@@ -37,13 +37,24 @@ enum class LlvmObservation {
   kRuntime,               ///< seconds of each of a number of runs; none if not runnable
   kBuildtime,             ///< seconds of each of a number of builds; none if not buildable
   kLexedIr,               ///< see lexed_ir.h
+  kShippedTextSizeBytes,  ///< see cost_model.h; here and below: O2, Os, Oz are what clang makes of it
+  kShippedTextSizeO2,     //
+  kShippedTextSizeOs,     //
+  kShippedTextSizeOz,     //
+  kValidation,            ///< whether it does what the benchmark does; see validation_observation.h
+};
+
+enum class ObservationList {
+  kCompilerGym,  ///< the 26, and no other
+  kAll,
 };
 
 /// One message per space, in the order of the enumerators, which is the order of the indices that
 /// clients send.
-[[nodiscard]] std::vector<ObservationSpace> llvm_observation_spaces();
+[[nodiscard]] std::vector<ObservationSpace> llvm_observation_spaces(
+    ObservationList list = ObservationList::kCompilerGym);
 
-/// By the name of its space; none if there is no such space.
+/// By the name of its space, listed or not; none if there is no such space.
 [[nodiscard]] std::optional<LlvmObservation> find_llvm_observation(std::string_view name);
 
 }  // namespace compiler_gym

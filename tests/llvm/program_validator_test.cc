@@ -1,4 +1,4 @@
-#include "tools/validate/program_validator.h"
+#include "sessions/llvm/run/program_validator.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -54,7 +54,7 @@ std::string hanging() {
 }
 
 std::string demo_program(const std::string& name) {
-  return read_file(std::string(COMPILER_GYM_BIN_DIR) + "/../programs/" + name + ".bc");
+  return start_bitcode("demo_" + name);
 }
 
 std::string optimised(const std::string& bitcode, const char* pipeline) {

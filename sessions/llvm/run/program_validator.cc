@@ -1,4 +1,4 @@
-#include "tools/validate/program_validator.h"
+#include "sessions/llvm/run/program_validator.h"
 
 #include <fmt/core.h>
 
@@ -60,11 +60,13 @@ std::string first_difference(std::string_view before, std::string_view after) {
 }  // namespace
 
 ProgramValidator::ProgramValidator(BenchmarkDynamicConfig config, std::string bitcode,
-                                   std::string clang, boost::filesystem::path scratch_parent)
+                                   std::string clang, boost::filesystem::path scratch_parent,
+                                   const CommandHost* command_host)
     : config_(std::move(config)),
       bitcode_(std::move(bitcode)),
       clang_(std::move(clang)),
-      scratch_parent_(std::move(scratch_parent)) {}
+      scratch_parent_(std::move(scratch_parent)),
+      command_host_(command_host) {}
 
 Validation ProgramValidator::validate(const std::string& bitcode,
                                       const std::stop_token& stop_token) {
@@ -135,7 +137,8 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
   if (!directory) {
     return Validation{Verdict::kNotChecked, directory.error().error_message()};
   }
-  CommandSetting setting{directory->path(), clang_};
+  CommandSetting setting{
+      .directory = directory->path(), .clang = clang_, .command_host = command_host_};
   if (const auto built = build_program(config_.build_cmd(), bitcode, setting, stop_token); !built) {
     return failure(Verdict::kBuildFailed, built.error());
   }

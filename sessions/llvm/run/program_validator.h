@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "proto/compiler_gym_service.pb.h"
-#include "tools/validate/validation.h"
+#include "sessions/llvm/run/validation.h"
 
 namespace compiler_gym {
+
+class CommandHost;
 
 /// A differential test of one benchmark: builds and runs the program as it was and as it is now, by
 /// the benchmark's own commands, and compares what the two do: exit status, stdout, stderr, and the
@@ -32,9 +34,11 @@ namespace compiler_gym {
 /// Source:   what validating an environment does in CompilerGym, for cBench programs.
 class ProgramValidator {
  public:
-  /// `clang` is what `$CC` stands for; `scratch_parent` is where directories are made.
+  /// `clang` is what `$CC` stands for; `scratch_parent` is where directories are made; `command_host` may be
+  /// null, see CommandSetting.
   ProgramValidator(BenchmarkDynamicConfig config, std::string bitcode, std::string clang,
-                   boost::filesystem::path scratch_parent);
+                   boost::filesystem::path scratch_parent,
+                   const CommandHost* command_host = nullptr);
 
   [[nodiscard]] Validation validate(const std::string& bitcode, const std::stop_token& stop_token);
 
@@ -60,6 +64,7 @@ class ProgramValidator {
   const std::string bitcode_;
   const std::string clang_;
   const boost::filesystem::path scratch_parent_;
+  const CommandHost* const command_host_;
   std::mutex mutex_;
   std::optional<Outcome> before_;
 };

@@ -1,0 +1,99 @@
+// Is what a session has made of its benchmark still correct?
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "tests/llvm/llvm_fixture.h"
+#include "tests/llvm/test_modules.h"
+
+namespace compiler_gym {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ValidationObservationTest : public LlvmFixture {
+ protected:
+  ValidationObservationTest() : LlvmFixture({.all_observations = true}) {}
+
+  // A program of programs/ with these commands to build and to run it.
+  static std::shared_ptr<const Benchmark> runnable(
+      const std::string& run, const std::string& build = "$CC $IN -o a.out -lm") {
+    auto benchmark = std::make_shared<Benchmark>();
+    benchmark->set_uri("benchmark://test/runnable");
+    benchmark->mutable_program()->set_contents(start_bitcode("demo_sort"));
+    BenchmarkDynamicConfig& config = *benchmark->mutable_dynamic_config();
+    config.mutable_build_cmd()->add_argument(build);
+    config.mutable_build_cmd()->add_outfile("a.out");
+    config.mutable_run_cmd()->add_argument(run);
+    return benchmark;
+  }
+
+  static std::string validation(LlvmSession& session) {
+    Opaque opaque;
+    EXPECT_TRUE(observe(session, "Validation").any_value().UnpackTo(&opaque));
+    EXPECT_EQ(opaque.format(), "json://");
+    return opaque.data();
+  }
+
+  static grpc::Status validation_error(LlvmSession& session) {
+    Event event;
+    return try_observe(session, "Validation", event);
+  }
+};
+
+TEST_F(ValidationObservationTest, OfAProgramThatDoesAsBeforeSaysSo) {
+  const auto session = start(runnable("./a.out"));
+  const std::string validated = R"({"reason":"","verdict":"validated"})";
+  EXPECT_EQ(validation(*session), validated);
+  static_cast<void>(parameter(*session, "llvm.apply_baseline_optimizations", "-Oz"));
+  EXPECT_EQ(validation(*session), validated);
+  EXPECT_EQ(validation(*fork(*session)), validated);
+}
+
+// The run command tells the optimised program from the one before by its size.
+TEST_F(ValidationObservationTest, OfAProgramThatDoesSomethingElseSaysWhat) {
+  const std::string is_optimised =
+      "[ $(stat -c %s out.bc) -ne " + std::to_string(start_bitcode("demo_sort").size()) + " ]";
+  const auto verdict_of = [&](const std::string& instead) {
+    const auto session =
+        start(runnable("if " + is_optimised + "; then " + instead + "; else echo right; fi"));
+    EXPECT_THAT(validation(*session), HasSubstr("validated"));
+    static_cast<void>(parameter(*session, "llvm.apply_baseline_optimizations", "-Oz"));
+    return validation(*session);
+  };
+  EXPECT_THAT(verdict_of("echo wrong"), HasSubstr(R"("verdict":"wrong_output")"));
+  EXPECT_THAT(verdict_of("kill -SEGV $$"), HasSubstr(R"("verdict":"crashed")"));
+  EXPECT_THAT(verdict_of("printf '\\377'"), HasSubstr(R"("verdict":"wrong_output")")) << "no UTF-8";
+}
+
+TEST_F(ValidationObservationTest, OfAProgramThatNeverDoesTheSameSaysSo) {
+  EXPECT_THAT(validation(*start(runnable("cat /proc/sys/kernel/random/uuid"))),
+              HasSubstr(R"("verdict":"nondeterministic")"));
+}
+
+TEST_F(ValidationObservationTest, OfABenchmarkThatCannotBeRunIsAnErrorThatNamesIt) {
+  const auto session = start(crc32_benchmark());
+  const grpc::Status status = validation_error(*session);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "Benchmark \"benchmark://cbench-v1/crc32\" can't be validated: it has no commands to "
+            "build and to run it");
+  const auto crashing = start(runnable("kill -SEGV $$"));
+  EXPECT_THAT(validation_error(*crashing).error_message(),
+              HasSubstr("can't be validated: before optimisation: "));
+  EXPECT_GT(number(*crashing, "IrInstructionCount"), 0) << "the session goes on";
+}
+
+TEST_F(ValidationObservationTest, IsCancelledWithTheStep) {
+  const auto session = start(runnable("./a.out"));
+  std::stop_source stop;
+  stop.request_stop();
+  session->setStopToken(stop.get_token());
+  EXPECT_EQ(validation_error(*session).error_code(), grpc::StatusCode::CANCELLED);
+}
+
+}  // namespace
+}  // namespace compiler_gym
