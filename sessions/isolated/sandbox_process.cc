@@ -276,7 +276,7 @@ SandboxProcess::Reply SandboxProcess::reset(const std::stop_token& stop) {
   return {grpc::Status::OK, fmt::format("{} {} {}", size, grown_by, ++ended_sessions_)};
 }
 
-// Processes, or files of this process. That of zombies only their entry is left is nobody's concern.
+// Children, but for zombies, which are reaped here; or files.
 bool SandboxProcess::has_left_something() const {
   pid_t child = 0;
   do {
