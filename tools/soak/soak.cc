@@ -189,11 +189,12 @@ class Soak {
     co_return grpc::Status::OK;
   }
 
-  // Lets go of whatever templates there are.
+  // Lets go of whatever templates there are, and of the idle sandboxes that were forked from them. The
+  // benchmarks are new each time: sessions on what the state graph knows need no template.
   asio::awaitable<grpc::Status> fill_templates(ServiceClient& client) {
     for (std::size_t i = 0; i < max_templates(); ++i) {
-      const grpc::Status kept =
-          co_await async_start_and_end(client, soak_session("kept/" + std::to_string(i), program_));
+      const std::string name = "kept/" + std::to_string(kept_benchmarks_++);
+      const grpc::Status kept = co_await async_start_and_end(client, soak_session(name, program_));
       if (!kept.ok()) {
         co_return kept;
       }
@@ -216,6 +217,7 @@ class Soak {
   const SoakOptions options_;
   const std::function<void(const SoakProgress&)> on_progress_;
   std::string program_;                        // the first one
+  std::size_t kept_benchmarks_ = 0;            // that templates were filled with
   std::optional<SystemCallFaults> shortages_;  // answers the service's calls until it has ended
   std::unique_ptr<ManagedService> service_;
   std::optional<FaultInjector> faults_;
