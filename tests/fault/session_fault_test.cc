@@ -111,7 +111,7 @@ class SessionFaultTest : public FaultTest {
       request.add_observation_space(1);
       CallOptions options;
       if (fault.manner == "hang") {
-        options.timeout = std::chrono::milliseconds(200);
+        options.timeout = std::chrono::seconds(1);  // enough for the action before it
       }
       const auto reply = co_await client_->step(std::move(request), options);
       expect(fault, *victim, reply ? grpc::Status::OK : reply.error());
