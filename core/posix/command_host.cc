@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "core/posix/command_messages.h"
+#include "core/posix/inherited_state.h"
 #include "core/posix/processes.h"
 #include "core/posix/servant.h"
 #include "core/posix/socket_pair.h"
@@ -157,6 +158,8 @@ void Host::start_runner(const CommandRequest& request, FileDescriptor socket) {
   if (pid == 0) {
     control_.reset();
     child_ended_.reset();
+    // Whoever has lowered the service's limit meanwhile has not meant the command, which would fail of it.
+    std::ignore = raise_descriptor_limit();
     run_command(socket);
   }
   if (pid < 0) {
