@@ -10,8 +10,8 @@
 
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
-#include "sessions/llvm/run/scratch_directory.h"
 #include "sessions/llvm/run/program_validator.h"
+#include "sessions/llvm/run/scratch_directory.h"
 #include "sessions/llvm/run/validation.h"
 
 namespace compiler_gym {
