@@ -13,12 +13,12 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/filesystem/operations.hpp>
-#include <string_view>
 #include <tuple>
 #include <utility>
 #include <variant>
 
 #include "client/internal/service_files.h"
+#include "core/posix/exec_strings.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
 
@@ -66,31 +66,6 @@ class SpawnFileActions {
  private:
   posix_spawn_file_actions_t actions_;
 };
-
-/// This process's environment with the additions, which replace what has their names.
-std::vector<std::string> environment_with(const std::vector<std::string>& additions) {
-  const auto name_of = [](std::string_view variable) {
-    return variable.substr(0, variable.find('='));
-  };
-  std::vector<std::string> environment = additions;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (std::ranges::find(additions, name_of(*variable), name_of) == additions.end()) {
-      environment.emplace_back(*variable);
-    }
-  }
-  return environment;
-}
-
-/// Pointers into the strings, as exec() wants them.
-std::vector<char*> null_terminated(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  pointers.reserve(strings.size() + 1);
-  for (std::string& string : strings) {
-    pointers.push_back(string.data());
-  }
-  pointers.push_back(nullptr);
-  return pointers;
-}
 
 }  // namespace
 

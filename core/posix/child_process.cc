@@ -11,10 +11,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "core/posix/exec_strings.h"
 #include "core/posix/file_descriptor.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_mark.h"
@@ -86,34 +89,6 @@ std::string with_limits(const std::string& command, const ProcessLimits& limits)
          std::to_string(limits.cpu_time.count()) + "\n" + command;
 }
 
-// `NAME=value` strings: ours, but for those that are replaced, and the command's own.
-std::vector<std::string> merged_environment(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> merged;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view variable(*entry);
-    if (!added.contains(std::string(variable.substr(0, variable.find('='))))) {
-      merged.emplace_back(variable);
-    }
-  }
-  for (const auto& [name, value] : added) {
-    std::string variable = name;
-    variable += '=';
-    variable += value;
-    merged.push_back(std::move(variable));
-  }
-  return merged;
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  pointers.reserve(strings.size() + 1);
-  for (std::string& string : strings) {
-    pointers.push_back(string.data());
-  }
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 class SpawnActions {
  public:
   SpawnActions(const ShellCommand& command, const OutputPipe& out, const OutputPipe& err) {
@@ -159,15 +134,19 @@ class SpawnActions {
 pid_t spawn(const ShellCommand& command, const std::string& mark, const OutputPipe& out,
             const OutputPipe& err) {
   std::vector<std::string> arguments{"/bin/sh", "-c", with_limits(command.command, command.limits)};
-  std::map<std::string, std::string> added = command.environment;
-  added[kProcessMark] = mark;
-  std::vector<std::string> environment = merged_environment(added);
+  std::map<std::string, std::string> variables = command.environment;
+  variables[kProcessMark] = mark;
+  std::vector<std::string> added;
+  for (const auto& [name, value] : variables) {
+    added.push_back(name + "=" + value);
+  }
+  std::vector<std::string> environment = environment_with(added);
   const SpawnActions spawning(command, out, err);
   pid_t pid = -1;
   errno = spawning.error() != 0
               ? spawning.error()
               : posix_spawn(&pid, "/bin/sh", spawning.actions(), spawning.attributes(),
-                            pointers_to(arguments).data(), pointers_to(environment).data());
+                            null_terminated(arguments).data(), null_terminated(environment).data());
   return errno == 0 ? pid : -1;
 }
 

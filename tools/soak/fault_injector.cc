@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/posix/exec_strings.h"
 #include "core/posix/processes.h"
 #include "core/support/clock.h"
 #include "tools/soak/soak_session.h"
@@ -235,12 +236,7 @@ void FaultInjector::start_client() {
                                      "8",
                                      "--json",
                                      "/dev/null"};
-  std::vector<char*> argv;
-  argv.reserve(arguments.size() + 1);
-  for (std::string& argument : arguments) {
-    argv.push_back(argument.data());
-  }
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = null_terminated(arguments);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
