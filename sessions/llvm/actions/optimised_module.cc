@@ -8,7 +8,6 @@
 #include "sessions/llvm/actions/pipeline_text.h"
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/benchmarks/spare_modules.h"
-#include "sessions/llvm/ir/code_generation_metadata.h"
 #include "sessions/llvm/ir/hidden_state.h"
 #include "sessions/llvm/ir/target_machines.h"
 
@@ -106,8 +105,8 @@ Result<bool> OptimisedModule::apply_text(std::string pipeline) {
   auto text = std::make_shared<const std::string>(std::move(pipeline));
   Result<bool> changed = apply_change({.name = *text, .owned_name = text});
   if (!changed && changed.error().error_code() == grpc::StatusCode::INTERNAL) {
-    return invalid_argument(
-        changed.error().error_message());  // of a client's text it is the client's
+    // A pipeline of ours that is none is our fault, one of a client's is the client's.
+    return invalid_argument(changed.error().error_message());
   }
   return changed;
 }
@@ -181,13 +180,12 @@ Result<PassChanges> OptimisedModule::make(const Change& change, TargetMachines::
     case Change::Kind::kPipeline:
       return machine.pass_runner(**module_).run(**module_, change.name);
     case Change::Kind::kClangLevel: {
-      const grpc::Status added =
-          add_code_generation_metadata(**module_, benchmark_->code_generation_metadata());
-      if (!added.ok()) {
-        return added;
+      const grpc::Status run =
+          run_clang_pipeline(**module_, machine.for_module(**module_), change.level,
+                             benchmark_->code_generation_metadata());
+      if (!run.ok()) {
+        return run;
       }
-      run_clang_pipeline(**module_, machine.for_module(**module_), change.level);
-      erase_named_metadata(**module_);
       break;
     }
     case Change::Kind::kSizeAttributes:

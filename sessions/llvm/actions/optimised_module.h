@@ -114,8 +114,8 @@ class OptimisedModule {
     SizeAttributes attributes{};
     /// What it is called; the pipeline, of those.
     std::string_view name{};
-    std::shared_ptr<const std::string>
-        owned_name{};  // what `name` refers to, unless that is static
+    /// What `name` refers to, unless that is static.
+    std::shared_ptr<const std::string> owned_name{};
   };
 
   /// What is no action: done, and noted.

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "sessions/llvm/ir/clang_pipeline.h"
-#include "sessions/llvm/ir/code_generation_metadata.h"
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/ir/target_machines.h"
@@ -43,12 +42,7 @@ grpc::Status optimise_as_clang(llvm::Module& module, const TargetMachines::Lease
                                const std::string& metadata, Baseline baseline) {
   const ClangLevel level = clang_level(baseline);
   set_size_attributes(module, size_attributes_of(level));
-  if (grpc::Status status = add_code_generation_metadata(module, metadata); !status.ok()) {
-    return status;
-  }
-  run_clang_pipeline(module, machine.for_module(module), level);
-  erase_named_metadata(module);  // it is added again where the code is generated
-  return grpc::Status::OK;
+  return run_clang_pipeline(module, machine.for_module(module), level, metadata);
 }
 
 // What a level makes of the benchmark; a crash on the way there is the benchmark's.

@@ -1,15 +1,14 @@
 #include "sessions/llvm/ir/clang_pipeline.h"
 
-#include <llvm/Analysis/CGSCCPassManager.h>
-#include <llvm/Analysis/LoopAnalysisManager.h>
-#include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Passes/StandardInstrumentations.h>
-#include <llvm/TargetParser/Triple.h>
 
 #include <algorithm>
 #include <array>
+
+#include "sessions/llvm/ir/code_generation_metadata.h"
+#include "sessions/llvm/ir/internal/analysis_managers.h"
 
 namespace compiler_gym {
 namespace {
@@ -47,6 +46,16 @@ llvm::PipelineTuningOptions tuning_options(ClangLevel level) {
   return options;
 }
 
+void run_passes(llvm::Module& module, llvm::TargetMachine* machine, ClangLevel level) {
+  llvm::OptNoneInstrumentation opt_none(/*DebugLogging=*/false);
+  llvm::PassInstrumentationCallbacks callbacks;
+  opt_none.registerCallbacks(callbacks);
+  internal::AnalysisManagers analyses;
+  llvm::PassBuilder builder(machine, tuning_options(level), std::nullopt, &callbacks);
+  analyses.register_in(builder, module.getTargetTriple());
+  builder.buildPerModuleDefaultPipeline(optimization_level(level)).run(module, analyses.module);
+}
+
 }  // namespace
 
 std::optional<ClangLevel> find_clang_level(std::string_view name) {
@@ -62,26 +71,14 @@ SizeAttributes size_attributes_of(ClangLevel level) {
   return std::ranges::find(kLevelRows, level, &LevelRow::level)->attributes;
 }
 
-void run_clang_pipeline(llvm::Module& module, llvm::TargetMachine* machine, ClangLevel level) {
-  llvm::OptNoneInstrumentation opt_none(/*DebugLogging=*/false);
-  llvm::PassInstrumentationCallbacks callbacks;
-  opt_none.registerCallbacks(callbacks);
-  // In this order: a proxy in one manager refers to the managers above it when it is destroyed.
-  llvm::LoopAnalysisManager loop_analyses;
-  llvm::FunctionAnalysisManager function_analyses;
-  llvm::CGSCCAnalysisManager cgscc_analyses;
-  llvm::ModuleAnalysisManager module_analyses;
-  llvm::PassBuilder builder(machine, tuning_options(level), std::nullopt, &callbacks);
-  function_analyses.registerPass([&module] {
-    return llvm::TargetLibraryAnalysis(
-        llvm::TargetLibraryInfoImpl(llvm::Triple(module.getTargetTriple())));
-  });
-  builder.registerModuleAnalyses(module_analyses);
-  builder.registerCGSCCAnalyses(cgscc_analyses);
-  builder.registerFunctionAnalyses(function_analyses);
-  builder.registerLoopAnalyses(loop_analyses);
-  builder.crossRegisterProxies(loop_analyses, function_analyses, cgscc_analyses, module_analyses);
-  builder.buildPerModuleDefaultPipeline(optimization_level(level)).run(module, module_analyses);
+grpc::Status run_clang_pipeline(llvm::Module& module, llvm::TargetMachine* machine,
+                                ClangLevel level, std::string_view metadata) {
+  if (grpc::Status status = add_code_generation_metadata(module, metadata); !status.ok()) {
+    return status;
+  }
+  run_passes(module, machine, level);
+  erase_named_metadata(module);
+  return grpc::Status::OK;
 }
 
 }  // namespace compiler_gym

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/support/status.h"
 #include "sessions/llvm/ir/size_attributes.h"
 
 namespace llvm {
@@ -25,9 +26,12 @@ enum class ClangLevel { kO2, kOs, kOz };
 
 /// Runs what `clang -O<level> -c` runs before it generates code, which is not always what `opt
 /// -passes='default<O...>'` does: at -Oz clang has the SLP vectoriser besides. The attributes of the
-/// functions stay what they are.
+/// functions stay what they are. The passes know of `metadata`, see code_generation_metadata(); the
+/// module has no named metadata before nor after.
 /// Machine: as for PassRunner.
 /// Crash:   is the caller's business, see llvm_call.h.
-void run_clang_pipeline(llvm::Module& module, llvm::TargetMachine* machine, ClangLevel level);
+/// Errors:  those of add_code_generation_metadata(), with the module as it was.
+[[nodiscard]] grpc::Status run_clang_pipeline(llvm::Module& module, llvm::TargetMachine* machine,
+                                              ClangLevel level, std::string_view metadata);
 
 }  // namespace compiler_gym

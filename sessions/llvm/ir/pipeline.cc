@@ -1,17 +1,16 @@
 #include "sessions/llvm/ir/pipeline.h"
 
-#include <llvm/Analysis/CGSCCPassManager.h>
-#include <llvm/Analysis/LoopAnalysisManager.h>
-#include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/Analysis/LoopInfo.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/PassInstrumentation.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Passes/StandardInstrumentations.h>
-#include <llvm/TargetParser/Triple.h>
 
 #include <cassert>
 #include <string>
 #include <utility>
+
+#include "sessions/llvm/ir/internal/analysis_managers.h"
 
 namespace compiler_gym {
 namespace {
@@ -39,15 +38,7 @@ struct PassRunner::State {
         [this](llvm::StringRef, const llvm::PreservedAnalyses&) {
           changes.beyond_functions = true;
         });
-    // Before the builder's own, which takes the triple of the first module it meets, for good.
-    function_analyses.registerPass([&triple] {
-      return llvm::TargetLibraryAnalysis(llvm::TargetLibraryInfoImpl(llvm::Triple(triple)));
-    });
-    builder.registerModuleAnalyses(module_analyses);
-    builder.registerCGSCCAnalyses(cgscc_analyses);
-    builder.registerFunctionAnalyses(function_analyses);
-    builder.registerLoopAnalyses(loop_analyses);
-    builder.crossRegisterProxies(loop_analyses, function_analyses, cgscc_analyses, module_analyses);
+    analyses.register_in(builder, triple);
   }
 
   void note_change(llvm::StringRef pass, const llvm::Any& unit) {
@@ -59,21 +50,9 @@ struct PassRunner::State {
     // A pass on loops is run by one on their function, which says the same.
   }
 
-  // From the top: results there refer to the managers below.
-  void forget_results() {
-    module_analyses.clear();
-    cgscc_analyses.clear();
-    function_analyses.clear();
-    loop_analyses.clear();
-  }
-
   llvm::OptNoneInstrumentation opt_none{/*DebugLogging=*/false};
   llvm::PassInstrumentationCallbacks callbacks;
-  // In this order: a proxy in one manager refers to the managers above it when it is destroyed.
-  llvm::LoopAnalysisManager loop_analyses;
-  llvm::FunctionAnalysisManager function_analyses;
-  llvm::CGSCCAnalysisManager cgscc_analyses;
-  llvm::ModuleAnalysisManager module_analyses;
+  internal::AnalysisManagers analyses;
   llvm::PassBuilder builder;
   PassChanges changes;
 };
@@ -93,9 +72,9 @@ Result<PassChanges> PassRunner::run(llvm::Module& module, std::string_view pipel
       return internal_error("Not a pass pipeline: \"" + std::string(pipeline) +
                             "\": " + llvm::toString(std::move(error)));
     }
-    state_->changes.any = !passes.run(module, state_->module_analyses).areAllPreserved();
+    state_->changes.any = !passes.run(module, state_->analyses.module).areAllPreserved();
   }
-  state_->forget_results();
+  state_->analyses.clear();
   return std::exchange(state_->changes, {});
 }
 
