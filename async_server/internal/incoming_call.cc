@@ -71,11 +71,12 @@ Result<std::string_view> IncomingCall::parse_and_keep_request(
 
 void IncomingCall::finish(Ptr call, const google::protobuf::MessageLite& reply) {
   const std::size_t max_bytes = call->reply_.max_bytes();
-  if (const std::size_t size = reply.ByteSizeLong(); size > max_bytes) {
+  const std::size_t size = reply.ByteSizeLong();
+  if (size > max_bytes) {
     finish(std::move(call), reply_too_large(size, max_bytes));
     return;
   }
-  const Result<grpc::ByteBuffer> bytes = bytes_of_reply(reply);
+  const Result<grpc::ByteBuffer> bytes = bytes_of_reply(reply, size);
   if (!bytes) {
     finish(std::move(call), bytes.error());
     return;

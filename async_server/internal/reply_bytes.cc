@@ -29,8 +29,9 @@ Result<grpc::ByteBuffer> in_pages_of_its_own(const google::protobuf::MessageLite
 
 }  // namespace
 
-Result<grpc::ByteBuffer> bytes_of_reply(const google::protobuf::MessageLite& reply) {
-  if (const std::size_t size = reply.ByteSizeLong(); size >= kGiant) {
+Result<grpc::ByteBuffer> bytes_of_reply(const google::protobuf::MessageLite& reply,
+                                        std::size_t size) {
+  if (size >= kGiant) {
     return in_pages_of_its_own(reply, size);
   }
   grpc::ByteBuffer bytes;
