@@ -89,7 +89,7 @@ Determinism LlvmSession::determinism() const {
 }
 
 bool LlvmSession::leavesNothingBehind() const {
-  return module_ != nullptr && module_->is_sound() && runner_ == nullptr;
+  return module_ != nullptr && module_->is_sound() && runner_ == nullptr && !validation_.has_run();
 }
 
 grpc::Status LlvmSession::init(const ActionSpace& actionSpace, const Benchmark& benchmark) {

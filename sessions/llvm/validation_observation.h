@@ -32,6 +32,9 @@ class ValidationObservation {
                                      LlvmServiceContext& context, const std::stop_token& stop_token,
                                      Event& event);
 
+  /// Whether any program may have been run.
+  [[nodiscard]] bool has_run() const { return validator_ != nullptr; }
+
  private:
   std::unique_ptr<ProgramValidator> validator_;
 };

@@ -53,6 +53,13 @@ TEST_F(ValidationObservationTest, OfAProgramThatDoesAsBeforeSaysSo) {
   EXPECT_EQ(validation(*fork(*session)), validated);
 }
 
+TEST_F(ValidationObservationTest, OnceAskedForTheSessionMayHaveLeftSomethingBehind) {
+  const auto session = start(runnable("./a.out"));
+  EXPECT_TRUE(session->leavesNothingBehind());
+  static_cast<void>(validation(*session));
+  EXPECT_FALSE(session->leavesNothingBehind());
+}
+
 // The run command tells the optimised program from the one before by its size.
 TEST_F(ValidationObservationTest, OfAProgramThatDoesSomethingElseSaysWhat) {
   const std::string is_optimised =
