@@ -13,8 +13,8 @@ extern "C" std::uint32_t arc4random() noexcept {
     size = getrandom(&number, sizeof number, 0);  // as few bytes as these are never split
   } while (size < 0 && errno == EINTR);
   if (size != sizeof number) {
-    std::
-        abort();  // no number is better than one that can be guessed, and there is no way to say so
+    // No number is better than one that can be guessed, and there is no way to say so.
+    std::abort();
   }
   return number;
 }

@@ -9,11 +9,11 @@
 
 #include <boost/filesystem.hpp>
 #include <csignal>
-#include <fstream>
 #include <stop_token>
 #include <string>
 #include <thread>
 
+#include "tests/core/posix/command_fixture.h"
 #include "tests/support/another_process.h"
 #include "tests/support/poll.h"
 
@@ -23,34 +23,14 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::StartsWith;
 
-class ChildProcessTest : public ::testing::Test {
+class ChildProcessTest : public testing::CommandFixture {
  protected:
-  ChildProcessTest() {
-    boost::filesystem::create_directories(directory_);
-    command_.directory = directory_;
-  }
-  ~ChildProcessTest() override { boost::filesystem::remove_all(directory_); }
-
   ProcessResult run(const std::string& command) {
     command_.command = command;
     Result<ProcessResult> result = run_shell_command(command_, stop_.get_token());
     EXPECT_TRUE(result) << to_string(result.error());
     return result ? *std::move(result) : ProcessResult();
   }
-
-  // True once there is no such process any more, or it is only waiting to be reaped.
-  static bool has_ended(pid_t pid) {
-    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-    std::string text;
-    std::getline(stat, text);
-    return text.empty() || text.find(") Z") != std::string::npos;
-  }
-
-  const boost::filesystem::path directory_ =
-      boost::filesystem::canonical(boost::filesystem::temp_directory_path()) /
-      boost::filesystem::unique_path();
-  ShellCommand command_;
-  std::stop_source stop_;
 };
 
 TEST_F(ChildProcessTest, OutputAndExitStatusAreReported) {

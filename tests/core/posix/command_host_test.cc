@@ -15,6 +15,7 @@
 
 #include "core/posix/command_messages.h"
 #include "core/posix/processes.h"
+#include "tests/core/posix/command_fixture.h"
 #include "tests/support/another_process.h"
 #include "tests/support/poll.h"
 
@@ -25,17 +26,8 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using testing::poll_until;
 
-class CommandHostTest : public ::testing::Test {
+class CommandHostTest : public testing::CommandFixture {
  protected:
-  CommandHostTest() {
-    boost::filesystem::create_directories(directory_);
-    command_.directory = directory_;
-  }
-  ~CommandHostTest() override {
-    host_.reset();
-    boost::filesystem::remove_all(directory_);
-  }
-
   void SetUp() override {
     Result<std::shared_ptr<CommandHost>> host = CommandHost::fork(patience_);
     ASSERT_TRUE(host) << to_string(host.error());
@@ -68,19 +60,8 @@ class CommandHostTest : public ::testing::Test {
     return pid;
   }
 
-  // Or is to be reaped by whoever it came to.
-  static bool has_ended(pid_t pid) {
-    const std::string stat = read_proc_file("/proc/" + std::to_string(pid) + "/stat");
-    return stat.empty() || stat.find(") Z") != std::string::npos;
-  }
-
-  const boost::filesystem::path directory_ =
-      boost::filesystem::canonical(boost::filesystem::temp_directory_path()) /
-      boost::filesystem::unique_path();
   std::chrono::milliseconds patience_ = 10s;
   std::shared_ptr<CommandHost> host_;
-  ShellCommand command_;
-  std::stop_source stop_;
 };
 
 TEST_F(CommandHostTest, SaysHowACommandEnded) {
