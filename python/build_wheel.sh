@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A wheel with the service inside, and what it needs beside the C library: build_wheel.sh SERVICE OUTPUT_FOLDER
+# A wheel with the service inside, and what it needs beside the C library: build_wheel.sh SERVICE PROGRAMS OUTPUT_FOLDER
+# PROGRAMS is the folder with the demo programs as bitcode.
 # Uses the environment of run_tests.sh. Then sees to it that the wheel is for machines with a glibc as old as 2.34 and brings no
 # library that is not its own, installs it, and nothing else of this project, in clean environments of each Python that $PYTHONS
 # names (else the oldest and the newest on this machine that the package is for), and learns there.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-readonly here service=$1 output=$2
+readonly here service=$1 programs=$2 output=$3
 readonly environment=${here%/*}/build/python-venv tag=py3-none-manylinux_2_34_x86_64
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 
@@ -23,7 +24,7 @@ if sys.version_info >= (3, 10) and sys.implementation.name == "cpython":
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 strip --strip-all -o "$work/compiler_gym-llvm-service" "$service"
-COMPILER_GYM_WHEEL_SERVICE=$work/compiler_gym-llvm-service \
+COMPILER_GYM_WHEEL_SERVICE=$work/compiler_gym-llvm-service COMPILER_GYM_WHEEL_PROGRAMS=$programs \
   "$environment/bin/pip" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work" "$here"
 rm -f "$output"/*.whl
 PATH=$environment/bin:$PATH "$environment/bin/auditwheel" repair --plat "${tag#py3-none-}" --wheel-dir "$output" "$work"/*.whl
@@ -47,7 +48,9 @@ for python in ${PYTHONS:?"there is no Python 3.10 or newer"}; do
   (cd "$work" && env -u COMPILER_GYM_SERVICE PATH=/usr/bin:/bin "$work/env/bin/python" - <<'END'
 import sys
 import gymnasium
-import compiler_gym_service
+import compiler_gym_service.benchmark
+# As where there is no clang: the demo programs come compiled.
+compiler_gym_service.benchmark.compile_to_bitcode = None
 env = gymnasium.make("compiler_gym/llvm-v0", benchmark="demo-v0/sort")
 env.reset(seed=1)
 reward = env.step(env.unwrapped.table.number("-mem2reg"))[1]

@@ -1,9 +1,12 @@
-"""Curves as SVG, without a library for it."""
+"""Curves as SVG, without a library for it, and as PNG with matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
+
+from .errors import InvalidArgument
 
 _WIDTH, _HEIGHT, _MARGIN, _LINE = 720, 400, 56, 16
 _COLOURS = (
@@ -15,6 +18,42 @@ _COLOURS = (
     "#56b4e9",
     "#000000",
 )  # told apart by the colour-blind too
+
+
+def check_plot_file(path: str) -> None:
+    """Raises InvalidArgument if `path` is nothing that write_steps() can draw."""
+    suffix = Path(path).suffix
+    if suffix not in (".svg", ".png"):
+        raise InvalidArgument(f"{path}: .svg and .png can be drawn, '{suffix}' can't")
+    if suffix == ".png":
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            raise InvalidArgument(
+                f"{path}: a PNG is drawn by matplotlib: pip install 'compiler-gym-service[plot]', or draw an .svg"
+            ) from None
+
+
+def write_steps(
+    path: str, curves: Mapping[str, Sequence[tuple[float, float]]], *, end: float, across: str, up: str, mark: float
+) -> None:
+    """What svg_steps() draws, as the kind of picture that the file's name says. Raises InvalidArgument."""
+    check_plot_file(path)
+    if Path(path).suffix == ".svg":
+        Path(path).write_text(svg_steps(curves, end=end, across=across, up=up, mark=mark))
+        return
+    # Not pyplot, which would look for a screen and keep the figure.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100), dpi=200, layout="constrained")
+    axes = figure.subplots()
+    for number, (name, points) in enumerate(curves.items()):
+        steps, values = zip(*points, (end, points[-1][1]), strict=True)
+        axes.step(steps, values, where="post", label=name, color=_COLOURS[number % len(_COLOURS)])
+    axes.axhline(mark, color="#999", linestyle="--")
+    axes.set(xlabel=across, ylabel=up, xlim=(0, end))
+    axes.legend(fontsize="small")
+    figure.savefig(path)
 
 
 def svg_steps(

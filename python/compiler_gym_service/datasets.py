@@ -324,6 +324,12 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 def demo_dataset() -> Dataset:
-    """Nine small C programs that come with this package: `benchmark://demo-v0/sort`."""
+    """Nine small C programs that come with this package: `benchmark://demo-v0/sort`.
+
+    A wheel has them compiled as well, so that they need no clang.
+    """
     folder = Path(str(resources.files(__package__) / "_data" / "programs"))
-    return FileDataset("demo-v0", _by_name(sorted(folder.glob("*.c")), folder), ["-std=c11"])
+    sources = sorted(folder.glob("*.c"))
+    compiled = [source.with_suffix(".bc") for source in sources]
+    files = [bitcode if bitcode.is_file() else source for source, bitcode in zip(sources, compiled, strict=True)]
+    return FileDataset("demo-v0", _by_name(files, folder), ["-std=c11"])

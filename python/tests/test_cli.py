@@ -117,7 +117,7 @@ def test_the_search_says_how_far_it_is(sort: Benchmark) -> None:
         (["describe", "--token-file", "/nowhere"], 2, "cannot read the token"),
         (["replay", "/nowhere.csv"], 2, "cannot read /nowhere.csv"),
         (["search", "demo-v0/sort", "--steps", "0"], 2, "are at least 1"),
-        (["search", "demo-v0/sort", "--plot", "a.gif"], 2, "only .svg can be drawn"),
+        (["search", "demo-v0/sort", "--plot", "a.gif"], 2, "a.gif: .svg and .png can be drawn"),
     ],
 )
 def test_errors_say_what_is_wrong(

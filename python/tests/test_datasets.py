@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from compiler_gym_service import Benchmark, Client, MissingTool, benchmark_of, dataset_of, errors, register_dataset
+from compiler_gym_service import (
+    Benchmark,
+    Client,
+    MissingTool,
+    benchmark_of,
+    dataset_of,
+    demo_dataset,
+    errors,
+    register_dataset,
+)
 from compiler_gym_service._gcc_torture import SOURCES, GccTortureDataset
 from compiler_gym_service.benchmark import find_tool
 from compiler_gym_service.datasets import FileDataset, GeneratorDataset
@@ -120,6 +129,24 @@ def test_generators_make_the_same_for_the_same_seed(name: str, client: Client) -
         benchmark_of(f"generator://{name}/x")
     with pytest.raises(errors.InvalidArgument, match="size=x is no number"):
         dataset_of(f"generator://{name}?size=x")
+
+
+def test_demo_programs_of_a_wheel_need_no_clang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "_data" / "programs"
+    programs.mkdir(parents=True)
+    for name in ("sort", "matrix"):
+        (programs / f"{name}.c").write_bytes((PROGRAMS / f"{name}.c").read_bytes())
+    monkeypatch.setattr("importlib.resources.files", lambda _package: tmp_path)
+
+    def missing(name: str) -> str:
+        raise MissingTool(f"{name} is missing")
+
+    made_here = demo_dataset()[1]
+    (programs / "sort.bc").write_bytes(made_here.bitcode)
+    monkeypatch.setattr("compiler_gym_service.benchmark.find_tool", missing)
+    assert demo_dataset()[1] == made_here
+    with pytest.raises(MissingTool):
+        demo_dataset()[0]
 
 
 def test_one_program_and_several(folder: Path, sort: Benchmark) -> None:

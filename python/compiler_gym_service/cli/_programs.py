@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .._plot import svg_steps
+from .._plot import check_plot_file, write_steps
 from .._resolve import dataset_of
 from ..agent import PassTools, mcp_server
 from ..env import CompilerEnv
@@ -53,7 +53,9 @@ def add_commands(add: Add) -> None:
     search.add_argument(
         "--output", metavar="FILE", help="writes the best states, .csv or .json, for replay and validate"
     )
-    search.add_argument("--plot", metavar="FILE.svg", help="draws the least size over the steps, relative to -Oz")
+    search.add_argument(
+        "--plot", metavar="FILE", help="draws the least size over the steps, relative to -Oz; .svg or .png"
+    )
     search.set_defaults(run=_search)
 
 
@@ -109,8 +111,8 @@ def _short(value: object) -> object:
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    if arguments.plot and Path(arguments.plot).suffix != ".svg":
-        raise InvalidArgument(f"--plot {arguments.plot}: only .svg can be drawn")
+    if arguments.plot:
+        check_plot_file(arguments.plot)
     if arguments.steps < 1 or arguments.episode < 1 or arguments.sessions < 1:
         raise InvalidArgument("--steps, --episode and --sessions are at least 1")
     sources = arguments.programs
@@ -139,7 +141,7 @@ def _search(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         curves = {best.state.benchmark: [(step, cost / best.oz) for step, cost in best.curve] for best in found}
         up = f"{arguments.metric}, relative to -Oz"
-        Path(arguments.plot).write_text(svg_steps(curves, end=arguments.steps, across="steps", up=up, mark=1.0))
+        write_steps(arguments.plot, curves, end=arguments.steps, across="steps", up=up, mark=1.0)
     if arguments.output:
         write_states(arguments.output, [best.state for best in found])
     if arguments.json:
