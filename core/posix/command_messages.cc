@@ -35,8 +35,9 @@ class Reader {
   Number number() {
     static_assert(std::is_arithmetic_v<Number>);
     Number value{};
-    const std::string_view from = take(sizeof(value));
-    std::memcpy(&value, from.data(), from.size());
+    if (const std::string_view from = take(sizeof(value)); !from.empty()) {
+      std::memcpy(&value, from.data(), from.size());
+    }
     return value;
   }
   std::string text() { return std::string(take(number<std::uint64_t>())); }
