@@ -145,7 +145,7 @@ class MachineFaultTest
       limit_descriptors(/*to_what_is_in_use=*/true);
     }
     if (group_ != nullptr) {
-      group_->forbid_more();
+      group_->forbid_more_processes();
     }
   }
   void end_fault() {
@@ -154,7 +154,7 @@ class MachineFaultTest
       limit_descriptors(/*to_what_is_in_use=*/false);
     }
     if (group_ != nullptr) {
-      group_->allow_more();
+      group_->allow_more_processes();
     }
   }
 

@@ -1,9 +1,12 @@
 // What a session that fails costs: itself one request, and nobody else anything.
 #include <fmt/core.h>
 
+#include <memory>
 #include <string_view>
 
+#include "core/posix/processes.h"
 #include "core/support/status.h"
+#include "tests/fault/control_group.h"
 #include "tests/fault/fault_fixture.h"
 #include "tests/support/sanitized.h"
 
@@ -145,6 +148,29 @@ TEST_F(SessionFaultTest, InlineCostsItsSessionOneRequest) {
 TEST_F(SessionFaultTest, IsolatedCostsItsSessionOneRequest) {
   serve({"--executor=isolated", "--sandbox_memory=1G"}, kFaultyLlvmService);
   run_under(isolated_faults());
+}
+
+// Where the kernel chooses who has to go.
+TEST_F(SessionFaultTest, ThatUsesUpTheMemoryOfTheControlGroupCostsItsSessionOneRequest) {
+  constexpr std::uint64_t kLeft = 256 << 20;
+  const Result<std::unique_ptr<ControlGroup>> group = ControlGroup::of_memory();
+  if (!group) {
+    GTEST_SKIP() << group.error().error_message();
+  }
+  serve({"--executor=isolated", "--sandbox_memory=0"}, kFaultyLlvmService);
+  for (const pid_t pid : process_tree(service_->pid())) {
+    (*group)->add(pid);
+  }
+  const SessionFault fault{
+      "step", "memory",
+      "DATA_LOSS: Session {0}, action 2 of 3 (string_value: \"step:{1}\"): its "
+      "sandbox process was ended by signal 9 (Killed)"};
+  const auto use_up = [&](int) {
+    EXPECT_TRUE((*group)->leave_bytes(kLeft));
+    return suffer(fault);
+  };
+  EXPECT_THAT(run_crowd(/*faults=*/4, use_up), IsEmpty());
+  stop();
 }
 
 }  // namespace
