@@ -136,14 +136,10 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> IsolatedExe
       co_return fork;
     }
     if (forked.error().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
-      permit->reset();
-      const bool room = co_await sessions_.templates_->async_make_room(use_awaitable);
-      if (!room) {
-        co_return forked.error();
-      }
-      permit = co_await sessions_.run_limit_->async_acquire(ticket, stop, use_awaitable);
-      if (!permit) {
-        co_return permit.error();
+      grpc::Status room =
+          co_await sessions_.templates_->async_make_room(forked.error(), *permit, ticket, stop);
+      if (!room.ok()) {
+        co_return room;
       }
       continue;
     }

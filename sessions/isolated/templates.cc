@@ -36,10 +36,6 @@ grpc::Status loading_error(const Benchmark& benchmark, const SandboxReply& reply
   return crashed ? invalid_argument(text) : grpc::Status(reply.status.error_code(), text);
 }
 
-bool is_want_of_room(const grpc::Status& status) {
-  return status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
-}
-
 template <typename Value>
 grpc::Status status_of(const Result<Value>& result) {
   return result ? grpc::Status::OK : result.error();
@@ -182,20 +178,12 @@ awaitable<Result<Templates::Forked>> Templates::load_sandbox(std::shared_ptr<Tem
   StartSessionRequest request;
   for (bool retried = false;; retried = true) {
     Result<Sandbox> sandbox = co_await spawn_sandbox();
-    while (!sandbox && is_want_of_room(sandbox.error())) {
-      permit->reset();
-      const bool room = co_await async_make_room(use_awaitable);
-      if (!room) {
-        co_return sandbox.error();
-      }
-      permit = co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
-      if (!permit) {
-        co_return permit.error();
+    while (!sandbox) {
+      grpc::Status room = co_await async_make_room(sandbox.error(), *permit, ticket, stop);
+      if (!room.ok()) {
+        co_return room;
       }
       sandbox = co_await spawn_sandbox();
-    }
-    if (!sandbox) {
-      co_return sandbox.error();
     }
     // A large program takes a while to write out.
     co_await boost::asio::post(workers_.executor(), use_awaitable);
@@ -241,26 +229,22 @@ awaitable<Result<Templates::Forked>> Templates::fork_sandbox(std::shared_ptr<Tem
                                                              Sandbox sandbox, RunTicket ticket,
                                                              RunLimit::Permit permit,
                                                              std::stop_source stop) {
-  for (;;) {
-    if (!permit) {
-      Result<RunLimit::Permit> granted =
-          co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
-      if (!granted) {
-        co_return granted.error();
-      }
-      permit = *std::move(granted);
+  if (!permit) {
+    Result<RunLimit::Permit> granted =
+        co_await run_limit_->async_acquire(ticket, stop, use_awaitable);
+    if (!granted) {
+      co_return granted.error();
     }
+    permit = *std::move(granted);
+  }
+  for (;;) {
     const Result<Sandbox> forked = co_await sandbox->async_fork(stop, use_awaitable);
     if (forked) {
       co_return Forked{*forked, std::move(permit)};
     }
-    permit.reset();
-    if (!is_want_of_room(forked.error())) {
-      co_return forked.error();
-    }
-    const bool room = co_await async_make_room(use_awaitable);
-    if (!room) {
-      co_return forked.error();
+    grpc::Status room = co_await async_make_room(forked.error(), permit, ticket, stop);
+    if (!room.ok()) {
+      co_return room;
     }
   }
 }

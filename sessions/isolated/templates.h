@@ -80,15 +80,14 @@ class Templates : public std::enable_shared_from_this<Templates> {
   /// Takes a sandbox of that key whose session has ended and which is_recyclable(), to reset it, or to end it.
   void recycle(TemplateKey key, ClientId client, Sandbox sandbox);
 
-  using RoomHandler = UniqueHandler<void(bool)>;
-
-  /// To be called when a sandbox can't be had for want of something: ends one that is idle. Completes when it
-  /// is gone, with false if there was none. Signature: void(bool).
-  template <boost::asio::completion_token_for<void(bool)> Token>
-  auto async_make_room(Token&& token) {
-    return boost::asio::async_initiate<Token, void(bool)>(
-        [this](auto handler) { make_room(RoomHandler(std::move(handler))); }, token);
-  }
+  /// To be called when a sandbox can't be had, which `want` says: if that is for want of something that
+  /// idle sandboxes have, gives `permit` back, ends one of them, and takes a permit again once that is
+  /// gone. OK if it is worth another try.
+  /// Errors: `want`, if there is nothing to be done; those of the run limit.
+  [[nodiscard]] boost::asio::awaitable<grpc::Status> async_make_room(grpc::Status want,
+                                                                     RunLimit::Permit& permit,
+                                                                     RunTicket ticket,
+                                                                     std::stop_source stop);
 
   [[nodiscard]] RecycleFigures figures() const;
 
@@ -99,6 +98,7 @@ class Templates : public std::enable_shared_from_this<Templates> {
   using TemplateId = TemplateScheduler::TemplateId;
   using WaiterId = TemplateScheduler::WaiterId;
   using SandboxNumber = TemplateScheduler::SandboxNumber;
+  using RoomHandler = UniqueHandler<void(bool)>;  // false: nothing was idle
 
   struct OnStop {
     std::weak_ptr<Templates> templates;
@@ -138,7 +138,12 @@ class Templates : public std::enable_shared_from_this<Templates> {
   void perform_on_strand(const TemplateScheduler::Actions& actions,
                          Result<Forked> forked = Forked());
   void complete_on_strand(WaiterId waiter, Result<Forked> forked);
-  void make_room(RoomHandler handler);
+  template <boost::asio::completion_token_for<void(bool)> Token>
+  auto async_end_idle(Token&& token) {
+    return boost::asio::async_initiate<Token, void(bool)>(
+        [this](auto handler) { end_idle(RoomHandler(std::move(handler))); }, token);
+  }
+  void end_idle(RoomHandler handler);
   void reuse_on_strand(const TemplateAction& action);
   void end_on_strand(const TemplateAction& action);
   void tell_room_on_strand(WaiterId waiter, bool room);

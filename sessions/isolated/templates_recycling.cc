@@ -117,7 +117,26 @@ void Templates::end_on_strand(const TemplateAction& action) {
   ended->end(UniqueHandler<void()>(std::move(on_ended), host_->here("a sandbox's end")));
 }
 
-void Templates::make_room(RoomHandler handler) {
+awaitable<grpc::Status> Templates::async_make_room(grpc::Status want, RunLimit::Permit& permit,
+                                                   RunTicket ticket, std::stop_source stop) {
+  if (want.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    co_return want;
+  }
+  permit.reset();
+  const bool ended = co_await async_end_idle(use_awaitable);
+  if (!ended) {
+    co_return want;
+  }
+  Result<RunLimit::Permit> granted =
+      co_await run_limit_->async_acquire(ticket, std::move(stop), use_awaitable);
+  if (!granted) {
+    co_return granted.error();
+  }
+  permit = *std::move(granted);
+  co_return grpc::Status::OK;
+}
+
+void Templates::end_idle(RoomHandler handler) {
   on_strand([handler = std::move(handler)](Templates& self) mutable {
     const WaiterId id = ++self.last_waiter_;
     self.want_room_.emplace(id, std::move(handler));
