@@ -15,6 +15,7 @@
 #include "core/support/status.h"
 #include "tests/fault/control_group.h"
 #include "tests/fault/fault_fixture.h"
+#include "tests/support/sanitized.h"
 #include "tools/soak/system_call_faults.h"
 #include "tools/support/program_files.h"
 
@@ -62,6 +63,10 @@ class MachineFaultTest
   static std::string executor() { return std::get<1>(GetParam()); }
 
   void SetUp() override {
+    if (kAddressSanitized && fault().shortage != Shortage::kDisk &&
+        fault().by != By::kControlGroup) {
+      GTEST_SKIP() << "the sanitizer needs for itself what is short";
+    }
     if (fault().by == By::kControlGroup) {
       Result<std::unique_ptr<ControlGroup>> group = ControlGroup::of_processes();
       if (!group) {
