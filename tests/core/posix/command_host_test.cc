@@ -209,6 +209,21 @@ TEST(CommandMessagesTest, WhatIsCutOffIsNothing) {
   }
   EXPECT_FALSE(shell_command_of(bytes + "x").has_value());
 
+  command.processor = 3;
+  command.counts_events = true;
+  const std::optional<ShellCommand> same = shell_command_of(bytes_of(command));
+  ASSERT_TRUE(same.has_value());
+  EXPECT_EQ(same->processor, 3);
+  EXPECT_TRUE(same->counts_events);
+  EXPECT_EQ(shell_command_of(bytes)->processor, std::nullopt);
+
+  const ProcessResult counted{.processor_time = std::chrono::milliseconds(5),
+                              .events = EventCounts{.instructions = 7, .cycles = 9}};
+  const auto same_result = process_result_of(bytes_of(Result<ProcessResult>(counted)));
+  ASSERT_TRUE(same_result.has_value() && *same_result);
+  EXPECT_EQ((*same_result)->processor_time, counted.processor_time);
+  EXPECT_EQ((*same_result)->events, counted.events);
+
   const std::string result = bytes_of(Result<ProcessResult>(unavailable("why")));
   EXPECT_EQ(to_string(process_result_of(result).value().error()), "UNAVAILABLE: why");
   EXPECT_FALSE(process_result_of("").has_value());
