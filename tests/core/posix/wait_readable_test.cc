@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(, WaitReadableTest,
 class DescriptorLimitTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (kAddressSanitized) {
+    if (testing::kAddressSanitized) {
       GTEST_SKIP() << "the sanitizer makes a pipe to see whether an object can be read";
     }
   }
