@@ -217,8 +217,9 @@ TEST(CommandMessagesTest, WhatIsCutOffIsNothing) {
   EXPECT_TRUE(same->counts_events);
   EXPECT_EQ(shell_command_of(bytes)->processor, std::nullopt);
 
-  const ProcessResult counted{.processor_time = std::chrono::milliseconds(5),
-                              .events = EventCounts{.instructions = 7, .cycles = 9}};
+  ProcessResult counted;
+  counted.processor_time = std::chrono::milliseconds(5);
+  counted.events = EventCounts{.instructions = 7, .cycles = 9};
   const auto same_result = process_result_of(bytes_of(Result<ProcessResult>(counted)));
   ASSERT_TRUE(same_result.has_value() && *same_result);
   EXPECT_EQ((*same_result)->processor_time, counted.processor_time);
