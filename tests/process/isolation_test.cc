@@ -87,10 +87,10 @@ TEST_F(IsolationTest, NothingOfTheServiceRunsOnTheProcessorForMeasurements) {
   EXPECT_EQ(outcome(client.end_session(0)), "OK");
   EXPECT_EQ(stop(), 0);
 
-  run(kHazardService, {"--measurement_processor=4000"});
+  run(kHazardService, {"--measurement_processor=1000"});
   EXPECT_EQ(service->wait(), 1);
   EXPECT_THAT(service->stderr_text(),
-              HasSubstr("--measurement_processor: Processor 4000 can't be left alone: this process "
+              HasSubstr("--measurement_processor: Processor 1000 can't be left alone: this process "
                         "may run on "));
 }
 

@@ -102,8 +102,7 @@ TEST_F(CommandHostTest, CommandsRunAtOneTime) {
   const auto wait_for = [](const std::string& other) {
     return "while [ ! -e " + other + " ]; do sleep 0.01; done";
   };
-  std::jthread other([&] {
-    ShellCommand command = command_;
+  std::jthread other([&, command = command_]() mutable {
     command.command = "echo >other; " + wait_for("this");
     EXPECT_TRUE((*host_->run(command, {})).succeeded());
   });
@@ -126,8 +125,7 @@ TEST_F(CommandHostTest, WhatTheCommandHasLeftIsGoneWhenItHasEnded) {
 }
 
 TEST_F(CommandHostTest, AndNoOneElses) {
-  std::jthread other([&] {
-    ShellCommand command = command_;
+  std::jthread other([&, command = command_]() mutable {
     command.command = leave_a_daemon() + "while [ ! -e go ]; do sleep 0.01; done";
     EXPECT_TRUE((*host_->run(command, {})).succeeded());
   });
