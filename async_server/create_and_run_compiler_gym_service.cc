@@ -39,6 +39,7 @@
 #include "core/posix/pidfd.h"
 #include "core/posix/process_end.h"
 #include "core/posix/process_mark.h"
+#include "core/posix/processors.h"
 #include "core/posix/termination.h"
 #include "core/support/logger.h"
 #include "core/support/status.h"
@@ -341,6 +342,12 @@ int run_compiler_gym_service(int argc, const char* const* argv, const char* usag
     const Result<rlim_t> descriptors = raise_descriptor_limit();
     if (!descriptors) {
       return fail(descriptors.error().error_message());
+    }
+    if (const std::optional<int> processor = command.server.context.measurement_processor) {
+      const grpc::Status left_alone = leave_processor_alone(*processor);
+      if (!left_alone.ok()) {
+        return fail("--measurement_processor: " + left_alone.error_message());
+      }
     }
     const Result<std::optional<isolated::Confinement>> confined =
         internal::sandbox_confinement(command);

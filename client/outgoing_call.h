@@ -47,9 +47,10 @@ void start_outgoing_call(const Executor& executor, std::unique_ptr<OutgoingCall<
   OutgoingCall<Reply>* const state = call.get();
   async_tag(
       executor,
-      [state](void* tag) {
-        state->reader->StartCall();
-        state->reader->Finish(&state->reply, &state->status, tag);
+      // By then the call may be over, and `state` gone.
+      [state, reader = state->reader.get()](void* tag) {
+        reader->StartCall();
+        reader->Finish(&state->reply, &state->status, tag);
       },
       [state] { state->rpc_context.TryCancel(); },
       OutgoingCallHandler<Reply, Handler>{std::move(call), std::move(handler)});

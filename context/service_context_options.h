@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "context/benchmark_cache.h"
 #include "context/benchmark_roots.h"
@@ -27,6 +28,9 @@ struct ServiceContextOptions {
   std::shared_ptr<const CommandHost> command_host{};
   /// Lists the observation spaces too that CompilerGym's service does not have, after those that it has.
   bool all_observations = false;
+  /// The processor that programs are measured on and that nothing else of the service runs on; none: there
+  /// is none that is left alone.
+  std::optional<int> measurement_processor{};
   /// The service's, for what its operator has to know; outlives the context. Null in a process that sandboxes are forked from.
   Logger* logger = nullptr;
 };

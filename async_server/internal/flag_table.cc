@@ -1,6 +1,7 @@
 #include "async_server/internal/flag_table.h"
 
 #include <fmt/core.h>
+#include <sched.h>
 
 #include <chrono>
 #include <cstddef>
@@ -57,6 +58,10 @@ grpc::Status store_benchmark_roots(const FlagValues& values, ServiceCommand& com
   }
   command.server.context.benchmark_roots = *std::move(roots);
   return grpc::Status::OK;
+}
+
+grpc::Status store_measurement_processor(const FlagValues& values, ServiceCommand& command) {
+  return values.read(command.server.context.measurement_processor.emplace(0), 0, CPU_SETSIZE - 1);
 }
 
 grpc::Status store_memory_budget(const FlagValues& values, ServiceCommand& command) {
@@ -213,6 +218,11 @@ std::vector<Flag> make_flags() {
                      "list the compiler's observation spaces that CompilerGym does not have too, "
                      "after its own",
                      [](auto& c) -> auto& { return c.server.context.all_observations; }),
+      flags::custom(
+          "measurement_processor", "N", "none",
+          "processor that nothing else of the service runs on, for programs whose run time "
+          "is measured (RuntimeMeasurement)",
+          kAdvanced, store_measurement_processor),
       flags::standing_for(
           "one per processor, at least 2",
           flags::number("workers", kCommon,

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,12 +18,14 @@
 #include <utility>
 #include <vector>
 
+#include "core/posix/event_counter.h"
 #include "core/posix/exec_strings.h"
 #include "core/posix/file_descriptor.h"
 #include "core/posix/pidfd.h"
 #include "core/posix/process_mark.h"
 #include "core/posix/process_watch.h"
 #include "core/posix/processes.h"
+#include "core/posix/processors.h"
 #include "core/posix/wait_readable.h"
 
 // posix_spawn rather than fork: a copy of this process's page tables takes milliseconds when
@@ -142,9 +145,14 @@ pid_t spawn(const ShellCommand& command, const std::string& mark, const OutputPi
   }
   std::vector<std::string> environment = environment_with(added);
   const SpawnActions spawning(command, out, err);
+  std::optional<OnProcessor> pinned;
+  if (command.processor.has_value()) {
+    pinned.emplace(*command.processor);
+  }
+  const int unprepared = pinned && spawning.error() == 0 ? pinned->error() : spawning.error();
   pid_t pid = -1;
-  errno = spawning.error() != 0
-              ? spawning.error()
+  errno = unprepared != 0
+              ? unprepared
               : posix_spawn(&pid, "/bin/sh", spawning.actions(), spawning.attributes(),
                             null_terminated(arguments).data(), null_terminated(environment).data());
   return errno == 0 ? pid : -1;
@@ -254,16 +262,22 @@ grpc::Status starting_error(const ShellCommand& command, int error) {
   return is_shortage(error) ? resource_exhausted(text) : internal_error(text);
 }
 
+std::chrono::microseconds duration_of(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
 // How the process ended, which is reaped; false if nobody knows.
 bool reap(pid_t pid, ProcessResult& result) {
   int status = 0;
+  rusage usage{};
   pid_t reaped = -1;
   do {
-    reaped = waitpid(pid, &status, 0);
+    reaped = wait4(pid, &status, 0, &usage);
   } while (reaped < 0 && errno == EINTR);
   if (reaped != pid) {
     return false;
   }
+  result.processor_time = duration_of(usage.ru_utime) + duration_of(usage.ru_stime);
   if (WIFEXITED(status)) {
     result.code = WEXITSTATUS(status);
   } else if (WIFSIGNALED(status)) {
@@ -274,6 +288,35 @@ bool reap(pid_t pid, ProcessResult& result) {
   }
   return true;
 }
+
+// Both, or nothing: one says little without the other.
+class EventCounters {
+ public:
+  explicit EventCounters(bool wanted) {
+    if (!wanted) {
+      return;
+    }
+    Result<EventCounter> instructions = EventCounter::of_instructions();
+    Result<EventCounter> cycles = EventCounter::of_cycles();
+    if (instructions && cycles) {
+      instructions_ = *std::move(instructions);
+      cycles_ = *std::move(cycles);
+    }
+  }
+
+  [[nodiscard]] std::optional<EventCounts> read() const {
+    const auto instructions = instructions_ ? instructions_->read() : std::nullopt;
+    const auto cycles = cycles_ ? cycles_->read() : std::nullopt;
+    if (!instructions || !cycles) {
+      return std::nullopt;
+    }
+    return EventCounts{.instructions = *instructions, .cycles = *cycles};
+  }
+
+ private:
+  std::optional<EventCounter> instructions_;
+  std::optional<EventCounter> cycles_;
+};
 
 // `has_children_of_commands_only`: every child that this process did not have before is the command's.
 Result<ProcessResult> run(const ShellCommand& command, const std::stop_token& stop_token, int stop,
@@ -286,6 +329,7 @@ Result<ProcessResult> run(const ShellCommand& command, const std::stop_token& st
   const std::string mark = new_process_mark();
   const std::optional<std::vector<pid_t>> children_before =
       has_children_of_commands_only ? std::optional(children_of_this_process()) : std::nullopt;
+  const EventCounters counters(command.counts_events);
   const Clock::time_point start = Clock::now();
   const pid_t pid = spawn(command, mark, out, err);
   if (pid < 0) {
@@ -309,6 +353,7 @@ Result<ProcessResult> run(const ShellCommand& command, const std::stop_token& st
                        "' ended is not known: " + std::strerror(reaping_error) +
                        ". Whatever started this service must not ignore SIGCHLD");
   }
+  result.events = counters.read();
   result.standard_output = out.take_text();
   result.standard_error = err.take_text();
   return result;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -36,6 +37,18 @@ struct ShellCommand {
   ProcessLimits limits;
   /// Of stdout and of stderr each, this much is kept and the rest is read and dropped.
   std::size_t max_output_in_bytes = std::size_t{32} * 1024;
+  /// The only one that it may run on; none: those of this process.
+  std::optional<int> processor{};
+  /// Counts what the processor does for it, where that can be counted.
+  bool counts_events = false;
+};
+
+/// In user space, by the command and all that it started and waited for.
+struct EventCounts {
+  std::uint64_t instructions = 0;
+  std::uint64_t cycles = 0;
+
+  friend bool operator==(const EventCounts&, const EventCounts&) = default;
 };
 
 enum class ProcessEnd {
@@ -52,6 +65,10 @@ struct ProcessResult {
   std::string standard_output;
   std::string standard_error;
   std::chrono::nanoseconds elapsed{};
+  /// Of the processor, by the command and all that it started and waited for.
+  std::chrono::nanoseconds processor_time{};
+  /// If they were wanted, and this machine has them.
+  std::optional<EventCounts> events{};
 
   [[nodiscard]] bool succeeded() const { return end == ProcessEnd::kExited && code == 0; }
 };

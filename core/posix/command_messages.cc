@@ -61,6 +61,8 @@ class Reader {
   bool complete_ = true;
 };
 
+constexpr std::int32_t kAnyProcessor = -1;
+
 }  // namespace
 
 std::string bytes_of(const ShellCommand& command) {
@@ -78,6 +80,8 @@ std::string bytes_of(const ShellCommand& command) {
   writer.number(command.limits.file_size_in_bytes);
   writer.number<std::int64_t>(command.limits.cpu_time.count());
   writer.number<std::uint64_t>(command.max_output_in_bytes);
+  writer.number<std::int32_t>(command.processor.value_or(kAnyProcessor));
+  writer.number<std::uint8_t>(command.counts_events ? 1 : 0);
   return writer.take();
 }
 
@@ -96,6 +100,10 @@ std::optional<ShellCommand> shell_command_of(std::string_view bytes) {
   command.limits.file_size_in_bytes = reader.number<std::uint64_t>();
   command.limits.cpu_time = std::chrono::seconds(reader.number<std::int64_t>());
   command.max_output_in_bytes = reader.number<std::uint64_t>();
+  if (const auto processor = reader.number<std::int32_t>(); processor != kAnyProcessor) {
+    command.processor = processor;
+  }
+  command.counts_events = reader.number<std::uint8_t>() != 0;
   return reader.was_all() ? std::optional(std::move(command)) : std::nullopt;
 }
 
@@ -110,6 +118,11 @@ std::string bytes_of(const Result<ProcessResult>& result) {
   writer.text(process.standard_output);
   writer.text(process.standard_error);
   writer.number<std::int64_t>(process.elapsed.count());
+  writer.number<std::int64_t>(process.processor_time.count());
+  writer.number<std::uint8_t>(process.events.has_value() ? 1 : 0);
+  const EventCounts events = process.events.value_or(EventCounts());
+  writer.number(events.instructions);
+  writer.number(events.cycles);
   return writer.take();
 }
 
@@ -123,6 +136,14 @@ std::optional<Result<ProcessResult>> process_result_of(std::string_view bytes) {
   process.standard_output = reader.text();
   process.standard_error = reader.text();
   process.elapsed = std::chrono::nanoseconds(reader.number<std::int64_t>());
+  process.processor_time = std::chrono::nanoseconds(reader.number<std::int64_t>());
+  const bool has_events = reader.number<std::uint8_t>() != 0;
+  EventCounts events;
+  events.instructions = reader.number<std::uint64_t>();
+  events.cycles = reader.number<std::uint64_t>();
+  if (has_events) {
+    process.events = events;
+  }
   if (!reader.was_all()) {
     return std::nullopt;
   }

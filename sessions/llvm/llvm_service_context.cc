@@ -9,9 +9,12 @@
 #include <llvm/IR/Module.h>
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
+#include "core/posix/processors.h"
 #include "core/support/logger.h"
 #include "sessions/llvm/costs/object_size.h"
 #include "sessions/llvm/ir/crash_recovery.h"
@@ -32,6 +35,14 @@ std::string function_that_does_nothing() {
   return write_bitcode(module);
 }
 
+MeasurementProcessor choose_measurement_processor(std::optional<int> reserved) {
+  if (reserved) {
+    return {.number = *reserved, .reserved = true};
+  }
+  const std::vector<int> processors = allowed_processors();
+  return {.number = processors.empty() ? 0 : processors.back()};
+}
+
 }  // namespace
 
 LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
@@ -44,6 +55,7 @@ LlvmServiceContext::LlvmServiceContext(boost::filesystem::path workingDirectory,
       load_options_{.allow_assembler_files = options.allow_assembler_files},
       observation_list_(options.all_observations ? ObservationList::kAll
                                                  : ObservationList::kCompilerGym),
+      measurement_processor_(choose_measurement_processor(options.measurement_processor)),
       bitcode_cache_([this](const Benchmark& benchmark,
                             std::string_view program) { return load(benchmark, program); },
                      std::move(options)),

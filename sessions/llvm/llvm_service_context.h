@@ -13,6 +13,7 @@
 #include "sessions/llvm/costs/cost_model.h"
 #include "sessions/llvm/costs/stored_baselines.h"
 #include "sessions/llvm/ir/target_machines.h"
+#include "sessions/llvm/measurement_observation.h"
 #include "sessions/llvm/observations/observation_spaces.h"
 #include "sessions/llvm/run/clang_path.h"
 
@@ -55,6 +56,10 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   [[nodiscard]] ClangPath& clang() { return clang_; }
   /// See ServiceContextOptions; may be null.
   [[nodiscard]] const CommandHost* command_host() const { return command_host_.get(); }
+  /// Where programs are measured: where the options say, else on the last one that there is.
+  [[nodiscard]] const MeasurementProcessor& measurement_processor() const {
+    return measurement_processor_;
+  }
   /// Which observation spaces are offered.
   [[nodiscard]] ObservationList observation_list() const { return observation_list_; }
 
@@ -76,6 +81,7 @@ class LlvmServiceContext : public CompilerGymServiceContext {
   Logger* const logger_;
   const LoadOptions load_options_;
   const ObservationList observation_list_;
+  const MeasurementProcessor measurement_processor_;
   BitcodeCache bitcode_cache_;
   SpareModules spare_modules_;
 };

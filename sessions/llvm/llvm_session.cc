@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <boost/filesystem.hpp>
-#include <chrono>
 #include <tuple>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/llvm_determinism.h"
 #include "sessions/llvm/module_parameters.h"
+#include "sessions/llvm/observations/json_event.h"
 #include "sessions/llvm/observations/module_features.h"
 #include "sessions/llvm/observations/module_observations.h"
 #include "sessions/llvm/run/benchmark_commands.h"
@@ -40,19 +40,6 @@ std::string value_case_name(const Event& event) {
   std::string name = "k" + field->camelcase_name();
   name[1] = static_cast<char>(name[1] - 'a' + 'A');
   return name;
-}
-
-bool is_deterministic(LlvmObservation observation) {
-  return observation != LlvmObservation::kBitcodeFile && observation != LlvmObservation::kRuntime &&
-         observation != LlvmObservation::kBuildtime && observation != LlvmObservation::kValidation;
-}
-
-void fill_seconds(const std::vector<std::chrono::nanoseconds>& times, Event& event) {
-  DoubleTensor& tensor = *event.mutable_double_tensor();
-  tensor.add_shape(times.size());
-  for (const std::chrono::nanoseconds time : times) {
-    tensor.add_value(std::chrono::duration<double>(time).count());
-  }
 }
 
 }  // namespace
@@ -232,13 +219,9 @@ grpc::Status LlvmSession::compute(LlvmObservation observation, Event& event) {
   switch (observation) {
     case LlvmObservation::kBitcodeFile:
       return write_bitcode_file(event);
-    case LlvmObservation::kCpuInfo: {
-      Opaque opaque;
-      opaque.set_format("json://");
-      opaque.set_data(context_.cpu_info_json());
-      event.mutable_any_value()->PackFrom(opaque);
+    case LlvmObservation::kCpuInfo:
+      fill_json(context_.cpu_info_json(), event);
       return grpc::Status::OK;
-    }
     case LlvmObservation::kIsBuildable:
       event.set_boolean_value(is_buildable(dynamic_config()));
       return grpc::Status::OK;
@@ -251,6 +234,8 @@ grpc::Status LlvmSession::compute(LlvmObservation observation, Event& event) {
       return compute_buildtime(event);
     case LlvmObservation::kValidation:
       return compute_validation(event);
+    case LlvmObservation::kRuntimeMeasurement:
+      return compute_measurement(event);
     default:
       return compute_cost(observation, event);
   }
@@ -304,61 +289,6 @@ grpc::Status LlvmSession::write_bitcode_file(Event& event) {
     event.set_string_value(path.string());
   }
   return status;
-}
-
-grpc::Status LlvmSession::compute_buildtime(Event& event) {
-  if (!is_buildable(dynamic_config())) {
-    return grpc::Status::OK;  // no value: does not apply
-  }
-  const auto times = build(counts_.buildtimes);
-  if (!times) {
-    return times.error();
-  }
-  fill_seconds(*times, event);
-  return grpc::Status::OK;
-}
-
-grpc::Status LlvmSession::compute_validation(Event& event) {
-  const Result<std::string> bytes = bitcode();
-  if (!bytes) {
-    return bytes.error();
-  }
-  return validation_.compute(module_->benchmark(), benchmark_uri_, *bytes, context_, stopToken(),
-                             event);
-}
-
-grpc::Status LlvmSession::compute_runtime(Event& event) {
-  if (!is_runnable(dynamic_config())) {
-    return grpc::Status::OK;  // no value: does not apply
-  }
-  if (built_generation_ != module_->generation() || !runner_->has_directory()) {
-    if (const auto built = build(1); !built) {
-      return built.error();
-    }
-  }
-  const auto times = runner_->run(counts_.warmups, counts_.runtimes, stopToken());
-  if (!times) {
-    return times.error();
-  }
-  fill_seconds(*times, event);
-  return grpc::Status::OK;
-}
-
-Result<std::vector<std::chrono::nanoseconds>> LlvmSession::build(int count) {
-  const Result<std::string> bytes = bitcode();
-  if (!bytes) {
-    return bytes.error();
-  }
-  if (runner_ == nullptr) {
-    runner_ = std::make_unique<BenchmarkRunner>(
-        dynamic_config(), context_.clang(), context_.scratchDirectory(), context_.command_host());
-  }
-  built_generation_.reset();
-  auto times = runner_->build(*bytes, count, stopToken());
-  if (times) {
-    built_generation_ = module_->generation();
-  }
-  return times;
 }
 
 Result<std::string> LlvmSession::bitcode(UseListOrder order) {

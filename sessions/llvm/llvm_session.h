@@ -29,6 +29,8 @@ class OptimisedModule;
 ///   llvm.{get,set}_runtimes_per_observation_count             1   numbers in `Runtime`
 ///   llvm.{get,set}_warmup_runs_count_per_runtime_observation  0   runs before those that count
 ///   llvm.{get,set}_buildtimes_per_observation_count           1   numbers in `Buildtime`
+///   llvm.{get,set}_min_runs_per_measurement                  10   runs in `RuntimeMeasurement`
+///   llvm.{get,set}_min_milliseconds_per_measurement        1000   that these take together
 /// those that change the module, see module_parameters.h, and, to read, of the process's caches:
 /// llvm.bitcode_cache.get_hits and what else there is in
 /// figure_parameters.h.
@@ -82,7 +84,10 @@ class LlvmSession final : public CompilationSession {
   [[nodiscard]] grpc::Status compute_cost(LlvmObservation observation, Event& event);
   [[nodiscard]] grpc::Status compute_runtime(Event& event);
   [[nodiscard]] grpc::Status compute_buildtime(Event& event);
+  [[nodiscard]] grpc::Status compute_measurement(Event& event);
   [[nodiscard]] grpc::Status compute_validation(Event& event);
+  /// Unless it has been, as it is.
+  [[nodiscard]] grpc::Status build_program_once();
   [[nodiscard]] grpc::Status write_bitcode_file(Event& event);
   [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> build(int count);
   [[nodiscard]] Result<std::string> bitcode(UseListOrder order = UseListOrder::kLost);

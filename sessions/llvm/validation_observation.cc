@@ -5,6 +5,7 @@
 
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/llvm_service_context.h"
+#include "sessions/llvm/observations/json_event.h"
 #include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/program_validator.h"
 
@@ -58,10 +59,7 @@ grpc::Status ValidationObservation::compute(const LoadedBenchmark& benchmark,
     default:
       break;
   }
-  Opaque opaque;
-  opaque.set_format("json://");
-  opaque.set_data(json_of(validation));
-  event.mutable_any_value()->PackFrom(opaque);
+  fill_json(json_of(validation), event);
   return grpc::Status::OK;
 }
 

@@ -179,6 +179,11 @@ TEST(CommandLineTest, ReadsWhetherAllObservationsAreListed) {
   EXPECT_FALSE(parse_command({}).server.context.all_observations) << "CompilerGym's list";
 }
 
+TEST(CommandLineTest, ReadsWhereProgramsAreMeasured) {
+  EXPECT_EQ(parse_command({"--measurement_processor=0"}).server.context.measurement_processor, 0);
+  EXPECT_EQ(parse_command({}).server.context.measurement_processor, std::nullopt);
+}
+
 TEST(CommandLineTest, ReadsTheOwner) {
   EXPECT_EQ(parse_command({"--owner_pid=17"}).owner_pid, 17);
   EXPECT_FALSE(parse_command({}).owner_pid.has_value());

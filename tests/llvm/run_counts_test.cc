@@ -69,7 +69,9 @@ INSTANTIATE_TEST_SUITE_P(All, RunCountsTest,
                          ::testing::Values(CountRow{"runtimes_per_observation_count", "1", 1},
                                            CountRow{"warmup_runs_count_per_runtime_observation",
                                                     "0", 0},
-                                           CountRow{"buildtimes_per_observation_count", "1", 1}),
+                                           CountRow{"buildtimes_per_observation_count", "1", 1},
+                                           CountRow{"min_runs_per_measurement", "10", 1},
+                                           CountRow{"min_milliseconds_per_measurement", "1000", 0}),
                          [](const auto& instance) { return instance.param.name; });
 
 TEST(RunCountsKeysTest, OthersAreNotOurs) {

@@ -108,6 +108,20 @@ TEST_F(ShippedSizeTest, HeedsWhatTheModuleFlagsSay) {
   EXPECT_NE(sizes[0], sizes[2]) << "the flags of this test make a difference";
 }
 
+// For which clang's code generator does what it would not do for functions of the program's own.
+TEST_F(ShippedSizeTest, KnowsTheFunctionsOfTheLibrary) {
+  tools_.write("library.c", R"(
+    #include <string.h>
+    int same4(const char *one, const char *other) { return memcmp(one, other, 4) == 0; }
+    int same8(const char *one, const char *other) { return memcmp(one, other, 8) == 0; }
+  )");
+  for (const std::string level : {"-O2", "-Os", "-Oz"}) {
+    const auto session =
+        start(make_benchmark("benchmark://test/library", tools_.unoptimised("library.c", level)));
+    EXPECT_EQ(number(*session, baseline_of(level)), size_by_clang("library.c", level)) << level;
+  }
+}
+
 TEST_F(ShippedSizeTest, IsThatOfTheObjectFileAlsoWhereTheBenchmarkBringsItsBuildCommand) {
   const std::string bitcode = tools_.unoptimised(source_of("sort"), "-Oz");
   Benchmark buildable;

@@ -1,7 +1,11 @@
 // Services with sandbox processes, from outside: no end of the service leaves a process behind.
+#include <sched.h>
+
 #include <csignal>
 #include <thread>
 
+#include "core/posix/processes.h"
+#include "core/posix/processors.h"
 #include "tests/isolated/hazard_session.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/process/process_fixture.h"
@@ -55,6 +59,39 @@ TEST_F(IsolationTest, ASessionIsInlineOrIsolatedAsTheFlagSays) {
   EXPECT_NE(process_of(isolated, 0), service->pid());
   EXPECT_EQ(outcome(isolated.end_session(0)), "OK");
   EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(IsolationTest, NothingOfTheServiceRunsOnTheProcessorForMeasurements) {
+  const std::vector<int> processors = allowed_processors();
+  if (processors.size() < 2) {
+    GTEST_SKIP() << "there is one processor here";
+  }
+  const int reserved = processors.front();
+  serve(kHazardService,
+        {"--executor=isolated", "--measurement_processor=" + std::to_string(reserved)});
+  WireClient client = connect();
+  ASSERT_EQ(outcome(client.start_session()), "OK");
+  int threads = 0;
+  for (const pid_t process : process_tree(service->pid())) {
+    const fs::path tasks = "/proc/" + std::to_string(process) + "/task";
+    for (const auto& task : fs::directory_iterator(tasks)) {
+      cpu_set_t allowed{};
+      const pid_t thread = std::stoi(task.path().filename().string());
+      ASSERT_EQ(sched_getaffinity(thread, sizeof allowed, &allowed), 0) << thread;
+      EXPECT_FALSE(CPU_ISSET(reserved, &allowed))
+          << read_proc_file((task.path() / "comm").string());
+      ++threads;
+    }
+  }
+  EXPECT_GT(threads, 3);
+  EXPECT_EQ(outcome(client.end_session(0)), "OK");
+  EXPECT_EQ(stop(), 0);
+
+  run(kHazardService, {"--measurement_processor=1000"});
+  EXPECT_EQ(service->wait(), 1);
+  EXPECT_THAT(service->stderr_text(),
+              HasSubstr("--measurement_processor: Processor 1000 can't be left alone: this process "
+                        "may run on "));
 }
 
 TEST_F(IsolationTest, ACrashIsDataLossAndTheSessionGoesOn) {

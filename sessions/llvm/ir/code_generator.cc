@@ -1,6 +1,7 @@
 #include "sessions/llvm/ir/code_generator.h"
 
 #include <llvm/ADT/StringExtras.h>
+#include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/IR/AutoUpgrade.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
@@ -62,6 +63,9 @@ Result<CodeGenerator::ObjectBytes> CodeGenerator::compile(IrModule& module) {
   std::unique_ptr<Passes> passes = std::move(passes_);
   if (passes == nullptr) {
     passes = std::make_unique<Passes>();
+    // As clang: without it code would be generated for a library of which nothing is known.
+    passes->manager.add(new llvm::TargetLibraryInfoWrapperPass(
+        llvm::TargetLibraryInfoImpl(machine_.getTargetTriple())));
     if (machine_.addPassesToEmitFile(passes->manager, passes->stream, /*DwoOut=*/nullptr,
                                      llvm::CodeGenFileType::ObjectFile)) {
       return invalid_argument("this target can't emit object files");

@@ -74,8 +74,9 @@ constexpr std::array kRows{
     Row{"ShippedTextSizeOs", Kind::kCount, kDeterministic, kPlatform},
     Row{"ShippedTextSizeOz", Kind::kCount, kDeterministic, kPlatform},
     Row{"Validation", Kind::kJson, kVaries, kPlatform},
+    Row{"RuntimeMeasurement", Kind::kJson, kVaries, kPlatform},
 };
-static_assert(kRows.size() == static_cast<std::size_t>(LlvmObservation::kValidation) + 1);
+static_assert(kRows.size() == static_cast<std::size_t>(LlvmObservation::kRuntimeMeasurement) + 1);
 constexpr std::size_t kCompilerGymSize = static_cast<std::size_t>(LlvmObservation::kLexedIr) + 1;
 
 // Longest path of most file systems.
@@ -160,6 +161,10 @@ std::vector<ObservationSpace> llvm_observation_spaces(ObservationList list) {
     set_values(kRows[i].kind, spaces[i]);
   }
   return spaces;
+}
+
+bool is_deterministic(LlvmObservation observation) {
+  return kRows[static_cast<std::size_t>(observation)].deterministic;
 }
 
 std::optional<LlvmObservation> find_llvm_observation(std::string_view name) {

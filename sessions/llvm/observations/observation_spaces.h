@@ -42,6 +42,7 @@ enum class LlvmObservation {
   kShippedTextSizeOs,     //
   kShippedTextSizeOz,     //
   kValidation,            ///< whether it does what the benchmark does; see validation_observation.h
+  kRuntimeMeasurement,    ///< how long it runs, and how sure that is; see measurement_observation.h
 };
 
 enum class ObservationList {
@@ -53,6 +54,9 @@ enum class ObservationList {
 /// clients send.
 [[nodiscard]] std::vector<ObservationSpace> llvm_observation_spaces(
     ObservationList list = ObservationList::kCompilerGym);
+
+/// Whether it is the same whenever it is asked for.
+[[nodiscard]] bool is_deterministic(LlvmObservation observation);
 
 /// By the name of its space, listed or not; none if there is no such space.
 [[nodiscard]] std::optional<LlvmObservation> find_llvm_observation(std::string_view name);

@@ -132,13 +132,15 @@ Result<ProcessResult> run_to_end(const Command& command, const CommandSetting& s
   shell_command.environment["IN"] = setting.shell_word_for_bitcode();
   shell_command.timeout = timeout_of(command);
   shell_command.max_output_in_bytes = setting.max_output_in_bytes;
+  shell_command.processor = setting.processor;
+  shell_command.counts_events = setting.counts_events;
   return setting.command_host != nullptr ? setting.command_host->run(shell_command, stop_token)
                                          : run_shell_command(shell_command, stop_token);
 }
 
-Result<std::chrono::nanoseconds> run_command(const Command& command, const CommandSetting& setting,
-                                             const std::stop_token& stop_token) {
-  const Result<ProcessResult> result = run_to_end(command, setting, stop_token);
+Result<ProcessResult> run_to_success(const Command& command, const CommandSetting& setting,
+                                     const std::stop_token& stop_token) {
+  Result<ProcessResult> result = run_to_end(command, setting, stop_token);
   if (!result) {
     return result.error();
   }
@@ -149,6 +151,15 @@ Result<std::chrono::nanoseconds> run_command(const Command& command, const Comma
           check_files(command, command.outfile(), setting, "did not produce expected file");
       !status.ok()) {
     return status;
+  }
+  return result;
+}
+
+Result<std::chrono::nanoseconds> run_command(const Command& command, const CommandSetting& setting,
+                                             const std::stop_token& stop_token) {
+  const Result<ProcessResult> result = run_to_success(command, setting, stop_token);
+  if (!result) {
+    return result.error();
   }
   return result->elapsed;
 }

@@ -4,6 +4,7 @@
 #include <boost/filesystem/path.hpp>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -26,6 +27,9 @@ struct CommandSetting {
   std::size_t max_output_in_bytes = std::size_t{32} * 1024;
   /// What runs the commands; none: this process.
   const CommandHost* command_host = nullptr;
+  /// See ShellCommand.
+  std::optional<int> processor{};
+  bool counts_events = false;
 
   /// Where the bitcode to build lies.
   [[nodiscard]] boost::filesystem::path bitcode_file() const { return directory / "out.bc"; }
@@ -49,10 +53,15 @@ struct CommandSetting {
                                                const CommandSetting& setting,
                                                const std::stop_token& stop_token);
 
-/// Runs a command, and checks that the files it needs are there before and those it makes after.
-/// Returns how long it ran.
+/// Runs a command, and checks that it succeeds, that the files it needs are there before and those it
+/// makes after.
 /// Errors: DEADLINE_EXCEEDED at the timeout, CANCELLED at a stop request, INTERNAL with the
 ///         command's stderr if it fails, as it does on a program that crashes.
+[[nodiscard]] Result<ProcessResult> run_to_success(const Command& command,
+                                                   const CommandSetting& setting,
+                                                   const std::stop_token& stop_token);
+
+/// The same. Returns how long it ran.
 [[nodiscard]] Result<std::chrono::nanoseconds> run_command(const Command& command,
                                                            const CommandSetting& setting,
                                                            const std::stop_token& stop_token);

@@ -1,11 +1,20 @@
 #include "sessions/llvm/run/benchmark_runner.h"
 
+#include <algorithm>
 #include <boost/filesystem/operations.hpp>
+#include <iterator>
 #include <utility>
 
+#include "core/posix/machine_lock.h"
 #include "sessions/llvm/run/clang_path.h"
 
 namespace compiler_gym {
+namespace {
+
+// Of whatever service of whatever user, so that no two programs are measured beside each other.
+constexpr auto* kMeasurementLock = "/tmp/compiler_gym-measurement.lock";
+
+}  // namespace
 
 BenchmarkRunner::BenchmarkRunner(const BenchmarkDynamicConfig& config, ClangPath& clang,
                                  boost::filesystem::path scratch_parent,
@@ -32,30 +41,69 @@ Result<std::vector<std::chrono::nanoseconds>> BenchmarkRunner::build(
   return times;
 }
 
+template <typename IsWanted>
+Result<std::vector<MeasuredRun>> BenchmarkRunner::run_while(IsWanted is_wanted, int warmups,
+                                                            const CommandSetting& where,
+                                                            const std::stop_token& stop_token) {
+  if (grpc::Status status = run_commands(config_.pre_run_cmd(), where, stop_token); !status.ok()) {
+    return status;
+  }
+  std::vector<MeasuredRun> runs;
+  for (int i = -warmups; i < 0 || is_wanted(runs); ++i) {
+    const Result<ProcessResult> ran = run_to_success(config_.run_cmd(), where, stop_token);
+    if (!ran) {
+      return ran.error();
+    }
+    if (i >= 0) {
+      runs.push_back(
+          {.elapsed = ran->elapsed, .processor_time = ran->processor_time, .events = ran->events});
+    }
+  }
+  if (grpc::Status status = run_commands(config_.post_run_cmd(), where, stop_token); !status.ok()) {
+    return status;
+  }
+  return runs;
+}
+
 Result<std::vector<std::chrono::nanoseconds>> BenchmarkRunner::run(
     int warmups, int count, const std::stop_token& stop_token) {
   const Result<CommandSetting> where = setting();
   if (!where) {
     return where.error();
   }
-  if (grpc::Status status = run_commands(config_.pre_run_cmd(), *where, stop_token); !status.ok()) {
-    return status;
+  const auto is_wanted = [count](const std::vector<MeasuredRun>& runs) {
+    return runs.size() < static_cast<std::size_t>(count);
+  };
+  const auto runs = run_while(is_wanted, warmups, *where, stop_token);
+  if (!runs) {
+    return runs.error();
   }
   std::vector<std::chrono::nanoseconds> times;
-  for (int i = -warmups; i < count; ++i) {
-    const auto ran = run_command(config_.run_cmd(), *where, stop_token);
-    if (!ran) {
-      return ran.error();
-    }
-    if (i >= 0) {
-      times.push_back(*ran);
-    }
-  }
-  if (grpc::Status status = run_commands(config_.post_run_cmd(), *where, stop_token);
-      !status.ok()) {
-    return status;
-  }
+  std::ranges::transform(*runs, std::back_inserter(times), &MeasuredRun::elapsed);
   return times;
+}
+
+Result<std::vector<MeasuredRun>> BenchmarkRunner::measure(const MeasurementEffort& effort,
+                                                          int processor,
+                                                          const std::stop_token& stop_token) {
+  Result<CommandSetting> where = setting();
+  if (!where) {
+    return where.error();
+  }
+  where->processor = processor;
+  where->counts_events = true;
+  const Result<MachineLock> lock = MachineLock::acquire(kMeasurementLock, stop_token);
+  if (!lock) {
+    return lock.error();
+  }
+  const auto is_wanted = [&effort](const std::vector<MeasuredRun>& runs) {
+    std::chrono::nanoseconds time{};
+    for (const MeasuredRun& run : runs) {
+      time += run.elapsed;
+    }
+    return !effort.is_enough(runs.size(), time);
+  };
+  return run_while(is_wanted, effort.warmups, *where, stop_token);
 }
 
 bool BenchmarkRunner::has_directory() const {

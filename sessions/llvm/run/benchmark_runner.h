@@ -10,6 +10,7 @@
 #include "core/support/status.h"
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/llvm/run/benchmark_commands.h"
+#include "sessions/llvm/run/runtime_measurement.h"
 #include "sessions/llvm/run/scratch_directory.h"
 
 namespace compiler_gym {
@@ -38,11 +39,23 @@ class BenchmarkRunner {
   [[nodiscard]] Result<std::vector<std::chrono::nanoseconds>> run(
       int warmups, int count, const std::stop_token& stop_token);
 
+  /// The same, alone on this machine among all that is measured so, on that processor, and as often as
+  /// that effort says. Errors: also those of MachineLock.
+  [[nodiscard]] Result<std::vector<MeasuredRun>> measure(const MeasurementEffort& effort,
+                                                         int processor,
+                                                         const std::stop_token& stop_token);
+
   /// False also when somebody who cleans up has removed the directory, and with it what was built.
   [[nodiscard]] bool has_directory() const;
 
  private:
   [[nodiscard]] Result<CommandSetting> setting();
+  /// Between the commands that go before and those that go after: `warmups` times, and then as long as
+  /// `is_wanted` says.
+  template <typename IsWanted>
+  [[nodiscard]] Result<std::vector<MeasuredRun>> run_while(IsWanted is_wanted, int warmups,
+                                                           const CommandSetting& where,
+                                                           const std::stop_token& stop_token);
 
   const BenchmarkDynamicConfig& config_;
   ClangPath& clang_;

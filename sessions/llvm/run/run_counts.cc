@@ -24,6 +24,8 @@ constexpr std::array kParameters{
     CountParameter{"runtimes_per_observation_count", 1, &RunCounts::runtimes},
     CountParameter{"warmup_runs_count_per_runtime_observation", 0, &RunCounts::warmups},
     CountParameter{"buildtimes_per_observation_count", 1, &RunCounts::buildtimes},
+    CountParameter{"min_runs_per_measurement", 1, &RunCounts::measured_runs},
+    CountParameter{"min_milliseconds_per_measurement", 0, &RunCounts::measured_ms},
 };
 
 grpc::Status set(const CountParameter& parameter, const std::string& key, const std::string& value,

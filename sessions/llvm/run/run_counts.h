@@ -13,6 +13,10 @@ struct RunCounts {
   int runtimes = 1;    ///< runs that `Runtime` reports
   int warmups = 0;     ///< runs before these that it does not
   int buildtimes = 1;  ///< builds that `Buildtime` reports
+
+  // Of `RuntimeMeasurement`, which warms up once at least.
+  int measured_runs = 10;  ///< at least
+  int measured_ms = 1000;  ///< milliseconds that these take together, at least
 };
 
 /// Gets or sets a count by its parameter, `llvm.{get,set}_...`; leaves `reply` unset if the key is

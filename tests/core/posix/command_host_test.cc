@@ -102,8 +102,7 @@ TEST_F(CommandHostTest, CommandsRunAtOneTime) {
   const auto wait_for = [](const std::string& other) {
     return "while [ ! -e " + other + " ]; do sleep 0.01; done";
   };
-  std::jthread other([&] {
-    ShellCommand command = command_;
+  std::jthread other([&, command = command_]() mutable {
     command.command = "echo >other; " + wait_for("this");
     EXPECT_TRUE((*host_->run(command, {})).succeeded());
   });
@@ -126,8 +125,7 @@ TEST_F(CommandHostTest, WhatTheCommandHasLeftIsGoneWhenItHasEnded) {
 }
 
 TEST_F(CommandHostTest, AndNoOneElses) {
-  std::jthread other([&] {
-    ShellCommand command = command_;
+  std::jthread other([&, command = command_]() mutable {
     command.command = leave_a_daemon() + "while [ ! -e go ]; do sleep 0.01; done";
     EXPECT_TRUE((*host_->run(command, {})).succeeded());
   });
@@ -208,6 +206,22 @@ TEST(CommandMessagesTest, WhatIsCutOffIsNothing) {
     EXPECT_FALSE(shell_command_of(std::string_view(bytes).substr(0, size)).has_value()) << size;
   }
   EXPECT_FALSE(shell_command_of(bytes + "x").has_value());
+
+  command.processor = 3;
+  command.counts_events = true;
+  const std::optional<ShellCommand> same = shell_command_of(bytes_of(command));
+  ASSERT_TRUE(same.has_value());
+  EXPECT_EQ(same->processor, 3);
+  EXPECT_TRUE(same->counts_events);
+  EXPECT_EQ(shell_command_of(bytes)->processor, std::nullopt);
+
+  ProcessResult counted;
+  counted.processor_time = std::chrono::milliseconds(5);
+  counted.events = EventCounts{.instructions = 7, .cycles = 9};
+  const auto same_result = process_result_of(bytes_of(Result<ProcessResult>(counted)));
+  ASSERT_TRUE(same_result.has_value() && *same_result);
+  EXPECT_EQ((*same_result)->processor_time, counted.processor_time);
+  EXPECT_EQ((*same_result)->events, counted.events);
 
   const std::string result = bytes_of(Result<ProcessResult>(unavailable("why")));
   EXPECT_EQ(to_string(process_result_of(result).value().error()), "UNAVAILABLE: why");
