@@ -22,43 +22,22 @@ asio::awaitable<Result<std::string>> bitcode_of(CommandRunner& commands, const P
   co_return co_await commands.async_output(std::move(command), std::move(output));
 }
 
-Benchmark benchmark_of(const std::string& uri, std::string bitcode) {
+Benchmark benchmark_of(const std::string& uri, const std::string& bitcode) {
   Benchmark benchmark;
   benchmark.set_uri(uri);
-  benchmark.mutable_program()->set_contents(std::move(bitcode));
-  BenchmarkDynamicConfig& config = *benchmark.mutable_dynamic_config();
+  benchmark.mutable_program()->set_contents(bitcode);
+  return benchmark;
+}
+
+void add_commands(BenchmarkDynamicConfig& config) {
   config.mutable_build_cmd()->add_argument(kBuild);
   config.mutable_build_cmd()->add_outfile("a.out");
   config.mutable_run_cmd()->add_argument("./a.out");
   config.mutable_run_cmd()->set_timeout_seconds(kRunSeconds);
-  return benchmark;
 }
 
-/// Whether a session in which nothing has been done is validated. Only what is the program's fault is no
-/// error.
-asio::awaitable<Result<bool>> can_validate(SearchClient& client, std::int64_t session,
-                                           ValidateWhen when) {
-  if (when == ValidateWhen::kNever) {
-    co_return false;
-  }
-  const Result<ProgramVerdict> verdict = co_await client.async_validate(session);
-  const bool is_validated = verdict && verdict->is_validated();
-  const bool is_programs_fault =
-      verdict || verdict.error().error_code() == grpc::StatusCode::INVALID_ARGUMENT;
-  if (!is_programs_fault) {
-    co_return verdict.error();
-  }
-  if (!is_validated && when == ValidateWhen::kAlways) {
-    co_return verdict
-        ? failed_precondition("it can't be validated: " + verdict->verdict + ": " + verdict->reason)
-        : verdict.error();
-  }
-  co_return is_validated;
-}
-
-/// Fills in what the service knows.
-asio::awaitable<grpc::Status> ask_service(SearchClient& client, LoadedProgram& program,
-                                          ValidateWhen validate) {
+/// Fills in the sizes by -Oz.
+asio::awaitable<grpc::Status> ask_baselines(SearchClient& client, LoadedProgram& program) {
   const Result<std::int64_t> session = co_await client.async_start(program.uri);
   if (!session) {
     co_return session.error();
@@ -67,44 +46,63 @@ asio::awaitable<grpc::Status> ask_service(SearchClient& client, LoadedProgram& p
       co_await client.async_observe(*session, client.spaces().size_oz);
   const Result<std::int64_t> instructions =
       co_await client.async_observe(*session, client.spaces().instructions_oz);
-  const Result<bool> validated = co_await can_validate(client, *session, validate);
   co_await client.async_end(*session);
   for (const auto* number : {&size, &instructions}) {
     if (!*number) {
       co_return number->error();
     }
   }
-  if (!validated) {
-    co_return validated.error();
-  }
   if (*size <= 0 || *instructions <= 0) {
     co_return failed_precondition("-Oz leaves nothing of it that could be smaller");
   }
   program.size_oz = *size;
   program.instructions_oz = *instructions;
-  program.can_validate = *validated;
   co_return grpc::Status::OK;
 }
 
-}  // namespace
-
-asio::awaitable<Result<LoadedProgram>> async_load_program(SearchClient& client,
-                                                          CommandRunner& commands, ProgramFile file,
-                                                          std::string uri, ValidateWhen validate) {
-  LoadedProgram program{.file = std::move(file), .uri = std::move(uri)};
-  Result<std::string> bitcode = co_await bitcode_of(commands, program.file);
-  if (!bitcode) {
-    co_return bitcode.error();
+/// What a session says in which nothing has been done.
+asio::awaitable<Result<ProgramVerdict>> verdict_of(SearchClient& client, std::string uri) {
+  const Result<std::int64_t> session = co_await client.async_start(std::move(uri));
+  if (!session) {
+    co_return session.error();
   }
-  Benchmark benchmark = benchmark_of(program.uri, *std::move(bitcode));
+  Result<ProgramVerdict> verdict = co_await client.async_validate(*session);
+  co_await client.async_end(*session);
+  co_return verdict;
+}
+
+/// Finds out whether it can be validated.
+asio::awaitable<grpc::Status> make_runnable(SearchClient& client, LoadedProgram& program,
+                                            const std::string& bitcode, ValidateWhen when) {
+  if (when == ValidateWhen::kNever) {
+    co_return grpc::Status::OK;
+  }
+  const std::string uri = program.uri + "/run";
+  Benchmark benchmark = benchmark_of(uri, bitcode);
+  add_commands(*benchmark.mutable_dynamic_config());
   const grpc::Status added = co_await client.async_add(std::move(benchmark));
   if (!added.ok()) {
     co_return added;
   }
-  const grpc::Status asked = co_await ask_service(client, program, validate);
-  if (!asked.ok()) {
-    co_return asked;
+  const Result<ProgramVerdict> verdict = co_await verdict_of(client, uri);
+  if (verdict && verdict->is_validated()) {
+    program.runnable_uri = uri;
+    co_return grpc::Status::OK;
   }
+  // Without a verdict: it has no main, or fails as it is. Anything else is not the program's fault.
+  const bool cannot_run =
+      verdict || verdict.error().error_code() == grpc::StatusCode::INVALID_ARGUMENT;
+  if (cannot_run && when == ValidateWhen::kAuto) {
+    co_return grpc::Status::OK;
+  }
+  co_return verdict
+      ? failed_precondition("it can't be validated: " + verdict->verdict + ": " + verdict->reason)
+      : verdict.error();
+}
+
+/// Whether clang makes of it what the service says.
+asio::awaitable<grpc::Status> compare_with_clang(CommandRunner& commands,
+                                                 const LoadedProgram& program) {
   std::string object = commands.new_file("o");
   std::string command = baseline_command(program.file, object);
   const Result<std::int64_t> by_clang =
@@ -116,6 +114,33 @@ asio::awaitable<Result<LoadedProgram>> async_load_program(SearchClient& client,
     co_return failed_precondition("clang -Oz makes " + std::to_string(*by_clang) +
                                   " bytes of it, and the service says " +
                                   std::to_string(program.size_oz));
+  }
+  co_return grpc::Status::OK;
+}
+
+}  // namespace
+
+asio::awaitable<Result<LoadedProgram>> async_load_program(SearchClient& client,
+                                                          CommandRunner& commands, ProgramFile file,
+                                                          std::string uri, ValidateWhen validate) {
+  LoadedProgram program{.file = std::move(file), .uri = std::move(uri)};
+  const Result<std::string> bitcode = co_await bitcode_of(commands, program.file);
+  if (!bitcode) {
+    co_return bitcode.error();
+  }
+  Benchmark benchmark = benchmark_of(program.uri, *bitcode);
+  grpc::Status status = co_await client.async_add(std::move(benchmark));
+  if (status.ok()) {
+    status = co_await ask_baselines(client, program);
+  }
+  if (status.ok()) {
+    status = co_await make_runnable(client, program, *bitcode, validate);
+  }
+  if (status.ok()) {
+    status = co_await compare_with_clang(commands, program);
+  }
+  if (!status.ok()) {
+    co_return status;
   }
   co_return program;
 }

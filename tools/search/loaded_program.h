@@ -22,10 +22,13 @@ enum class ValidateWhen {
 struct LoadedProgram {
   ProgramFile file;
   std::string uri;
+  /// The same with commands to build and to run it, for sessions that are validated; empty if it can't be.
+  /// Apart, since a service that is told how to build a program builds it for some of its observations.
+  std::string runnable_uri{};
   std::int64_t size_oz = 0;  ///< by `clang -Oz -c`
   std::int64_t instructions_oz = 0;
-  bool can_validate = false;
 
+  [[nodiscard]] bool can_validate() const { return !runnable_uri.empty(); }
   [[nodiscard]] std::int64_t baseline(Objective objective) const {
     return objective == Objective::kSize ? size_oz : instructions_oz;
   }

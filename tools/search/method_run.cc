@@ -54,12 +54,15 @@ void count(CheckVerdict verdict, FailureCounts& failures) {
   }
 }
 
-/// The first that passes; if none does, what there is without a search.
+/// The first that passes; if none does that is as small as what there is without a search, that.
 asio::awaitable<grpc::Status> take_checked(const SearchSetting& setting,
                                            const LoadedProgram& program, Objective objective,
                                            std::vector<ScoredSequence> found,
                                            MethodResult& result) {
   for (const ScoredSequence& scored : found) {
+    if (scored.value > program.baseline(objective)) {
+      break;
+    }
     const Result<CheckedResult> checked =
         co_await setting.check.async_check(program, objective, scored);
     if (!checked) {
@@ -69,11 +72,12 @@ asio::awaitable<grpc::Status> take_checked(const SearchSetting& setting,
     if (checked->verdict == CheckVerdict::kPassed) {
       result.value = scored.value;
       result.command = checked->command;
-      for (const int pass : scored.passes) {
-        result.passes.push_back(setting.passes.pipeline(pass));
-      }
+      result.passes = setting.passes.pipelines(scored.passes);
       co_return grpc::Status::OK;
     }
+    result.refused.push_back({.pipeline = joined_passes(setting.passes.pipelines(scored.passes)),
+                              .value = scored.value,
+                              .reason = checked->reason});
   }
   result.is_baseline = true;
   result.value = program.baseline(objective);

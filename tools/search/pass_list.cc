@@ -42,12 +42,12 @@ std::optional<int> PassList::find(std::string_view name) const {
                                 : std::optional(static_cast<int>(found - passes_.begin()));
 }
 
-std::string PassList::pipeline(const PassSequence& passes) const {
-  std::string text;
+std::vector<std::string> PassList::pipelines(const PassSequence& passes) const {
+  std::vector<std::string> texts;
   for (const int pass : passes) {
-    text += (text.empty() ? "" : ",invalidate<all>,") + pipeline(pass);
+    texts.push_back(pipeline(pass));
   }
-  return text;
+  return texts;
 }
 
 SearchSpace PassList::search_space() const {

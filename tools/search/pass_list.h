@@ -27,8 +27,8 @@ class PassList {
   /// By the name of the action.
   [[nodiscard]] std::optional<int> find(std::string_view name) const;
 
-  /// As `opt -passes=` takes it: in a session each pass begins without what the one before knew.
-  [[nodiscard]] std::string pipeline(const PassSequence& passes) const;
+  /// Each as `opt -passes=` takes it alone.
+  [[nodiscard]] std::vector<std::string> pipelines(const PassSequence& passes) const;
 
   [[nodiscard]] SearchSpace search_space() const;
 

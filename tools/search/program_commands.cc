@@ -1,6 +1,8 @@
 #include "tools/search/program_commands.h"
 
+#include <cstddef>
 #include <string_view>
+#include <utility>
 
 namespace compiler_gym {
 namespace {
@@ -12,9 +14,11 @@ std::string clang(const ProgramFile& program) {
   return "clang-19 -Oz" + (program.cflags.empty() ? "" : " " + program.cflags);
 }
 
-std::string opt(const std::string& pipeline) {
-  // Clang compiles for position independent code, which opt does not know.
-  return "opt-19 -relocation-model=pic -passes=" + shell_word(pipeline);
+std::string opt(const std::string& pipeline, bool for_another_opt = false) {
+  // Clang compiles for position independent code, which opt does not know; and what has been written and
+  // read again is to be what it was, the order of uses too.
+  return std::string("opt-19 -relocation-model=pic ") +
+         (for_another_opt ? "-preserve-bc-uselistorder " : "") + "-passes=" + shell_word(pipeline);
 }
 
 std::string front_end(const ProgramFile& program, const std::string& bitcode) {
@@ -22,24 +26,39 @@ std::string front_end(const ProgramFile& program, const std::string& bitcode) {
          shell_word(program.path);
 }
 
-// The bitcode on standard output, or its path behind the last command.
-struct Middle {
-  std::string pipe;
+/// The commands up to the one that takes bitcode from standard input, or, if there is none, by its path.
+struct Pipe {
+  std::vector<std::string> commands;
   std::string path;
+
+  void add(std::string command) {
+    commands.push_back(std::move(command) + path);
+    path.clear();
+  }
+  /// The commands one after another.
+  [[nodiscard]] std::string text() const {
+    std::string joined;
+    for (const std::string& command : commands) {
+      joined += (joined.empty() ? "" : " | ") + command;
+    }
+    return joined;
+  }
 };
 
-Middle optimised(const ProgramFile& program, const std::string& pipeline) {
-  Middle middle;
+Pipe optimised(const ProgramFile& program, const std::vector<std::string>& passes, bool apart) {
+  Pipe pipe;
   if (program.is_source) {
-    middle.pipe = front_end(program, "-") + " | ";
+    pipe.add(front_end(program, "-"));
   } else {
-    middle.path = " " + shell_word(program.path);
+    pipe.path = " " + shell_word(program.path);
   }
-  if (!pipeline.empty()) {
-    middle.pipe += opt(pipeline) + middle.path + " | ";
-    middle.path.clear();
+  if (!apart && !passes.empty()) {
+    pipe.add(opt(joined_passes(passes)));
   }
-  return middle;
+  for (std::size_t i = 0; apart && i < passes.size(); ++i) {
+    pipe.add(opt(passes[i], i + 1 < passes.size()));
+  }
+  return pipe;
 }
 
 }  // namespace
@@ -66,21 +85,33 @@ std::string baseline_command(const ProgramFile& program, const std::string& obje
          " " + shell_word(program.path);
 }
 
-std::string object_command(const ProgramFile& program, const std::string& pipeline,
-                           Lowering lowering, const std::string& object) {
-  Middle middle = optimised(program, pipeline);
-  if (lowering == Lowering::kRequired) {
-    middle.pipe += opt("default<O0>") + middle.path + " | ";
-    middle.path.clear();
+std::string joined_passes(const std::vector<std::string>& passes) {
+  std::string joined;
+  for (const std::string& pass : passes) {
+    joined += (joined.empty() ? "" : ",invalidate<all>,") + pass;
   }
-  return middle.pipe + "clang-19 -Oz" + kWithoutPasses + " -c -x ir -o " + shell_word(object) +
-         (middle.path.empty() ? " -" : middle.path);
+  return joined;
 }
 
-std::string bitcode_command(const ProgramFile& program, const std::string& pipeline,
-                            const std::string& bitcode) {
-  const Middle middle = optimised(program, pipeline.empty() ? "no-op-module" : pipeline);
-  return middle.pipe.substr(0, middle.pipe.size() - 3) + " -o " + shell_word(bitcode);
+std::string object_command(const ProgramFile& program, const std::vector<std::string>& passes,
+                           CommandShape shape, const std::string& object) {
+  Pipe pipe = optimised(program, passes, shape.apart);
+  if (shape.lowered) {
+    pipe.add(opt("default<O0>"));
+  }
+  const std::string input = pipe.path.empty() ? " -" : "";
+  pipe.add(std::string("clang-19 -Oz") + kWithoutPasses + " -c -x ir -o " + shell_word(object) +
+           input);
+  return pipe.text();
+}
+
+std::string bitcode_command(const ProgramFile& program, const std::vector<std::string>& passes,
+                            bool apart, const std::string& bitcode) {
+  std::vector<std::string> some = passes;
+  if (some.empty()) {
+    some.emplace_back("no-op-module");
+  }
+  return optimised(program, some, apart).text() + " -o " + shell_word(bitcode);
 }
 
 }  // namespace compiler_gym

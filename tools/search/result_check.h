@@ -25,6 +25,8 @@ struct CheckedResult {
   CheckVerdict verdict = CheckVerdict::kPassed;
   /// What makes it, if it passed.
   std::string command{};
+  /// What is wrong, if it did not.
+  std::string reason{};
 };
 
 /// A new session runs the passes and has to come to the same; the program that it has then has to do what
@@ -44,11 +46,11 @@ class ResultCheck {
                                                              ScoredSequence found);
 
  private:
-  [[nodiscard]] Awaitable<Result<CheckVerdict>> replay(const LoadedProgram& program,
-                                                       Objective objective, ScoredSequence found);
-  [[nodiscard]] Awaitable<Result<CheckVerdict>> compare(const LoadedProgram& program,
-                                                        Objective objective, std::int64_t value,
-                                                        std::int64_t session);
+  [[nodiscard]] Awaitable<Result<CheckedResult>> replay(const LoadedProgram& program,
+                                                        Objective objective, ScoredSequence found);
+  [[nodiscard]] Awaitable<Result<CheckedResult>> compare(const LoadedProgram& program,
+                                                         Objective objective, std::int64_t value,
+                                                         std::int64_t session);
   [[nodiscard]] Awaitable<Result<CheckedResult>> run_object_command(const LoadedProgram& program,
                                                                     ScoredSequence found);
   [[nodiscard]] Awaitable<Result<CheckedResult>> run_bitcode_command(const LoadedProgram& program,

@@ -23,6 +23,11 @@ json::object to_value(const MethodResult& result) {
   for (const Improvement& improvement : result.improvements) {
     improvements.push_back(json::array{improvement.measurements, improvement.value});
   }
+  json::array refused;
+  for (const RefusedSequence& one : result.refused) {
+    refused.push_back(
+        json::object{{"pipeline", one.pipeline}, {"value", one.value}, {"reason", one.reason}});
+  }
   return {{"method", to_string(result.method)},
           {"value", result.value},
           {"is_baseline", result.is_baseline},
@@ -30,7 +35,8 @@ json::object to_value(const MethodResult& result) {
           {"command", result.command},
           {"steps", result.measurements},
           {"improvements", std::move(improvements)},
-          {"failures", to_value(result.failures)}};
+          {"failures", to_value(result.failures)},
+          {"refused", std::move(refused)}};
 }
 
 json::object to_value(const ProgramReport& program) {

@@ -130,9 +130,6 @@ void read_methods(FlagParser& flags, std::vector<MethodKind>& methods) {
       methods.push_back(*method);
     }
   }
-  if (methods.empty()) {
-    flags.fail("flag 'methods': it names none");
-  }
 }
 
 void read_objectives(FlagParser& flags, std::vector<Objective>& objectives) {

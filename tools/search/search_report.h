@@ -23,10 +23,17 @@ struct FailureCounts {
   FailureCounts& operator+=(const FailureCounts& other);
 };
 
+/// What was found, and is no result since a check has failed.
+struct RefusedSequence {
+  std::string pipeline;
+  std::int64_t value = 0;
+  std::string reason;
+};
+
 /// What a method has found for a program. All of it has been checked.
 struct MethodResult {
   MethodKind method = MethodKind::kRandom;
-  /// Nothing that was found has passed the checks: this is what clang -Oz makes.
+  /// Nothing as small as what clang -Oz makes has passed the checks: this is what clang -Oz makes.
   bool is_baseline = false;
   std::int64_t value = 0;
   std::vector<std::string> passes{};  ///< each as `opt -passes=` takes it
@@ -34,6 +41,7 @@ struct MethodResult {
   int measurements = 0;
   std::vector<Improvement> improvements{};  ///< while searching, before the checks
   FailureCounts failures{};
+  std::vector<RefusedSequence> refused{};
 };
 
 struct ProgramReport {

@@ -33,11 +33,14 @@ struct Task {
   std::size_t method = 0;
 };
 
-/// So that no two searches draw the same numbers; the same whichever of them are made.
-std::uint64_t seed_of(std::uint64_t seed, Objective objective, std::size_t program,
+/// So that no two searches draw the same numbers, and a program's are the same whichever others there are.
+std::uint64_t seed_of(std::uint64_t seed, Objective objective, const std::string& program,
                       MethodKind method) {
-  std::seed_seq sequence{seed & 0xffffffffU, seed >> 32U, static_cast<std::uint64_t>(objective),
-                         static_cast<std::uint64_t>(program), static_cast<std::uint64_t>(method)};
+  std::vector<std::uint32_t> parts{
+      static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U),
+      static_cast<std::uint32_t>(objective), static_cast<std::uint32_t>(method)};
+  parts.insert(parts.end(), program.begin(), program.end());
+  std::seed_seq sequence(parts.begin(), parts.end());
   std::array<std::uint32_t, 2> words{};
   sequence.generate(words.begin(), words.end());
   return std::uint64_t{words[0]} << 32U | words[1];
@@ -147,7 +150,7 @@ class SearchRun {
     }
     const Objective objective = options_.objectives[task.objective];
     const MethodKind method = options_.methods[task.method];
-    const std::uint64_t seed = seed_of(options_.seed, objective, task.program, method);
+    const std::uint64_t seed = seed_of(options_.seed, objective, program.loaded->file.name, method);
     Result<MethodResult> result =
         co_await async_run_method(setting, *program.loaded, objective, method, seed, progress_[i]);
     progress_[i] = 1;
@@ -201,7 +204,7 @@ ObjectiveReport SearchRun::report_of(std::size_t objective) const {
         .program = loaded->file,
         .baseline = loaded->baseline(report.objective),
         .baseline_command = baseline_command(loaded->file, loaded->file.name + ".o"),
-        .is_validated = loaded->can_validate};
+        .is_validated = loaded->can_validate()};
     for (std::size_t task = 0; task < tasks_.size(); ++task) {
       if (tasks_[task].objective == objective && tasks_[task].program == i) {
         program.methods.push_back(results_[task]);

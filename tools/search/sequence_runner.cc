@@ -20,20 +20,12 @@ SequenceRunner::SequenceRunner(SearchClient& client, const PassList& passes,
       benchmark_uri_(std::move(benchmark_uri)),
       observation_space_(observation_space) {}
 
-std::vector<std::string> SequenceRunner::pipelines(const PassSequence& passes) const {
-  std::vector<std::string> texts;
-  for (const int pass : passes) {
-    texts.push_back(passes_.pipeline(pass));
-  }
-  return texts;
-}
-
 asio::awaitable<Result<std::int64_t>> SequenceRunner::start_after(PassSequence passes) {
   Result<std::int64_t> session = co_await client_.async_start(benchmark_uri_);
   if (!session) {
     co_return session;
   }
-  std::vector<std::string> texts = pipelines(passes);
+  std::vector<std::string> texts = passes_.pipelines(passes);
   const grpc::Status applied = co_await client_.async_apply(*session, std::move(texts));
   if (!applied.ok()) {
     co_await client_.async_end(*session);
@@ -76,7 +68,7 @@ asio::awaitable<Result<std::int64_t>> SequenceRunner::async_measure(Proposal pro
   if (!session) {
     co_return session;
   }
-  std::vector<std::string> texts = pipelines(after);
+  std::vector<std::string> texts = passes_.pipelines(after);
   const grpc::Status applied = co_await client_.async_apply(*session, std::move(texts));
   Result<std::int64_t> value(applied);
   if (applied.ok()) {

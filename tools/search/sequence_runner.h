@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <string>
-#include <vector>
 
 #include "core/support/status.h"
 #include "tools/search/pass_list.h"
@@ -40,7 +39,6 @@ class SequenceRunner {
   /// A new session in the state after these passes.
   [[nodiscard]] Awaitable<Result<std::int64_t>> start_after(PassSequence passes);
   [[nodiscard]] Awaitable<Result<std::int64_t>> fork_after(PassSequence passes);
-  [[nodiscard]] std::vector<std::string> pipelines(const PassSequence& passes) const;
 
   SearchClient& client_;
   const PassList& passes_;

@@ -9,38 +9,45 @@ const ProgramFile kSource{.name = "sort", .path = "programs/sort.c", .cflags = "
 const ProgramFile kBitcode{.name = "sort", .path = "sort.bc", .is_source = false, .cflags = ""};
 
 TEST(ProgramCommandsTest, GoFromTheSourceToTheObjectFile) {
-  EXPECT_EQ(object_command(kSource, "default<Oz>,invalidate<all>,function(gvn)", Lowering::kNone,
-                           "sort.o"),
+  EXPECT_EQ(object_command(kSource, {"default<Oz>", "function(gvn)"}, {}, "sort.o"),
             "clang-19 -Oz -Xclang -disable-llvm-passes -emit-llvm -c -o - programs/sort.c | "
             "opt-19 -relocation-model=pic -passes='default<Oz>,invalidate<all>,function(gvn)' | "
             "clang-19 -Oz -Xclang -disable-llvm-passes -c -x ir -o sort.o -");
-  EXPECT_EQ(object_command(kSource, "", Lowering::kNone, "sort.o"),
+  EXPECT_EQ(object_command(kSource, {}, {}, "sort.o"),
             "clang-19 -Oz -Xclang -disable-llvm-passes -emit-llvm -c -o - programs/sort.c | "
             "clang-19 -Oz -Xclang -disable-llvm-passes -c -x ir -o sort.o -");
 }
 
 TEST(ProgramCommandsTest, GoFromBitcodeToTheObjectFile) {
-  EXPECT_EQ(object_command(kBitcode, "default<Oz>", Lowering::kNone, "sort.o"),
+  EXPECT_EQ(object_command(kBitcode, {"default<Oz>"}, {}, "sort.o"),
             "opt-19 -relocation-model=pic -passes='default<Oz>' sort.bc | "
             "clang-19 -Oz -Xclang -disable-llvm-passes -c -x ir -o sort.o -");
-  EXPECT_EQ(object_command(kBitcode, "", Lowering::kNone, "sort.o"),
+  EXPECT_EQ(object_command(kBitcode, {}, {}, "sort.o"),
             "clang-19 -Oz -Xclang -disable-llvm-passes -c -x ir -o sort.o sort.bc");
 }
 
 TEST(ProgramCommandsTest, LowerWhatTheCodeGeneratorCannotDo) {
-  EXPECT_EQ(object_command(kBitcode, "mergefunc", Lowering::kRequired, "sort.o"),
+  EXPECT_EQ(object_command(kBitcode, {"mergefunc"}, {.lowered = true}, "sort.o"),
             "opt-19 -relocation-model=pic -passes=mergefunc sort.bc | "
             "opt-19 -relocation-model=pic -passes='default<O0>' | "
             "clang-19 -Oz -Xclang -disable-llvm-passes -c -x ir -o sort.o -");
-  EXPECT_EQ(object_command(kBitcode, "", Lowering::kRequired, "sort.o"),
+  EXPECT_EQ(object_command(kBitcode, {}, {.lowered = true}, "sort.o"),
             "opt-19 -relocation-model=pic -passes='default<O0>' sort.bc | "
             "clang-19 -Oz -Xclang -disable-llvm-passes -c -x ir -o sort.o -");
 }
 
+TEST(ProgramCommandsTest, RunAnOptForEachPass) {
+  EXPECT_EQ(
+      object_command(kBitcode, {"default<Oz>", "mergefunc"}, {.apart = true}, "sort.o"),
+      "opt-19 -relocation-model=pic -preserve-bc-uselistorder -passes='default<Oz>' sort.bc | "
+      "opt-19 -relocation-model=pic -passes=mergefunc | "
+      "clang-19 -Oz -Xclang -disable-llvm-passes -c -x ir -o sort.o -");
+}
+
 TEST(ProgramCommandsTest, MakeBitcode) {
-  EXPECT_EQ(bitcode_command(kBitcode, "mergefunc", "out.bc"),
+  EXPECT_EQ(bitcode_command(kBitcode, {"mergefunc"}, false, "out.bc"),
             "opt-19 -relocation-model=pic -passes=mergefunc sort.bc -o out.bc");
-  EXPECT_EQ(bitcode_command(kSource, "mergefunc", "out.bc"),
+  EXPECT_EQ(bitcode_command(kSource, {"mergefunc"}, false, "out.bc"),
             "clang-19 -Oz -Xclang -disable-llvm-passes -emit-llvm -c -o - programs/sort.c | "
             "opt-19 -relocation-model=pic -passes=mergefunc -o out.bc");
   EXPECT_EQ(module_command(kSource, "out.bc"),

@@ -107,7 +107,7 @@ TEST(GreedyMethodTest, TriesEachPassOnceBehindOneStateAndForksIt) {
   GreedyMethod method(fake_space(), 1);
   report_starts(method);
   std::map<PassSequence, std::set<int>> tried;
-  for (int i = 0; i < 2 * kPasses; ++i) {
+  for (int i = 0; i < kPasses; ++i) {
     const Proposal proposal = method.propose();
     ASSERT_EQ(proposal.forked_after + 1, proposal.passes.size());
     PassSequence base = proposal.passes;

@@ -99,6 +99,46 @@ TEST_F(SearchTest, CountsInstructionsToo) {
   EXPECT_THAT(read("a.svg"), HasSubstr("instructions in percent"));
 }
 
+// Whether a function's argument is a constant is decided by the optimiser, and this program prints it: what
+// is optimised does something else.
+TEST_F(SearchTest, WhatDoesSomethingElseIsNoResult) {
+  write("fickle.c",
+        "#include <stdio.h>\n"
+        "static int is_constant(int x) { return __builtin_constant_p(x); }\n"
+        "int main(void) { printf(\"%d\\n\", is_constant(3)); return 0; }\n");
+  const CommandOutput output =
+      search("--program fickle.c --steps 10 --methods random --json fickle.json");
+  ASSERT_EQ(output.exit_status, 0) << output.text;
+  const boost::json::value json = boost::json::parse(read("fickle.json"));
+  const boost::json::value& program = json.at("objectives").at(0).at("programs").at(0);
+  const boost::json::value& random = program.at("methods").at(0);
+  EXPECT_TRUE(program.at("is_validated").as_bool());
+  EXPECT_GT(random.at("failures").at("miscompiled").to_number<int>(), 0);
+  EXPECT_TRUE(random.at("is_baseline").as_bool());
+  EXPECT_THAT(std::string(random.at("refused").at(0).at("reason").as_string()),
+              HasSubstr("wrong_output: "));
+  EXPECT_EQ(random.at("value").to_number<long>(), program.at("clang_oz").to_number<long>());
+  EXPECT_EQ(random.at("command").as_string(), "clang-19 -Oz -c -o fickle.o fickle.c");
+  EXPECT_THAT(output.text, HasSubstr("\nmiscompiled "));
+}
+
+// A function that has to be inlined is, before code is generated: the command has to do that too.
+TEST_F(SearchTest, CommandsInlineWhatHasToBe) {
+  write("inlined.c",
+        "__attribute__((always_inline)) static inline int add(int x, int y) { return x + y; }\n"
+        "int main(int argc, char** argv) { (void)argv; return add(argc, -1); }\n");
+  const CommandOutput output =
+      search("--program inlined.c --steps 10 --methods greedy --json inlined.json");
+  ASSERT_EQ(output.exit_status, 0) << output.text;
+  const boost::json::value json = boost::json::parse(read("inlined.json"));
+  const boost::json::value& greedy =
+      json.at("objectives").at(0).at("programs").at(0).at("methods").at(0);
+  EXPECT_FALSE(greedy.at("is_baseline").as_bool());
+  const std::string command(greedy.at("command").as_string());
+  EXPECT_EQ(text_size_by(command, folder_.string(), "inlined.o"),
+            greedy.at("value").to_number<long>());
+}
+
 TEST_F(SearchTest, NamesWhatItCannotSearchAndGoesOn) {
   write("broken.c", "int main( {");
   write("noise.bc", "this is no bitcode");
