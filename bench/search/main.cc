@@ -1,4 +1,4 @@
-// compiler_gym-search: how much faster a search is when nothing is computed twice.
+// compiler_gym-search-gain: how much faster a search is when nothing is computed twice.
 #include <fmt/core.h>
 
 #include <array>
@@ -19,7 +19,7 @@
 namespace compiler_gym {
 namespace {
 
-constexpr auto* kName = "compiler_gym-search";
+constexpr auto* kName = "compiler_gym-search-gain";
 
 struct Options {
   std::string service;
@@ -156,7 +156,7 @@ grpc::Status print_table(ClientLoop& loop, const Options& options) {
 
 int run(int argc, char** argv) {
   FlagParser flags(
-      "Usage: compiler_gym-search [flags]\n\n"
+      "Usage: compiler_gym-search-gain [flags]\n\n"
       "Runs three searches for a short program on the LLVM service, with and without its state "
       "graph,\n"
       "in turns, and prints a table of medians.");

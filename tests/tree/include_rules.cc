@@ -41,7 +41,7 @@ const std::vector<Room>& rooms() {
        {"proto/", "core/", "context/", "sessions/", "sessions/llvm/", "async_server/",
         "examples/"}},
       {"examples/", {"proto/", "core/", "client/", "context/", "sessions/", "async_server/"}},
-      {"tools/", {"proto/", "core/", "client/", "sessions/llvm/run/"}},
+      {"tools/", {"proto/", "core/", "client/", "sessions/llvm/run/", "sessions/llvm/actions/"}},
       {"bench/",
        {"proto/", "core/", "client/", "context/", "sessions/", "sessions/isolated/",
         "sessions/llvm/", "async_server/", "examples/", "tools/"}},

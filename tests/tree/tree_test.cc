@@ -47,6 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"ProductNeedsNoClient", "async_server/server.cc", "client/client_loop.h", false},
         Row{"ProductNeedsNoTests", "tools/load/main.cc", "tests/support/poll.h", false},
         Row{"ToolsNeedNoBench", "tools/load/main.cc", "bench/hosted/hosted_server.h", false},
+        Row{"ToolsKnowTheActions", "tools/search/a.cc", "sessions/llvm/actions/actions.h", true},
+        Row{"ToolsKnowNoSession", "tools/search/a.cc", "sessions/llvm/llvm_session.h", false},
         Row{"ToolsNeedNoServer", "tools/load/main.cc", "async_server/server.h", false},
         Row{"ClientNeedsNoServer", "client/a.cc", "async_server/server.h", false},
         Row{"ClientNeedsNoSessions", "client/a.cc", "sessions/session.h", false},
