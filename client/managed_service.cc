@@ -32,7 +32,7 @@ using namespace std::chrono_literals;
 /// Undoes what this process may have done to its signals; a service expects the defaults.
 class SpawnAttributes {
  public:
-  SpawnAttributes() {
+  explicit SpawnAttributes(bool own_process_group) {
     posix_spawnattr_init(&attributes_);
     sigset_t signals;
     sigemptyset(&signals);
@@ -41,7 +41,11 @@ class SpawnAttributes {
       sigaddset(&signals, signal);
     }
     posix_spawnattr_setsigdefault(&attributes_, &signals);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    constexpr int kSignals = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    posix_spawnattr_setpgroup(&attributes_, 0);
+    posix_spawnattr_setflags(
+        &attributes_,
+        static_cast<short>(own_process_group ? kSignals | POSIX_SPAWN_SETPGROUP : kSignals));
   }
   SpawnAttributes(const SpawnAttributes&) = delete;
   SpawnAttributes& operator=(const SpawnAttributes&) = delete;
@@ -150,7 +154,7 @@ grpc::Status ManagedService::spawn() {
   const std::vector<char*> envp = null_terminated(environment);
 
   const SpawnFileActions in_its_directory(binary_.parent_path());
-  const SpawnAttributes attributes;
+  const SpawnAttributes attributes(options_.own_process_group);
   const int error = posix_spawn(&pid_, argv[0], in_its_directory.get(), attributes.get(),
                                 argv.data(), envp.data());
   if (error != 0) {

@@ -27,6 +27,9 @@ struct ManagedServiceOptions {
   /// Where the service keeps its files. If empty, one is made under the temporary directory, with
   /// `logs/` and `disk/` in it, and removed with everything in it at the end.
   boost::filesystem::path working_directory{};
+  /// The service does not hear what is meant for this process, such as Ctrl-C in a terminal. For who ends
+  /// it whatever happens, if need be by `--owner_pid`.
+  bool own_process_group = false;
   /// From the start of the process to a complete `port.txt`.
   std::chrono::seconds start_timeout{30};
   /// From SIGTERM to SIGKILL.

@@ -112,6 +112,18 @@ TEST_F(ManagedServiceTest, AddsToTheEnvironmentAndReplacesWhatIsThere) {
             "a=b\n/a home\n" + std::string(getenv("PATH")) + "\n");
 }
 
+TEST_F(ManagedServiceTest, IsInAProcessGroupOfItsOwnIfThatIsWanted) {
+  for (const bool own : {false, true}) {
+    ManagedServiceOptions options;
+    options.binary = kFakeService;
+    options.arguments = {"port:4242", "serve:0"};
+    options.own_process_group = own;
+    const Started service = run(ManagedService::async_start(std::move(options)));
+    ASSERT_TRUE(service) << service.error().error_message();
+    EXPECT_EQ(getpgid((*service)->pid()), own ? (*service)->pid() : getpgrp());
+  }
+}
+
 TEST_F(ManagedServiceTest, ReadsThePort) {
   const Started service = run(start({"port:4242", "serve:0"}));
   ASSERT_TRUE(service) << to_string(service.error());

@@ -249,6 +249,7 @@ asio::awaitable<Result<SearchReport>> async_run_search(
   service_options.binary = options.service;
   service_options.arguments = {"--owner_pid=" + std::to_string(getpid()), "--all_observations",
                                "--step_timeout=" + std::to_string(options.step_timeout.count())};
+  service_options.own_process_group = true;  // it is needed for what is found until a Ctrl-C
   const Result<std::unique_ptr<ManagedService>> service =
       co_await ManagedService::async_start(std::move(service_options));
   if (!service) {
