@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A wheel with the service inside, and what it needs beside the C library: build_wheel.sh SERVICE PROGRAMS OUTPUT_FOLDER
-# PROGRAMS is the folder with the demo programs as bitcode.
+# A wheel with the service inside, and what it needs beside the C library: build_wheel.sh BINARIES PROGRAMS OUTPUT_FOLDER
+# BINARIES is the folder with compiler_gym-llvm-service and compiler_gym-search, PROGRAMS the one with the demo programs as bitcode.
 # Uses the environment of run_tests.sh. Then sees to it that the wheel is for machines with a glibc as old as 2.34 and brings no
 # library that is not its own, installs it, and nothing else of this project, in clean environments of each Python that $PYTHONS
 # names (else the oldest and the newest on this machine that the package is for), and learns there.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-readonly here service=$1 programs=$2 output=$3
+readonly here binaries=$1 programs=$2 output=$3
 readonly environment=${here%/*}/build/python-venv tag=py3-none-manylinux_2_34_x86_64
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 
@@ -23,8 +23,11 @@ if sys.version_info >= (3, 10) and sys.implementation.name == "cpython":
 "$environment/bin/pip" install --quiet --requirement "$here/requirements-wheel.txt"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-strip --strip-all -o "$work/compiler_gym-llvm-service" "$service"
-COMPILER_GYM_WHEEL_SERVICE=$work/compiler_gym-llvm-service COMPILER_GYM_WHEEL_PROGRAMS=$programs \
+mkdir "$work/bin"
+for binary in compiler_gym-llvm-service compiler_gym-search; do
+  strip --strip-all -o "$work/bin/$binary" "$binaries/$binary"
+done
+COMPILER_GYM_WHEEL_BINARIES=$work/bin COMPILER_GYM_WHEEL_PROGRAMS=$programs \
   "$environment/bin/pip" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work" "$here"
 rm -f "$output"/*.whl
 PATH=$environment/bin:$PATH "$environment/bin/auditwheel" repair --plat "${tag#py3-none-}" --wheel-dir "$output" "$work"/*.whl
@@ -59,5 +62,6 @@ print("Python", sys.version.split()[0], "with the service", env.unwrapped.client
 env.close()
 END
   env -u COMPILER_GYM_SERVICE PATH=/usr/bin:/bin "$work/env/bin/python" "$here/examples/policy_gradient.py" --updates 2
+  env -u COMPILER_GYM_SERVICE PATH=/usr/bin:/bin "$work/env/bin/compiler-gym" search benchmark://demo-v0/sort --methods local --steps 4
   )
 done

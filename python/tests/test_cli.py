@@ -15,6 +15,7 @@ import pytest
 
 from compiler_gym_service import Benchmark, read_states
 from compiler_gym_service.cli import main
+from compiler_gym_service.cli._methods import mean_curves
 from compiler_gym_service.cli._output import ProgressLine
 from compiler_gym_service.search import random_search
 
@@ -95,6 +96,34 @@ def test_progress_is_shown_to_people_only() -> None:
     assert not pipe.getvalue()
 
 
+def test_search_by_methods_is_checked_and_drawn(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    search = ["search", "benchmark://demo-v0/sort", "--methods", "random,local", "--steps", "8"]
+    plot = tmp_path / "plot.png"
+    assert main([*search, "--json", "--plot", str(plot)]) == 0
+    objective = json.loads(capfd.readouterr().out)["objectives"][0]
+    (program,) = objective["programs"]
+    assert program["name"] == "sort" and program["is_validated"]
+    assert [method["method"] for method in program["methods"]] == ["random", "local"]
+    assert all(0 < method["value"] <= program["clang_oz"] for method in program["methods"])
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    drawing = tmp_path / "plot.svg"
+    assert main([*search, "--plot", str(drawing)]) == 0
+    assert "geometric mean" in capfd.readouterr().out
+    assert ElementTree.parse(drawing).getroot().tag.endswith("svg")
+    nothing = tmp_path / "broken.c"
+    nothing.write_text("no program")
+    assert main(["search", str(nothing), "--methods", "local", "--steps", "1"]) == 2
+    assert "broken.c" in capfd.readouterr().out
+
+
+def test_curves_are_means_of_the_best_so_far() -> None:
+    methods = [{"method": "local", "improvements": [[2, 90], [4, 80]]}]
+    others = [{"method": "local", "improvements": [[3, 50]]}]
+    programs = [{"clang_oz": 100, "methods": methods}, {"clang_oz": 100, "methods": others}]
+    curve = mean_curves({"programs": programs})["local"]
+    assert curve == [(0.0, 1.0), (2.0, 0.95), (3.0, 0.7), (4.0, 0.65)]
+
+
 def test_the_search_says_how_far_it_is(sort: Benchmark) -> None:
     told: list[tuple[int, int]] = []
     found = random_search(
@@ -117,6 +146,10 @@ def test_the_search_says_how_far_it_is(sort: Benchmark) -> None:
         (["describe", "--token-file", "/nowhere"], 2, "cannot read the token"),
         (["replay", "/nowhere.csv"], 2, "cannot read /nowhere.csv"),
         (["search", "demo-v0/sort", "--steps", "0"], 2, "are at least 1"),
+        (["search", "/nowhere.c", "--methods", "local"], 2, "there is no file or folder '/nowhere.c'"),
+        (["search", PROGRAM, "--methods", "local", "--output", "a.csv"], 2, "--output is for the search without"),
+        (["search", PROGRAM, "--methods", "local", "--service", "localhost:1"], 2, "takes no address"),
+        (["search", "demo-v0/sort", "--objective", "size"], 2, "is for the search with --methods"),
         (["search", "demo-v0/sort", "--plot", "a.gif"], 2, "a.gif: .svg and .png can be drawn"),
     ],
 )
@@ -151,7 +184,7 @@ def test_eval_compares_with_chance(
 def test_completion(capsys: pytest.CaptureFixture[str]) -> None:
     script = run(capsys, "completion")
     test = script + 'COMP_WORDS=(compiler-gym %s); COMP_CWORD=%d; _compiler_gym; echo "${COMPREPLY[@]}"'
-    for words, at, wanted in (("se", 1, "serve search"), ("search --met", 2, "--metric"), ("x --met", 2, "")):
+    for words, at, wanted in (("se", 1, "serve search"), ("search --metr", 2, "--metric"), ("x --met", 2, "")):
         result = subprocess.run(["bash", "-c", test % (words, at)], capture_output=True, text=True, check=True)
         assert result.stdout.strip() == wanted
 

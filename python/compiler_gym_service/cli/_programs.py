@@ -17,6 +17,7 @@ from ..errors import InvalidArgument
 from ..rewards import METRICS, Reward
 from ..search import random_search
 from ..state import write_states
+from ._methods import search_by_methods
 from ._output import ProgressLine, print_json, print_table
 
 Add = Callable[..., argparse.ArgumentParser]
@@ -42,8 +43,17 @@ def add_commands(add: Add) -> None:
     mcp.add_argument("--action-space", metavar="NAME", default="NewPM", help="(default: %(default)s)")
     mcp.set_defaults(run=_mcp)
 
-    search = add("search", "Looks for actions that make programs small, at random, many sessions at a time")
+    search = add("search", "Looks for actions that make programs small: at random, or by several methods")
     search.add_argument("programs", nargs="+", metavar="PROGRAM", help="files, URIs, or a dataset")
+    search.add_argument(
+        "--methods",
+        metavar="LIST",
+        help="compares these of random, greedy, genetic and local, and checks what they find: files and folders of C and "
+        "bitcode against clang -Oz",
+    )
+    search.add_argument(
+        "--objective", action="append", choices=("size", "instructions"), help="of --methods; may be given twice"
+    )
     search.add_argument("--metric", default="IrInstructionCount", choices=sorted(METRICS))
     search.add_argument("--steps", type=int, default=1000, help="actions to try on each program")
     search.add_argument("--episode", type=int, default=30, metavar="N", help="of so many actions each")
@@ -111,6 +121,12 @@ def _short(value: object) -> object:
 
 
 def _search(arguments: argparse.Namespace) -> int:
+    if arguments.methods:
+        return search_by_methods(arguments)
+    if arguments.objective:
+        raise InvalidArgument(
+            "--objective is for the search with --methods; without them --metric says what is to be small"
+        )
     if arguments.plot:
         check_plot_file(arguments.plot)
     if arguments.steps < 1 or arguments.episode < 1 or arguments.sessions < 1:
