@@ -63,8 +63,9 @@ class MachineFaultTest
   static std::string executor() { return std::get<1>(GetParam()); }
 
   void SetUp() override {
-    if (kAddressSanitized && fault().shortage != Shortage::kDisk &&
-        fault().by != By::kControlGroup) {
+    const bool needs_memory = kSanitized && fault().shortage == Shortage::kMemory;
+    if (needs_memory || (kAddressSanitized && fault().shortage != Shortage::kDisk &&
+                         fault().by != By::kControlGroup)) {
       GTEST_SKIP() << "the sanitizer needs for itself what is short";
     }
     if (fault().by == By::kControlGroup) {

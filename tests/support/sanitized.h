@@ -10,12 +10,14 @@ inline constexpr bool kAddressSanitized = true;
 inline constexpr bool kAddressSanitized = false;
 #endif
 
-/// With AddressSanitizer or ThreadSanitizer: both handle the signals of crashes before anybody else,
-/// and allow no limit of memory.
+/// With ThreadSanitizer, which has a thread of its own in every process.
 #if defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
+inline constexpr bool kThreadSanitized = true;
 #else
-inline constexpr bool kSanitized = kAddressSanitized;
+inline constexpr bool kThreadSanitized = false;
 #endif
+
+/// Both handle the signals of crashes before anybody else, and need memory for themselves.
+inline constexpr bool kSanitized = kAddressSanitized || kThreadSanitized;
 
 }  // namespace compiler_gym::testing

@@ -16,6 +16,7 @@
 #include "tests/core/posix/command_fixture.h"
 #include "tests/support/another_process.h"
 #include "tests/support/poll.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym {
 namespace {
@@ -157,9 +158,9 @@ TEST_F(ChildProcessTest, WhatHasLeftTheGroupAndTheSessionIsKilledToo) {
 
 // As a sandbox does, which has one thread.
 TEST_F(ChildProcessTest, WhatHasEmptiedItsEnvironmentIsKilledWhereOrphansAreAdopted) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer has a thread of its own in every process";
-#endif
+  if (testing::kThreadSanitized) {
+    GTEST_SKIP() << "the sanitizer has a thread of its own in every process";
+  }
   EXPECT_EQ(testing::in_another_process([this] {
               prctl(PR_SET_CHILD_SUBREAPER, 1);
               const ProcessResult result =
