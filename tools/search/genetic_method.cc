@@ -1,8 +1,11 @@
 #include "tools/search/genetic_method.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <utility>
+
+#include "tools/search/pass_change.h"
 
 namespace compiler_gym {
 namespace {
@@ -123,24 +126,10 @@ PassSequence GeneticMethod::vary() {
 }
 
 void GeneticMethod::mutate(PassSequence& passes) {
-  enum { kInsert, kInsertToo, kReplace, kRemove, kMove, kKinds };
-  const std::size_t kind = passes.empty() ? std::size_t{kInsert} : dice_.below(kKinds);
-  if ((kind == kInsert || kind == kInsertToo) && passes.size() < kMaxLength) {
-    const auto at = static_cast<std::ptrdiff_t>(dice_.below(passes.size() + 1));
-    passes.insert(passes.begin() + at, draw_pass());
-    return;
-  }
-  const std::size_t at = dice_.below(passes.size());
-  if (kind == kReplace) {
-    passes[at] = draw_pass();
-    return;
-  }
-  const int taken = passes[at];
-  passes.erase(passes.begin() + static_cast<std::ptrdiff_t>(at));
-  if (kind == kMove) {
-    const auto to = static_cast<std::ptrdiff_t>(dice_.below(passes.size() + 1));
-    passes.insert(passes.begin() + to, taken);
-  }
+  using enum PassChange;
+  constexpr std::array kChanges{kInsert, kInsert, kReplace, kRemove, kMove};
+  const PassChange change = passes.empty() ? kInsert : kChanges[dice_.below(kChanges.size())];
+  change_one(passes, change, dice_, [this] { return draw_pass(); });
 }
 
 }  // namespace compiler_gym

@@ -1,7 +1,10 @@
 #include "tools/search/local_method.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "tools/search/pass_change.h"
 
 namespace compiler_gym {
 namespace {
@@ -35,30 +38,11 @@ Proposal LocalMethod::propose() {
 }
 
 void LocalMethod::change(PassSequence& passes) {
+  using enum PassChange;
   // Passes behind the others are tried most often: a fork, and no more than that, has to run.
-  enum { kAppend, kAppendToo, kAppendAsWell, kInsert, kReplace, kRemove, kMove, kKinds };
-  const std::size_t kind = passes.empty() ? std::size_t{kAppend} : dice_.below(kKinds);
-  const bool is_full = passes.size() >= kMaxLength;
-  if (kind <= kAppendAsWell && !is_full) {
-    passes.push_back(dice_.pass(space_));
-    return;
-  }
-  if (kind == kInsert && !is_full) {
-    const auto to = static_cast<std::ptrdiff_t>(dice_.below(passes.size() + 1));
-    passes.insert(passes.begin() + to, dice_.pass(space_));
-    return;
-  }
-  const std::size_t at = dice_.below(passes.size());
-  if (kind == kReplace) {
-    passes[at] = dice_.pass(space_);
-    return;
-  }
-  const int taken = passes[at];
-  passes.erase(passes.begin() + static_cast<std::ptrdiff_t>(at));
-  if (kind == kMove) {
-    const auto to = static_cast<std::ptrdiff_t>(dice_.below(passes.size() + 1));
-    passes.insert(passes.begin() + to, taken);
-  }
+  constexpr std::array kChanges{kAppend, kAppend, kAppend, kInsert, kReplace, kRemove, kMove};
+  const PassChange change = passes.empty() ? kAppend : kChanges[dice_.below(kChanges.size())];
+  change_one(passes, change, dice_, [this] { return dice_.pass(space_); });
 }
 
 void LocalMethod::report(const PassSequence& passes, std::optional<std::int64_t> value) {
