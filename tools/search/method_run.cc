@@ -13,28 +13,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-asio::awaitable<grpc::Status> search(SequenceRunner& runner, SequenceSearch& search,
-                                     const SearchBudget& budget, FailureCounts& failures,
-                                     double& progress) {
-  const Clock::time_point began = Clock::now();
-  while (std::optional<Proposal> proposal =
-             search.next(progress = budget.spent(began, search.measurements()))) {
-    const PassSequence passes = proposal->passes;
-    const Result<std::int64_t> value = co_await runner.async_measure(*std::move(proposal));
-    if (value) {
-      search.report(passes, *value);
-      continue;
-    }
-    if (!is_fault_of_passes(value.error())) {
-      co_return value.error();
-    }
-    const bool hung = value.error().error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-    ++(hung ? failures.hung : failures.crashed);
-    search.report(passes, std::nullopt);
-  }
-  co_return grpc::Status::OK;
-}
-
 void count(CheckVerdict verdict, FailureCounts& failures) {
   switch (verdict) {
     case CheckVerdict::kPassed:
@@ -52,6 +30,28 @@ void count(CheckVerdict verdict, FailureCounts& failures) {
       ++failures.not_reproducible;
       break;
   }
+}
+
+asio::awaitable<grpc::Status> search(SequenceRunner& runner, SequenceSearch& search,
+                                     const SearchBudget& budget, FailureCounts& failures,
+                                     double& progress) {
+  const Clock::time_point began = Clock::now();
+  while (std::optional<Proposal> proposal =
+             search.next(progress = budget.spent(began, search.measurements()))) {
+    const PassSequence passes = proposal->passes;
+    const Result<std::int64_t> value = co_await runner.async_measure(*std::move(proposal));
+    if (value) {
+      search.report(passes, *value);
+      continue;
+    }
+    const std::optional<CheckVerdict> fault = fault_of_passes(value.error());
+    if (!fault) {
+      co_return value.error();
+    }
+    count(*fault, failures);
+    search.report(passes, std::nullopt);
+  }
+  co_return grpc::Status::OK;
 }
 
 /// The first that passes; if none does that is as small as what there is without a search, that.

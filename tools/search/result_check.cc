@@ -8,11 +8,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-CheckVerdict verdict_of_fault(const grpc::Status& status) {
-  return status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ? CheckVerdict::kHung
-                                                                    : CheckVerdict::kCrashed;
-}
-
 CheckedResult not_reproducible(const char* what, std::int64_t value, std::int64_t found) {
   return {.verdict = CheckVerdict::kNotReproducible,
           .reason = std::string(what) + " " + std::to_string(value) + ", not to " +
@@ -27,9 +22,15 @@ bool is_fault_of_command(const grpc::Status& status) {
 
 }  // namespace
 
-bool is_fault_of_passes(const grpc::Status& status) {
-  return status.error_code() == grpc::StatusCode::DATA_LOSS ||
-         status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+std::optional<CheckVerdict> fault_of_passes(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::DATA_LOSS:
+      return CheckVerdict::kCrashed;
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return CheckVerdict::kHung;
+    default:
+      return std::nullopt;
+  }
 }
 
 ResultCheck::ResultCheck(SearchClient& client, CommandRunner& commands, const PassList& passes)
@@ -39,9 +40,10 @@ asio::awaitable<Result<CheckedResult>> ResultCheck::async_check(const LoadedProg
                                                                 Objective objective,
                                                                 ScoredSequence found) {
   const Result<CheckedResult> replayed = co_await replay(program, objective, found);
-  if (!replayed && is_fault_of_passes(replayed.error())) {
-    co_return CheckedResult{.verdict = verdict_of_fault(replayed.error()),
-                            .reason = replayed.error().error_message()};
+  const std::optional<CheckVerdict> fault =
+      replayed ? std::nullopt : fault_of_passes(replayed.error());
+  if (fault) {
+    co_return CheckedResult{.verdict = *fault, .reason = replayed.error().error_message()};
   }
   if (!replayed || replayed->verdict != CheckVerdict::kPassed) {
     co_return replayed;

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/support/status.h"
@@ -63,7 +64,7 @@ class ResultCheck {
   std::uint64_t bitcode_files_ = 0;
 };
 
-/// Whether a measurement failed for the passes, so that others may do better: a crash or a hang.
-[[nodiscard]] bool is_fault_of_passes(const grpc::Status& status);
+/// Whether a measurement failed for the passes, so that others may do better: kCrashed or kHung.
+[[nodiscard]] std::optional<CheckVerdict> fault_of_passes(const grpc::Status& status);
 
 }  // namespace compiler_gym
