@@ -41,6 +41,15 @@ std::string_view to_string(Objective objective) {
   return objective == Objective::kSize ? "size" : "instructions";
 }
 
+std::optional<Objective> find_objective(std::string_view name) {
+  for (const Objective objective : {Objective::kSize, Objective::kInstructions}) {
+    if (to_string(objective) == name) {
+      return objective;
+    }
+  }
+  return std::nullopt;
+}
+
 SearchClient::SearchClient(CompletionQueuePump& pump, const std::string& target,
                            std::chrono::seconds step_timeout)
     : client_(pump, target), options_{.timeout = step_timeout + kTimeToRecover} {}

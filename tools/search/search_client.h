@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ enum class Objective {
 };
 /// `size`, `instructions`.
 [[nodiscard]] std::string_view to_string(Objective objective);
+[[nodiscard]] std::optional<Objective> find_objective(std::string_view name);
 
 /// Indices of the observation spaces that are asked for.
 struct SearchSpaces {

@@ -114,37 +114,33 @@ Result<std::vector<ProgramFile>> find_programs(const std::vector<std::string>& n
   return programs;
 }
 
-void read_methods(FlagParser& flags, std::vector<MethodKind>& methods) {
-  if (!flags.has("methods")) {
-    return;
+std::vector<std::string> between_commas(const std::string& list) {
+  std::vector<std::string> names;
+  std::istringstream in(list);
+  for (std::string name; std::getline(in, name, ',');) {
+    names.push_back(name);
   }
-  methods.clear();
-  std::istringstream names(flags.text("methods"));
-  for (std::string name; std::getline(names, name, ',');) {
-    const std::optional<MethodKind> method = find_method(name);
-    if (!method) {
-      flags.fail("flag 'methods': '" + name + "' is none of random, greedy, genetic and local");
-      return;
-    }
-    if (std::ranges::find(methods, *method) == methods.end()) {
-      methods.push_back(*method);
-    }
-  }
+  return names;
 }
 
-void read_objectives(FlagParser& flags, std::vector<Objective>& objectives) {
-  if (!flags.has("objective")) {
+/// What the names mean by `find`, each once, in place of the values that there are if the flag is given.
+/// `wrong` is what a name is that means nothing.
+template <typename Value>
+void read_names(FlagParser& flags, const char* flag, const std::vector<std::string>& names,
+                std::optional<Value> (*find)(std::string_view), const char* wrong,
+                std::vector<Value>& values) {
+  if (!flags.has(flag)) {
     return;
   }
-  objectives.clear();
-  for (const std::string& name : flags.texts("objective")) {
-    if (name != "size" && name != "instructions") {
-      flags.fail("flag 'objective': '" + name + "' is neither size nor instructions");
+  values.clear();
+  for (const std::string& name : names) {
+    const std::optional<Value> value = find(name);
+    if (!value) {
+      flags.fail("flag '" + std::string(flag) + "': '" + name + "' is " + wrong);
       return;
     }
-    const Objective objective = name == "size" ? Objective::kSize : Objective::kInstructions;
-    if (std::ranges::find(objectives, objective) == objectives.end()) {
-      objectives.push_back(objective);
+    if (std::ranges::find(values, *value) == values.end()) {
+      values.push_back(*value);
     }
   }
 }
@@ -193,8 +189,10 @@ Result<SearchOptions> parse_search_options(int argc, const char* const* argv,
   int step_timeout = static_cast<int>(options.step_timeout.count());
   flags.read("step_timeout", step_timeout, 1, 3'600);
   options.step_timeout = std::chrono::seconds(step_timeout);
-  read_methods(flags, options.methods);
-  read_objectives(flags, options.objectives);
+  read_names(flags, "methods", between_commas(flags.text("methods")), find_method,
+             "none of random, greedy, genetic and local", options.methods);
+  read_names(flags, "objective", flags.texts("objective"), find_objective,
+             "neither size nor instructions", options.objectives);
   read_validate(flags, options.validate);
   read_budget(flags, options);
   if (!flags.status().ok()) {
