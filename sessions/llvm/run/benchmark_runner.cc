@@ -49,7 +49,8 @@ Result<std::vector<MeasuredRun>> BenchmarkRunner::run_while(IsWanted is_wanted, 
     return status;
   }
   std::vector<MeasuredRun> runs;
-  for (int i = -warmups; i < 0 || is_wanted(runs); ++i) {
+  std::chrono::nanoseconds time{};
+  for (int i = -warmups; i < 0 || is_wanted(runs.size(), time); ++i) {
     const Result<ProcessResult> ran = run_to_success(config_.run_cmd(), where, stop_token);
     if (!ran) {
       return ran.error();
@@ -57,6 +58,7 @@ Result<std::vector<MeasuredRun>> BenchmarkRunner::run_while(IsWanted is_wanted, 
     if (i >= 0) {
       runs.push_back(
           {.elapsed = ran->elapsed, .processor_time = ran->processor_time, .events = ran->events});
+      time += ran->elapsed;
     }
   }
   if (grpc::Status status = run_commands(config_.post_run_cmd(), where, stop_token); !status.ok()) {
@@ -71,8 +73,8 @@ Result<std::vector<std::chrono::nanoseconds>> BenchmarkRunner::run(
   if (!where) {
     return where.error();
   }
-  const auto is_wanted = [count](const std::vector<MeasuredRun>& runs) {
-    return runs.size() < static_cast<std::size_t>(count);
+  const auto is_wanted = [count](std::size_t runs, std::chrono::nanoseconds /*time*/) {
+    return runs < static_cast<std::size_t>(count);
   };
   const auto runs = run_while(is_wanted, warmups, *where, stop_token);
   if (!runs) {
@@ -96,12 +98,8 @@ Result<std::vector<MeasuredRun>> BenchmarkRunner::measure(const MeasurementEffor
   if (!lock) {
     return lock.error();
   }
-  const auto is_wanted = [&effort](const std::vector<MeasuredRun>& runs) {
-    std::chrono::nanoseconds time{};
-    for (const MeasuredRun& run : runs) {
-      time += run.elapsed;
-    }
-    return !effort.is_enough(runs.size(), time);
+  const auto is_wanted = [&effort](std::size_t runs, std::chrono::nanoseconds time) {
+    return !effort.is_enough(runs, time);
   };
   return run_while(is_wanted, effort.warmups, *where, stop_token);
 }

@@ -51,7 +51,7 @@ class BenchmarkRunner {
  private:
   [[nodiscard]] Result<CommandSetting> setting();
   /// Between the commands that go before and those that go after: `warmups` times, and then as long as
-  /// `is_wanted` says.
+  /// `is_wanted(runs, time)` says, of the runs that count and the time that they took together.
   template <typename IsWanted>
   [[nodiscard]] Result<std::vector<MeasuredRun>> run_while(IsWanted is_wanted, int warmups,
                                                            const CommandSetting& where,
