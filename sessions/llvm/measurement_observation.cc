@@ -1,10 +1,12 @@
 #include "sessions/llvm/measurement_observation.h"
 
 #include <llvm/Support/JSON.h>
-#include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
+
+#include "sessions/llvm/observations/json_event.h"
 
 namespace compiler_gym {
 namespace {
@@ -58,10 +60,7 @@ std::string measurement_json(const std::vector<MeasuredRun>& runs, int warmups,
     json["no_counters"] =
         "this machine has no counters of instructions and cycles for this service";
   }
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  stream << llvm::json::Value(std::move(json));
-  return text;
+  return json_text(std::move(json));
 }
 
 }  // namespace compiler_gym

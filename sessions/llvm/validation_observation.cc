@@ -1,7 +1,6 @@
 #include "sessions/llvm/validation_observation.h"
 
 #include <llvm/Support/JSON.h>
-#include <llvm/Support/raw_ostream.h>
 
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
 #include "sessions/llvm/llvm_service_context.h"
@@ -14,12 +13,8 @@ namespace {
 
 // A program may print anything.
 std::string json_of(const Validation& validation) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  stream << llvm::json::Value(
-      llvm::json::Object{{"verdict", std::string(to_string(validation.verdict))},
-                         {"reason", llvm::json::fixUTF8(validation.reason)}});
-  return text;
+  return json_text(llvm::json::Object{{"verdict", std::string(to_string(validation.verdict))},
+                                      {"reason", llvm::json::fixUTF8(validation.reason)}});
 }
 
 grpc::Status cannot_be_validated(const std::string& benchmark_uri, const std::string& why) {

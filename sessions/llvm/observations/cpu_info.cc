@@ -1,7 +1,6 @@
 #include "sessions/llvm/observations/cpu_info.h"
 
 #include <llvm/Support/JSON.h>
-#include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "sessions/llvm/observations/json_event.h"
 
 namespace compiler_gym {
 namespace {
@@ -129,9 +130,7 @@ std::string to_json(const CpuInfo& cpu_info) {
   add_cache("l3", cpu_info.l3);
   add_cache("l4", cpu_info.l4);
 
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::json::Value(std::move(object));
-  return text;
+  return json_text(std::move(object));
 }
 
 }  // namespace compiler_gym
