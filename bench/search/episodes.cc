@@ -14,8 +14,8 @@ namespace {
 using boost::asio::use_awaitable;
 using Finished = boost::asio::experimental::channel<void(boost::system::error_code, grpc::Status)>;
 
-boost::asio::awaitable<grpc::Status> run_one(SearchClient& client, Episode& episode) {
-  Result<SearchClient::Started> started = co_await client.async_start();
+boost::asio::awaitable<grpc::Status> run_one(EpisodeClient& client, Episode& episode) {
+  Result<EpisodeClient::Started> started = co_await client.async_start();
   if (!started) {
     co_return started.error();
   }
@@ -34,7 +34,7 @@ boost::asio::awaitable<grpc::Status> run_one(SearchClient& client, Episode& epis
 }
 
 // One session after another, as long as there are episodes.
-boost::asio::awaitable<grpc::Status> run_some(SearchClient& client, std::vector<Episode>& episodes,
+boost::asio::awaitable<grpc::Status> run_some(EpisodeClient& client, std::vector<Episode>& episodes,
                                               std::size_t& next) {
   grpc::Status status;
   while (next < episodes.size() && status.ok()) {
@@ -46,8 +46,8 @@ boost::asio::awaitable<grpc::Status> run_some(SearchClient& client, std::vector<
 
 }  // namespace
 
-boost::asio::awaitable<grpc::Status> async_run(SearchClient& client, std::vector<Episode>& episodes,
-                                               int sessions) {
+boost::asio::awaitable<grpc::Status> async_run(EpisodeClient& client,
+                                               std::vector<Episode>& episodes, int sessions) {
   const auto executor = co_await boost::asio::this_coro::executor;
   Finished finished(executor, static_cast<std::size_t>(sessions));
   std::size_t next = 0;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "bench/search/search_client.h"
+#include "bench/search/episode_client.h"
 
 namespace compiler_gym {
 
@@ -20,7 +20,7 @@ struct Episode {
 };
 
 /// Runs them all, at most `sessions` at a time, and completes when the last one is over.
-[[nodiscard]] boost::asio::awaitable<grpc::Status> async_run(SearchClient& client,
+[[nodiscard]] boost::asio::awaitable<grpc::Status> async_run(EpisodeClient& client,
                                                              std::vector<Episode>& episodes,
                                                              int sessions);
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/search/search_client.h"
+#include "bench/search/episode_client.h"
 #include "bench/search/strategies.h"
 #include "bench/support/bench_main.h"
 #include "client/managed_service.h"
@@ -59,7 +59,7 @@ std::string read_program(const std::string& path) {
 boost::asio::awaitable<Result<Measured>> measure_on(CompletionQueuePump& pump,
                                                     const ManagedService& service,
                                                     NamedStrategy strategy, Options options) {
-  SearchClient client(pump, service.target());
+  EpisodeClient client(pump, service.target());
   const grpc::Status ready =
       co_await client.async_prepare(read_program(options.program), strategy.sees_features);
   if (!ready.ok()) {

@@ -71,7 +71,7 @@ Episode replay_of(const Sequence& actions) {
 
 }  // namespace
 
-boost::asio::awaitable<Result<SearchOutcome>> genetic_search(SearchClient& client,
+boost::asio::awaitable<Result<SearchOutcome>> genetic_search(EpisodeClient& client,
                                                              SearchEffort effort) {
   std::mt19937_64 random(effort.seed);
   SearchOutcome outcome = nothing_yet();
@@ -105,7 +105,7 @@ boost::asio::awaitable<Result<SearchOutcome>> genetic_search(SearchClient& clien
 
 // --------------------------------------------------------------------------------------- policy gradient
 
-boost::asio::awaitable<Result<SearchOutcome>> policy_gradient(SearchClient& client,
+boost::asio::awaitable<Result<SearchOutcome>> policy_gradient(EpisodeClient& client,
                                                               SearchEffort effort) {
   constexpr std::size_t kBatch = 16;
   SearchOutcome outcome = nothing_yet();
@@ -147,7 +147,7 @@ boost::asio::awaitable<Result<SearchOutcome>> policy_gradient(SearchClient& clie
 
 // ------------------------------------------------------------------------------------------- random walk
 
-boost::asio::awaitable<Result<SearchOutcome>> random_walk(SearchClient& client,
+boost::asio::awaitable<Result<SearchOutcome>> random_walk(EpisodeClient& client,
                                                           SearchEffort effort) {
   std::mt19937_64 random(effort.seed);
   SearchOutcome outcome = nothing_yet();

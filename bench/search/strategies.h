@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "bench/search/search_client.h"
+#include "bench/search/episode_client.h"
 
 namespace compiler_gym {
 
@@ -24,17 +24,17 @@ struct SearchOutcome {
 };
 
 /// The same for the same effort, however fast the service is, unless one of its answers differs.
-using Strategy = boost::asio::awaitable<Result<SearchOutcome>> (*)(SearchClient&, SearchEffort);
+using Strategy = boost::asio::awaitable<Result<SearchOutcome>> (*)(EpisodeClient&, SearchEffort);
 
 /// Keeps the better half of its sequences, crosses them at one point and changes some actions.
-[[nodiscard]] boost::asio::awaitable<Result<SearchOutcome>> genetic_search(SearchClient& client,
+[[nodiscard]] boost::asio::awaitable<Result<SearchOutcome>> genetic_search(EpisodeClient& client,
                                                                            SearchEffort effort);
 /// REINFORCE with a baseline: a linear softmax policy on Autophase, rewarded for each instruction that goes.
 /// Source: Williams, Simple statistical gradient-following algorithms, 1992.
-[[nodiscard]] boost::asio::awaitable<Result<SearchOutcome>> policy_gradient(SearchClient& client,
+[[nodiscard]] boost::asio::awaitable<Result<SearchOutcome>> policy_gradient(EpisodeClient& client,
                                                                             SearchEffort effort);
 /// Uniformly random actions.
-[[nodiscard]] boost::asio::awaitable<Result<SearchOutcome>> random_walk(SearchClient& client,
+[[nodiscard]] boost::asio::awaitable<Result<SearchOutcome>> random_walk(EpisodeClient& client,
                                                                         SearchEffort effort);
 
 }  // namespace compiler_gym

@@ -1,4 +1,4 @@
-#include "bench/search/search_client.h"
+#include "bench/search/episode_client.h"
 
 #include <utility>
 
@@ -12,8 +12,8 @@ constexpr auto* kProgram = "benchmark://search/program";
 
 }  // namespace
 
-boost::asio::awaitable<grpc::Status> SearchClient::async_prepare(std::string bitcode,
-                                                                 bool sees_features) {
+boost::asio::awaitable<grpc::Status> EpisodeClient::async_prepare(std::string bitcode,
+                                                                  bool sees_features) {
   const Result<GetSpacesReply> spaces = co_await client_.get_spaces(kCallOptions);
   if (!spaces) {
     co_return spaces.error();
@@ -47,7 +47,7 @@ boost::asio::awaitable<grpc::Status> SearchClient::async_prepare(std::string bit
   co_return added ? grpc::Status::OK : added.error();
 }
 
-Result<ProgramView> SearchClient::view_of(
+Result<ProgramView> EpisodeClient::view_of(
     const google::protobuf::RepeatedPtrField<Event>& observations) const {
   if (observations.size() != static_cast<int>(observation_spaces_.size())) {
     return internal_error("The service answers other observations than it was asked for");
@@ -60,7 +60,7 @@ Result<ProgramView> SearchClient::view_of(
   return view;
 }
 
-boost::asio::awaitable<Result<SearchClient::Started>> SearchClient::async_start() {
+boost::asio::awaitable<Result<EpisodeClient::Started>> EpisodeClient::async_start() {
   StartSessionRequest request;
   request.mutable_benchmark()->set_uri(kProgram);
   request.mutable_observation_space()->Add(observation_spaces_.begin(), observation_spaces_.end());
@@ -76,8 +76,8 @@ boost::asio::awaitable<Result<SearchClient::Started>> SearchClient::async_start(
   co_return Started{.session = reply->session_id(), .view = *std::move(view)};
 }
 
-boost::asio::awaitable<Result<ProgramView>> SearchClient::async_step(std::int64_t session,
-                                                                     int action) {
+boost::asio::awaitable<Result<ProgramView>> EpisodeClient::async_step(std::int64_t session,
+                                                                      int action) {
   StepRequest request;
   request.set_session_id(session);
   request.add_action()->set_int64_value(action);
@@ -90,7 +90,7 @@ boost::asio::awaitable<Result<ProgramView>> SearchClient::async_step(std::int64_
   co_return view_of(reply->observation());
 }
 
-boost::asio::awaitable<Result<std::int64_t>> SearchClient::async_fork(std::int64_t session) {
+boost::asio::awaitable<Result<std::int64_t>> EpisodeClient::async_fork(std::int64_t session) {
   ForkSessionRequest request;
   request.set_session_id(session);
   const Result<ForkSessionReply> reply =
@@ -101,13 +101,13 @@ boost::asio::awaitable<Result<std::int64_t>> SearchClient::async_fork(std::int64
   co_return reply->session_id();
 }
 
-boost::asio::awaitable<void> SearchClient::async_end(std::int64_t session) {
+boost::asio::awaitable<void> EpisodeClient::async_end(std::int64_t session) {
   EndSessionRequest request;
   request.set_session_id(session);
   co_await client_.end_session(std::move(request), kCallOptions);
 }
 
-boost::asio::awaitable<Result<std::uint64_t>> SearchClient::async_figure(std::string parameter) {
+boost::asio::awaitable<Result<std::uint64_t>> EpisodeClient::async_figure(std::string parameter) {
   const Result<Started> started = co_await async_start();
   if (!started) {
     co_return started.error();

@@ -19,12 +19,12 @@ struct ProgramView {
 
 /// Threads:  on one strand; any number of sessions at a time.
 /// Errors:   the service's statuses. No call takes longer than a minute.
-class SearchClient {
+class EpisodeClient {
  public:
   template <typename T>
   using Awaitable = boost::asio::awaitable<T>;
 
-  SearchClient(CompletionQueuePump& pump, const std::string& target) : client_(pump, target) {}
+  EpisodeClient(CompletionQueuePump& pump, const std::string& target) : client_(pump, target) {}
 
   /// Asks for the spaces and sends the program.
   [[nodiscard]] Awaitable<grpc::Status> async_prepare(std::string bitcode, bool sees_features);
