@@ -323,12 +323,17 @@ def _run(command: list[str], folder: Path) -> None:
         raise InvalidArgument(f"{' '.join(command)} failed: {result.stderr.strip()[:2000]}")
 
 
+def demo_folder() -> Path:
+    """Where the demo programs are."""
+    return Path(str(resources.files(__package__) / "_data" / "programs"))
+
+
 def demo_dataset() -> Dataset:
     """Nine small C programs that come with this package: `benchmark://demo-v0/sort`.
 
     A wheel has them compiled as well, so that they need no clang.
     """
-    folder = Path(str(resources.files(__package__) / "_data" / "programs"))
+    folder = demo_folder()
     sources = sorted(folder.glob("*.c"))
     compiled = [source.with_suffix(".bc") for source in sources]
     files = [bitcode if bitcode.is_file() else source for source, bitcode in zip(sources, compiled, strict=True)]

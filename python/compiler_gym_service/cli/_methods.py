@@ -8,11 +8,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from .._plot import check_plot_file, write_steps
+from ..datasets import demo_folder
 from ..errors import InvalidArgument, NotFound, ServiceError
 from ..process import find_service
 from ._output import print_json
@@ -73,7 +73,7 @@ def search_by_methods(arguments: argparse.Namespace) -> int:
 def _files_of(program: str) -> list[str]:
     """Of what comes with this package the sources; the rest are files and folders."""
     prefix = "benchmark://demo-v0/"
-    demo = Path(str(resources.files("compiler_gym_service") / "_data" / "programs"))
+    demo = demo_folder()
     if program == "demo-v0":
         return [str(source) for source in sorted(demo.glob("*.c"))]
     path = demo / f"{program.removeprefix(prefix)}.c" if program.startswith(prefix) else Path(program)
