@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "tests/isolated/isolated_fixture.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym::testing {
 namespace {
@@ -51,9 +52,9 @@ TEST_F(IsolatedSessionTest, AStepsBytesGoThroughAsTheyAre) {
 
 // The one of a lock's owner could be missing in a process forked while another thread held it.
 TEST_F(IsolatedSessionTest, WhatForksHasOneThread) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer has a thread of its own in every process";
-#endif
+  if (testing::kThreadSanitized) {
+    GTEST_SKIP() << "the sanitizer has a thread of its own in every process";
+  }
   serve_isolated();
   const pid_t sandbox = process_of(started());
   for (const pid_t process : {keeper_process_, zygote_process_, sandbox}) {

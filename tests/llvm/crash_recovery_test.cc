@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/sanitized.h"
+
 namespace compiler_gym {
 namespace {
 
@@ -130,11 +132,8 @@ using CrashRecoveryDeathTest = CrashRecoveryTest;
 
 // Of the signal; a sanitizer reports it first, and makes an exit status of it.
 bool died_of_segmentation_fault(int status) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return WIFEXITED(status) && WEXITSTATUS(status) != 0;
-#else
-  return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
-#endif
+  return testing::kSanitized ? WIFEXITED(status) && WEXITSTATUS(status) != 0
+                             : WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
 }
 
 TEST_F(CrashRecoveryDeathTest, ACrashOutsideEndsTheProcess) {

@@ -4,6 +4,7 @@
 #include "tests/isolated/isolated_fixture.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym::testing {
 namespace {
@@ -129,9 +130,9 @@ TEST_F(IsolatedLlvmTest, BaselinesAreOfTheBenchmarkAndNotOfAProcess) {
 
 // One that has a thread can't be forked: and spare modules, for a benchmark that is asked for again, are made by one.
 TEST_F(IsolatedLlvmTest, AProcessThatServesManySessionsStaysOneOfOneThread) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer has a thread of its own in every process";
-#endif
+  if (testing::kThreadSanitized) {
+    GTEST_SKIP() << "the sanitizer has a thread of its own in every process";
+  }
   const Session::Id untouched = started_on_crc32("inline");
   for (int i = 0; i < 3; ++i) {
     const Session::Id session = started_on_crc32();

@@ -30,6 +30,17 @@ std::shared_ptr<const Benchmark> crc32_benchmark() {
   return make_benchmark("benchmark://cbench-v1/crc32", crc32_bitcode());
 }
 
+std::shared_ptr<Benchmark> runnable_benchmark(const std::string& run, const std::string& build) {
+  auto benchmark = std::make_shared<Benchmark>();
+  benchmark->set_uri("benchmark://test/runnable");
+  benchmark->mutable_program()->set_contents(start_bitcode("demo_sort"));
+  BenchmarkDynamicConfig& config = *benchmark->mutable_dynamic_config();
+  config.mutable_build_cmd()->add_argument(build);
+  config.mutable_build_cmd()->add_outfile("a.out");
+  config.mutable_run_cmd()->add_argument(run);
+  return benchmark;
+}
+
 std::int64_t action_index(std::string_view flag) {
   const auto actions = passes_all_actions();
   const auto found = std::ranges::find(actions, flag, &LlvmAction::flag);

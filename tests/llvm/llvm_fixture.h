@@ -20,6 +20,10 @@ namespace compiler_gym {
 /// crc32, not buildable.
 [[nodiscard]] std::shared_ptr<const Benchmark> crc32_benchmark();
 
+/// `benchmark://test/runnable`: a program of programs/ with these commands to build and to run it.
+[[nodiscard]] std::shared_ptr<Benchmark> runnable_benchmark(
+    const std::string& run, const std::string& build = "$CC $IN -o a.out -lm");
+
 /// The number of an action of PassesAll, by its flag.
 [[nodiscard]] std::int64_t action_index(std::string_view flag);
 [[nodiscard]] Event action_event(std::int64_t index);

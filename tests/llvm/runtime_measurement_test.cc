@@ -112,17 +112,6 @@ class RuntimeMeasurementTest : public LlvmFixture {
  protected:
   RuntimeMeasurementTest() : LlvmFixture({.all_observations = true}) {}
 
-  static std::shared_ptr<const Benchmark> runnable(const std::string& run) {
-    auto benchmark = std::make_shared<Benchmark>();
-    benchmark->set_uri("benchmark://test/measured");
-    benchmark->mutable_program()->set_contents(start_bitcode("demo_sort"));
-    BenchmarkDynamicConfig& config = *benchmark->mutable_dynamic_config();
-    config.mutable_build_cmd()->add_argument("$CC $IN -o a.out -lm");
-    config.mutable_build_cmd()->add_outfile("a.out");
-    config.mutable_run_cmd()->add_argument(run);
-    return benchmark;
-  }
-
   static void set(LlvmSession& session, const std::string& key, const std::string& value) {
     std::optional<std::string> reply;
     EXPECT_TRUE(session.handleSessionParameter(key, value, reply).ok());
@@ -131,7 +120,7 @@ class RuntimeMeasurementTest : public LlvmFixture {
 };
 
 TEST_F(RuntimeMeasurementTest, TellsTheMedianAndHowSureItIs) {
-  const auto session = start(runnable("echo run >> runs && ./a.out"));
+  const auto session = start(runnable_benchmark("echo run >> runs && ./a.out"));
   set(*session, "llvm.set_min_runs_per_measurement", "6");
   set(*session, "llvm.set_min_milliseconds_per_measurement", "0");
   Opaque opaque;
@@ -149,17 +138,17 @@ TEST_F(RuntimeMeasurementTest, TellsTheMedianAndHowSureItIs) {
 }
 
 TEST_F(RuntimeMeasurementTest, OfWhatCannotBeRunIsRefused) {
-  auto benchmark = std::make_shared<Benchmark>(*runnable("./a.out"));
+  const auto benchmark = runnable_benchmark("./a.out");
   benchmark->mutable_dynamic_config()->clear_run_cmd();
   const auto session = start(benchmark);
   Event event;
   const grpc::Status status = try_observe(*session, "RuntimeMeasurement", event);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(status.error_message(), HasSubstr("benchmark://test/measured"));
+  EXPECT_THAT(status.error_message(), HasSubstr("benchmark://test/runnable"));
 }
 
 TEST_F(RuntimeMeasurementTest, OfAProgramThatFailsSaysSo) {
-  const auto session = start(runnable("exit 3"));
+  const auto session = start(runnable_benchmark("exit 3"));
   Event event;
   EXPECT_THAT(try_observe(*session, "RuntimeMeasurement", event).error_message(),
               HasSubstr("failed with exit code 3"));

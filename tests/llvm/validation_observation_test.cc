@@ -18,19 +18,6 @@ class ValidationObservationTest : public LlvmFixture {
  protected:
   ValidationObservationTest() : LlvmFixture({.all_observations = true}) {}
 
-  // A program of programs/ with these commands to build and to run it.
-  static std::shared_ptr<const Benchmark> runnable(
-      const std::string& run, const std::string& build = "$CC $IN -o a.out -lm") {
-    auto benchmark = std::make_shared<Benchmark>();
-    benchmark->set_uri("benchmark://test/runnable");
-    benchmark->mutable_program()->set_contents(start_bitcode("demo_sort"));
-    BenchmarkDynamicConfig& config = *benchmark->mutable_dynamic_config();
-    config.mutable_build_cmd()->add_argument(build);
-    config.mutable_build_cmd()->add_outfile("a.out");
-    config.mutable_run_cmd()->add_argument(run);
-    return benchmark;
-  }
-
   static std::string validation(LlvmSession& session) {
     Opaque opaque;
     EXPECT_TRUE(observe(session, "Validation").any_value().UnpackTo(&opaque));
@@ -45,7 +32,7 @@ class ValidationObservationTest : public LlvmFixture {
 };
 
 TEST_F(ValidationObservationTest, OfAProgramThatDoesAsBeforeSaysSo) {
-  const auto session = start(runnable("./a.out"));
+  const auto session = start(runnable_benchmark("./a.out"));
   const std::string validated = R"({"reason":"","verdict":"validated"})";
   EXPECT_EQ(validation(*session), validated);
   static_cast<void>(parameter(*session, "llvm.apply_baseline_optimizations", "-Oz"));
@@ -54,7 +41,7 @@ TEST_F(ValidationObservationTest, OfAProgramThatDoesAsBeforeSaysSo) {
 }
 
 TEST_F(ValidationObservationTest, OnceAskedForTheSessionMayHaveLeftSomethingBehind) {
-  const auto session = start(runnable("./a.out"));
+  const auto session = start(runnable_benchmark("./a.out"));
   EXPECT_TRUE(session->leavesNothingBehind());
   static_cast<void>(validation(*session));
   EXPECT_FALSE(session->leavesNothingBehind());
@@ -65,8 +52,8 @@ TEST_F(ValidationObservationTest, OfAProgramThatDoesSomethingElseSaysWhat) {
   const std::string is_optimised =
       "[ $(stat -c %s out.bc) -ne " + std::to_string(start_bitcode("demo_sort").size()) + " ]";
   const auto verdict_of = [&](const std::string& instead) {
-    const auto session =
-        start(runnable("if " + is_optimised + "; then " + instead + "; else echo right; fi"));
+    const auto session = start(
+        runnable_benchmark("if " + is_optimised + "; then " + instead + "; else echo right; fi"));
     EXPECT_THAT(validation(*session), HasSubstr("validated"));
     static_cast<void>(parameter(*session, "llvm.apply_baseline_optimizations", "-Oz"));
     return validation(*session);
@@ -77,7 +64,7 @@ TEST_F(ValidationObservationTest, OfAProgramThatDoesSomethingElseSaysWhat) {
 }
 
 TEST_F(ValidationObservationTest, OfAProgramThatNeverDoesTheSameSaysSo) {
-  EXPECT_THAT(validation(*start(runnable("cat /proc/sys/kernel/random/uuid"))),
+  EXPECT_THAT(validation(*start(runnable_benchmark("cat /proc/sys/kernel/random/uuid"))),
               HasSubstr(R"("verdict":"nondeterministic")"));
 }
 
@@ -88,14 +75,14 @@ TEST_F(ValidationObservationTest, OfABenchmarkThatCannotBeRunIsAnErrorThatNamesI
   EXPECT_EQ(status.error_message(),
             "Benchmark \"benchmark://cbench-v1/crc32\" can't be validated: it has no commands to "
             "build and to run it");
-  const auto crashing = start(runnable("kill -SEGV $$"));
+  const auto crashing = start(runnable_benchmark("kill -SEGV $$"));
   EXPECT_THAT(validation_error(*crashing).error_message(),
               HasSubstr("can't be validated: before optimisation: "));
   EXPECT_GT(number(*crashing, "IrInstructionCount"), 0) << "the session goes on";
 }
 
 TEST_F(ValidationObservationTest, IsCancelledWithTheStep) {
-  const auto session = start(runnable("./a.out"));
+  const auto session = start(runnable_benchmark("./a.out"));
   std::stop_source stop;
   stop.request_stop();
   session->setStopToken(stop.get_token());

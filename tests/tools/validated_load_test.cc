@@ -2,8 +2,6 @@
 // the load generator's process against LLVM.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdio.h>
-#include <sys/wait.h>
 
 #include <boost/filesystem/operations.hpp>
 #include <boost/json.hpp>
@@ -14,6 +12,7 @@
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
 #include "tests/support/in_process_server.h"
+#include "tests/tools/command_output.h"
 #include "tools/load/load_generator.h"
 #include "tools/validate/validator_pool.h"
 
@@ -60,31 +59,16 @@ TEST(ValidatedLoadTest, FindsWhatTheServiceHasMiscompiled) {
   fs::remove(file);
 }
 
-struct Output {
-  std::string text;
-  int exit_status = -1;
-};
-
-Output run_load(const std::string& flags) {
+testing::CommandOutput run_load(const std::string& flags) {
   const std::string bin = COMPILER_GYM_BIN_DIR;
-  Output output;
-  FILE* const pipe = popen((bin + "/compiler_gym-load --serve " + bin +
-                            "/compiler_gym-llvm-service --warmup_seconds 0 " + flags + " 2>&1")
-                               .c_str(),
-                           "r");
-  char buffer[4096];
-  while (const std::size_t size = fread(buffer, 1, sizeof buffer, pipe)) {
-    output.text.append(buffer, size);
-  }
-  const int status = pclose(pipe);
-  output.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return output;
+  return testing::run_command(bin + "/compiler_gym-load --serve " + bin +
+                              "/compiler_gym-llvm-service --warmup_seconds 0 " + flags);
 }
 
 const std::string kPrograms = std::string(COMPILER_GYM_BIN_DIR) + "/../programs/";
 
 TEST(ValidatedLoadTest, SessionsOfEveryOperationAreValidated) {
-  const Output output =
+  const testing::CommandOutput output =
       run_load("--benchmark " + kPrograms + "sort.bc --benchmark " + kPrograms +
                "regex.bc --action_space NewPM --actions_per_step 8 --sessions 4 --operations 12 "
                "--mix step=2,start=1,fork=1,end=1 --validate --json -");
@@ -106,7 +90,7 @@ TEST(ValidatedLoadTest, SessionsOfEveryOperationAreValidated) {
 }
 
 TEST(ValidatedLoadTest, WhatIsNotValidatedMakesForAnExitStatusAndIsToldWhy) {
-  const Output output = run_load(
+  const testing::CommandOutput output = run_load(
       "--benchmark " + kPrograms +
       "sort.bc --sessions 2 --operations 4 --validate --run_command 'echo $$ && ./program'");
   EXPECT_EQ(output.exit_status, 3) << output.text;

@@ -16,6 +16,7 @@
 
 #include "core/posix/process_mark.h"
 #include "tests/support/another_process.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym {
 namespace {
@@ -140,13 +141,13 @@ TEST(ChildrenTest, ThoseThatAreSparedStay) {
 
 TEST(ChildrenTest, AreOfCommandsWhereOrphansComeToAProcessOfOneThread) {
   EXPECT_EQ(testing::in_another_process([] { return children_are_of_commands() ? 1 : 0; }), 0);
-#if !defined(__SANITIZE_THREAD__)
-  EXPECT_EQ(testing::in_another_process([] {
-              prctl(PR_SET_CHILD_SUBREAPER, 1);
-              return children_are_of_commands() ? 0 : 1;
-            }),
-            0);
-#endif
+  if (!testing::kThreadSanitized) {
+    EXPECT_EQ(testing::in_another_process([] {
+                prctl(PR_SET_CHILD_SUBREAPER, 1);
+                return children_are_of_commands() ? 0 : 1;
+              }),
+              0);
+  }
   EXPECT_EQ(testing::in_another_process([] {
               prctl(PR_SET_CHILD_SUBREAPER, 1);
               std::jthread other([](const std::stop_token& stop) {

@@ -8,7 +8,7 @@
 #include <iterator>
 #include <string>
 
-#include "tests/tools/search/command_output.h"
+#include "tests/tools/command_output.h"
 
 namespace compiler_gym {
 namespace {
