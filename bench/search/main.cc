@@ -3,8 +3,6 @@
 
 #include <array>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include "client/managed_service.h"
 #include "core/support/status.h"
 #include "tools/support/process_usage.h"
+#include "tools/support/program_files.h"
 #include "tools/support/statistics.h"
 
 namespace compiler_gym {
@@ -51,17 +50,15 @@ struct Measured {
   std::uint64_t graph_bytes = 0;
 };
 
-std::string read_program(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 boost::asio::awaitable<Result<Measured>> measure_on(CompletionQueuePump& pump,
                                                     const ManagedService& service,
                                                     NamedStrategy strategy, Options options) {
+  const Result<std::string> program = read_file(options.program);
+  if (!program) {
+    co_return program.error();
+  }
   EpisodeClient client(pump, service.target());
-  const grpc::Status ready =
-      co_await client.async_prepare(read_program(options.program), strategy.sees_features);
+  const grpc::Status ready = co_await client.async_prepare(*program, strategy.sees_features);
   if (!ready.ok()) {
     co_return ready;
   }
