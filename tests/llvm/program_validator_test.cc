@@ -186,6 +186,24 @@ TEST_F(ProgramValidatorTest, FilesThatTheProgramMakesCount) {
          "did not produce expected file: result");
 }
 
+TEST_F(ProgramValidatorTest, WhatIsNoFileThatCanBeReadIsNotWaitedFor) {
+  config_.mutable_run_cmd()->add_outfile("result");
+  for (const char* make : {"mkdir result", "mkfifo result", "ln -s /dev/zero result"}) {
+    config_.mutable_run_cmd()->set_argument(
+        0, std::string("if test $(./program) = 1; then touch result; else ") + make + "; fi");
+    expect(validate(printing(1), printing(2)), Verdict::kWrongOutput,
+           "made of 'result' something that can't be read as a file");
+  }
+}
+
+TEST_F(ProgramValidatorTest, AFileHasABoundAsOutputHas) {
+  config_.mutable_run_cmd()->add_outfile("result");
+  config_.mutable_run_cmd()->set_argument(0, "truncate -s $(./program)M result");
+  EXPECT_EQ(validate(printing(16), printing(16)).verdict, Verdict::kValidated);
+  expect(validate(printing(16), printing(17)), Verdict::kWrongOutput,
+         "writes more than 16777216 bytes to 'result'");
+}
+
 TEST_F(ProgramValidatorTest, ACrashIsFound) {
   expect(validate(printing(1), program("call void @abort()\n unreachable")), Verdict::kCrashed,
          "'./program' was killed by signal 6");

@@ -6,6 +6,7 @@
 #include <boost/filesystem/fstream.hpp>
 #include <cctype>
 #include <iterator>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -17,7 +18,7 @@ namespace {
 
 // How often the program as it was is run at first, and again when another seems to differ.
 constexpr int kRunsBefore = 3;
-constexpr std::size_t kMaxOutputInBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxOutputInBytes = std::size_t{16} << 20;  // printed, or in one file
 
 // The verdict on a program of which a command failed; a stop is nobody's fault.
 Validation failure(Verdict verdict, const grpc::Status& status) {
@@ -34,6 +35,30 @@ int signal_of(const ProcessResult& process) {
   }
   const int signal = process.code - kSignalBase;
   return signal > 0 && signal <= kLastSignal ? signal : 0;
+}
+
+// What the program wrote to a file, or what is wrong with that; `name` is what its author calls it. Only a
+// regular file can be read without waiting for somebody.
+Result<std::string> read_output(const boost::filesystem::path& path, const std::string& name) {
+  boost::system::error_code error;
+  const boost::filesystem::file_type type = boost::filesystem::status(path, error).type();
+  if (type == boost::filesystem::file_not_found) {
+    return invalid_argument("did not produce expected file: " + name);
+  }
+  boost::filesystem::ifstream file;
+  if (type == boost::filesystem::regular_file) {
+    file.open(path, std::ios::binary);
+  }
+  std::string contents(kMaxOutputInBytes + 1, '\0');
+  if (!file.is_open() || file.read(contents.data(), std::ssize(contents)).bad()) {
+    return invalid_argument("made of '" + name + "' something that can't be read as a file");
+  }
+  contents.resize(static_cast<std::size_t>(file.gcount()));
+  if (contents.size() > kMaxOutputInBytes) {
+    return invalid_argument(
+        fmt::format("writes more than {} bytes to '{}'", kMaxOutputInBytes, name));
+  }
+  return contents;
 }
 
 // One line of a text for a message: not too long, and printable.
@@ -176,13 +201,11 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
   Behaviour behaviour{process->code, std::move(process->standard_output),
                       std::move(process->standard_error)};
   for (const std::string& name : command.outfile()) {
-    boost::filesystem::ifstream file(setting.file(name), std::ios::binary);
-    if (!file) {
-      return Validation{Verdict::kWrongOutput,
-                        fmt::format("{}did not produce expected file: {}", subject, name)};
+    Result<std::string> contents = read_output(setting.file(name), name);
+    if (!contents) {
+      return Validation{Verdict::kWrongOutput, subject + contents.error().error_message()};
     }
-    behaviour.files.emplace_back(std::istreambuf_iterator<char>(file),
-                                 std::istreambuf_iterator<char>());
+    behaviour.files.push_back(*std::move(contents));
   }
   if (const grpc::Status done = run_commands(config_.post_run_cmd(), setting, stop_token);
       !done.ok()) {
