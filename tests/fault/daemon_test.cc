@@ -5,9 +5,9 @@
 #include <csignal>
 #include <future>
 
-#include "core/posix/processes.h"
 #include "core/support/status.h"
 #include "tests/fault/fault_fixture.h"
+#include "tests/support/ended_process.h"
 #include "tests/support/poll.h"
 #include "tests/support/sanitized.h"
 #include "tools/support/program_files.h"
@@ -49,14 +49,6 @@ class DaemonTest : public FaultTest, public ::testing::WithParamInterface<const 
     return static_cast<pid_t>(std::stol(*read_file(directory_ / "pid")));
   }
 
-  /// What nobody reaps has ended too.
-  static void expect_to_end(pid_t process) {
-    poll_until([&] {
-      const std::string stat = read_proc_file("/proc/" + std::to_string(process) + "/stat");
-      return stat.empty() || stat.find(") Z") != std::string::npos;
-    });
-  }
-
   std::future<Result<StartSessionReply>> start_what_hangs() {
     return client_->start_session(request("sleep 6000"), {}, boost::asio::use_future);
   }
@@ -71,7 +63,8 @@ TEST_P(DaemonTest, IsGoneWhenItsCommandHasEnded) {
   }
   const auto reply = loop_.run(client_->start_session(request("$CC $IN -o program -c")));
   ASSERT_TRUE(reply) << to_string(reply.error());
-  expect_to_end(daemon());
+  const pid_t process = daemon();
+  poll_until([&] { return has_ended(process); });
   EndSessionRequest end;
   end.set_session_id(reply->session_id());
   EXPECT_TRUE(loop_.run(client_->end_session(std::move(end))));
@@ -82,7 +75,7 @@ TEST_P(DaemonTest, IsGoneWhenTheServiceIsAskedToEnd) {
   auto hanging = start_what_hangs();
   const pid_t process = daemon();
   EXPECT_FALSE(loop_.run(service_->async_stop()).had_to_be_killed);
-  expect_to_end(process);
+  poll_until([&] { return has_ended(process); });
   EXPECT_FALSE(hanging.get());
 }
 
@@ -91,7 +84,7 @@ TEST_P(DaemonTest, IsGoneWhenTheServiceIsKilled) {
   const pid_t process = daemon();
   kill(service_->pid(), SIGKILL);
   EXPECT_EQ(loop_.run(service_->async_wait()).returncode, -SIGKILL);
-  expect_to_end(process);
+  poll_until([&] { return has_ended(process); });
   EXPECT_FALSE(hanging.get());
 }
 

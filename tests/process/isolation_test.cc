@@ -9,6 +9,7 @@
 #include "tests/isolated/hazard_session.h"
 #include "tests/process/fifo_gate.h"
 #include "tests/process/process_fixture.h"
+#include "tests/support/ended_process.h"
 #include "tests/support/sanitized.h"
 
 namespace compiler_gym::testing {
@@ -260,7 +261,6 @@ TEST_P(MemoryTest, OfGiantRepliesIsGivenBack) {
 INSTANTIATE_TEST_SUITE_P(, MemoryTest, ::testing::Values("inline", "isolated"),
                          [](const auto& row) { return std::string(row.param); });
 
-// What is still a child of the container's first process, which does not reap it, has ended too.
 TEST_F(IsolationTest, WhatACommandLeftIsGoneSoonAfterTheService) {
   for (const int signal : {SIGTERM, SIGKILL}) {
     for (const char* executor : {"inline", "isolated"}) {
@@ -270,12 +270,9 @@ TEST_F(IsolationTest, WhatACommandLeftIsGoneSoonAfterTheService) {
       const Result<SendSessionParameterReply> reply =
           client.send_session_parameter(0, "escape", "");
       ASSERT_TRUE(reply) << outcome(reply);
-      const std::string left = reply->reply(0);
+      const pid_t left = std::stoi(reply->reply(0));
       stop(signal);
-      poll_until([&] {
-        const std::string stat = read_file("/proc/" + left + "/stat");
-        return stat.empty() || stat.find(") Z") != std::string::npos;
-      });
+      poll_until([&] { return has_ended(left); });
     }
   }
 }

@@ -15,6 +15,7 @@
 
 #include "tests/core/posix/command_fixture.h"
 #include "tests/support/another_process.h"
+#include "tests/support/ended_process.h"
 #include "tests/support/poll.h"
 #include "tests/support/sanitized.h"
 
@@ -74,7 +75,7 @@ TEST_F(ChildProcessTest, TimeoutKillsTheWholeGroup) {
   EXPECT_GE(result.elapsed, 200ms);
   EXPECT_LT(result.elapsed, 60s);
   const pid_t background = std::stoi(result.standard_output);
-  testing::poll_until([&] { return has_ended(background); });
+  testing::poll_until([&] { return testing::has_ended(background); });
 }
 
 TEST_F(ChildProcessTest, WhatTheCommandLeavesBehindIsKilled) {
@@ -82,7 +83,7 @@ TEST_F(ChildProcessTest, WhatTheCommandLeavesBehindIsKilled) {
   EXPECT_TRUE(result.succeeded());
   EXPECT_LT(result.elapsed, 60s) << "waited for the one left behind, which holds the pipe";
   const pid_t background = std::stoi(result.standard_output);
-  testing::poll_until([&] { return has_ended(background); });
+  testing::poll_until([&] { return testing::has_ended(background); });
 }
 
 TEST_F(ChildProcessTest, StopRequestKillsTheCommand) {
@@ -149,11 +150,11 @@ TEST_F(ChildProcessTest, WhatHasLeftTheGroupAndTheSessionIsKilledToo) {
   const std::string escape =
       "setsid sh -c 'echo $$ >pid; exec sleep 600' >/dev/null 2>&1 & "
       "while [ ! -s pid ]; do :; done; cat pid; rm pid; ";
-  EXPECT_TRUE(has_ended(std::stoi(run(escape).standard_output)));
+  EXPECT_TRUE(testing::has_ended(std::stoi(run(escape).standard_output)));
   command_.timeout = 2000ms;
   const ProcessResult result = run(escape + "sleep 600");
   EXPECT_EQ(result.end, ProcessEnd::kTimedOut);
-  EXPECT_TRUE(has_ended(std::stoi(result.standard_output)));
+  EXPECT_TRUE(testing::has_ended(std::stoi(result.standard_output)));
 }
 
 // As a sandbox does, which has one thread.

@@ -17,6 +17,7 @@
 #include "core/posix/processes.h"
 #include "tests/core/posix/command_fixture.h"
 #include "tests/support/another_process.h"
+#include "tests/support/ended_process.h"
 #include "tests/support/poll.h"
 
 namespace compiler_gym {
@@ -115,13 +116,13 @@ TEST_F(CommandHostTest, AStopRequestKillsTheCommandAndWhatItHasLeft) {
     stop_.request_stop();
   });
   EXPECT_EQ(run(leave_a_daemon() + "sleep 600").end, ProcessEnd::kStopped);
-  EXPECT_TRUE(has_ended(daemon()));
+  EXPECT_TRUE(testing::has_ended(daemon()));
   EXPECT_EQ(run("sleep 600").end, ProcessEnd::kStopped) << "requested beforehand";
 }
 
 TEST_F(CommandHostTest, WhatTheCommandHasLeftIsGoneWhenItHasEnded) {
   EXPECT_TRUE(run(leave_a_daemon()).succeeded());
-  EXPECT_TRUE(has_ended(daemon()));
+  EXPECT_TRUE(testing::has_ended(daemon()));
 }
 
 TEST_F(CommandHostTest, AndNoOneElses) {
@@ -131,17 +132,17 @@ TEST_F(CommandHostTest, AndNoOneElses) {
   });
   poll_until([&] { return there_is_a_daemon(); });
   EXPECT_TRUE(run("true").succeeded());
-  EXPECT_FALSE(has_ended(daemon()));
+  EXPECT_FALSE(testing::has_ended(daemon()));
   std::ofstream((directory_ / "go").string());
   other.join();
-  EXPECT_TRUE(has_ended(daemon()));
+  EXPECT_TRUE(testing::has_ended(daemon()));
 }
 
 TEST_F(CommandHostTest, ACommandThatKillsTheProcessAboveItGetsNothingAway) {
   const grpc::Status status = try_to_run(leave_a_daemon() + "kill -KILL $PPID; sleep 600").error();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(status.error_message(), HasSubstr("the process that waited for it was killed"));
-  poll_until([&] { return has_ended(daemon()); });
+  poll_until([&] { return testing::has_ended(daemon()); });
   EXPECT_TRUE(run("true").succeeded());
 }
 
@@ -154,7 +155,7 @@ TEST_F(ImpatientCommandHostTest, ACommandThatStopsTheProcessAboveItGetsNothingAw
   command_.timeout = 100ms;
   const grpc::Status status = try_to_run(leave_a_daemon() + "kill -STOP $PPID; sleep 600").error();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  poll_until([&] { return !there_is_a_daemon() || has_ended(daemon()); });
+  poll_until([&] { return !there_is_a_daemon() || testing::has_ended(daemon()); });
 }
 
 TEST_F(CommandHostTest, AHostThatIsGoneIsSaidToBe) {
@@ -186,7 +187,7 @@ TEST_F(CommandHostTest, NothingIsLeftWhenWhoAskedIsKilled) {
     return kill(getpid(), SIGKILL);
   });
   EXPECT_EQ(ended, -SIGKILL);
-  poll_until([&] { return has_ended(daemon()); });
+  poll_until([&] { return testing::has_ended(daemon()); });
 }
 
 TEST_F(CommandHostTest, NothingIsLeftWhenItIsDestroyed) {
