@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
+import math
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -42,9 +45,13 @@ def find_tool(name: str) -> str:
     raise MissingTool(f"{name} is missing: install it with `apt install {package}`, or set {variable} to its path")
 
 
+#: Bytes of standard input that a service can be told.
+_MAX_STDIN = 64 * 1024
+
+
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run the program, and what it must print: for validation."""
+    """How to run the program, and what it must print: for validation, and for its run time."""
 
     arguments: tuple[str, ...] = ()
     #: Standard input.
@@ -55,6 +62,32 @@ class RunOptions:
     link: tuple[str, ...] = ("-lm",)
     #: Seconds for one run.
     timeout: float = 30.0
+    #: How the service builds it too: a shell command in which $CC is clang and $IN the bitcode, and which makes ./a.out. Of
+    #: what ships, `$CC -O3 -Xclang -disable-llvm-passes $IN -o a.out -lm`: passes are the session's business. Then there are
+    #: Runtime, Buildtime, RuntimeMeasurement and Validation, and sizes of object code are of what this command makes.
+    build: str = ""
+
+    def __post_init__(self) -> None:
+        if self.build and len(self.stdin) > _MAX_STDIN:
+            raise InvalidArgument(f"{len(self.stdin)} bytes of standard input: a service takes {_MAX_STDIN} at most")
+
+    def commands(self) -> pb.BenchmarkDynamicConfig:
+        """As the wire has them; empty without `build`."""
+        config = pb.BenchmarkDynamicConfig()
+        if not self.build:
+            return config
+        seconds = math.ceil(self.timeout)
+        config.build_cmd.argument.append(self.build)
+        config.build_cmd.outfile.append("a.out")
+        config.run_cmd.argument.append(shlex.join(["./a.out", *self.arguments]))
+        config.run_cmd.timeout_seconds = seconds
+        if self.stdin:
+            text = base64.b64encode(self.stdin).decode()
+            config.pre_run_cmd.add(
+                argument=[f"echo {text} | base64 -d >stdin"], outfile=["stdin"], timeout_seconds=seconds
+            )
+            config.run_cmd.argument.append("<stdin")
+        return config
 
 
 @dataclass(frozen=True)
@@ -102,14 +135,19 @@ class Benchmark:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Of its content: two programs under one URI are not taken for each other."""
-        return hashlib.sha1(self.bitcode).hexdigest()
+        """Of what a service is told."""
+        content = hashlib.sha1(self.bitcode)
+        if self.run is not None:
+            content.update(self.run.commands().SerializeToString(deterministic=True))
+        return content.hexdigest()
 
     def message(self, *, with_program: bool) -> pb.Benchmark:
-        """As the wire has it."""
-        message = pb.Benchmark(uri=self.uri)
+        """As the wire has it, where the URI tells it from other programs of that name: another compiler's flags, another run."""
+        message = pb.Benchmark(uri=f"{self.uri}#{self.digest[:16]}")
         if with_program:
             message.program.contents = self.bitcode
+            if self.run is not None and self.run.build:
+                message.dynamic_config.CopyFrom(self.run.commands())
         return message
 
 

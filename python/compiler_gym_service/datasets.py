@@ -173,10 +173,11 @@ class ManifestDataset(Dataset):
     """A list in a file: CSV with a line for each program, or JSON, a list of objects.
 
     Columns: `name`, `file` (relative to the list), and what is optional: `args` for clang, `arguments` for the program,
-    `stdin` and `expected_output` (names of files), `link`. Of several words, in JSON a list, in CSV separated by spaces.
+    `stdin` and `expected_output` (names of files), `link`, and `build`, a command. What has several words is a list in JSON,
+    and separated by spaces in CSV.
     """
 
-    _COLUMNS = frozenset({"name", "file", "args", "arguments", "stdin", "expected_output", "link"})
+    _COLUMNS = frozenset({"name", "file", "args", "arguments", "stdin", "expected_output", "link", "build"})
 
     def __init__(self, path: str | os.PathLike[str], name: str = "") -> None:
         self._path = Path(path)
@@ -214,6 +215,7 @@ class ManifestDataset(Dataset):
             stdin=(folder / row["stdin"]).read_bytes() if row.get("stdin") else b"",
             expected_output=(folder / row["expected_output"]).read_bytes() if row.get("expected_output") else None,
             link=_words(row.get("link")) or defaults.link,
+            build=row.get("build") or "",
         )
         uri = f"benchmark://{self.name}/{key}"
         return Benchmark.from_source(folder / row["file"], _words(row.get("args")), uri=uri, run=run)
