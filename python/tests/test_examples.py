@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+PROGRAMS = EXAMPLES.parent.parent / "programs"
 
 
 def example(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -41,6 +43,30 @@ def test_policy_gradient_beats_random_and_reaches_oz(monkeypatch: pytest.MonkeyP
     assert ElementTree.parse(tmp_path / "curve.svg").getroot().tag.endswith("svg")
     again = main(["--updates", "2"])
     assert again == curve[:2]
+
+
+def test_run_time_says_what_its_command_makes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = example("run_time", monkeypatch)
+    (row,) = module.main(["--programs", "sort", "--candidates", "2", "--milliseconds", "40"])
+    assert 0 < row.best.low <= row.best.median <= row.best.high
+    subprocess.run(row.command(PROGRAMS / "sort.c"), shell=True, cwd=tmp_path, check=True)
+    found = subprocess.run([tmp_path / "sort"], capture_output=True, check=True).stdout
+    subprocess.run(["clang-19", "-O0", PROGRAMS / "sort.c", "-o", tmp_path / "plain"], check=True)
+    assert found == subprocess.run([tmp_path / "plain"], capture_output=True, check=True).stdout
+
+
+def test_run_time_is_faster_only_outside_of_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("run_time", monkeypatch)
+
+    def verdict(o2: tuple[float, float], o3: tuple[float, float], best: tuple[float, float]) -> str:
+        intervals = [module.Interval((low + high) / 2, low, high) for low, high in (o2, o3, best)]
+        words: str = module.Row("sort", *intervals, pipeline="").verdict
+        return words
+
+    assert verdict((5, 6), (3, 4), (1, 2)) == "faster than -O2 and -O3"
+    assert verdict((5, 6), (1.5, 4), (1, 2)) == "faster than -O2"
+    assert verdict((5, 6), (1, 2), (3, 4)) == "faster than -O2, slower than -O3"
+    assert verdict((1, 4), (1, 4), (2, 3)) == "no difference seen"
 
 
 @pytest.mark.filterwarnings("default")  # PyTorch's are its own
