@@ -142,7 +142,7 @@ class Benchmark:
         return content.hexdigest()
 
     def message(self, *, with_program: bool) -> pb.Benchmark:
-        """As the wire has it, where the URI tells it from other programs of that name: another compiler's flags, another run."""
+        """As the wire has it, where the URI tells it from other programs of that name: other flags of clang, another run."""
         message = pb.Benchmark(uri=f"{self.uri}#{self.digest[:16]}")
         if with_program:
             message.program.contents = self.bitcode
