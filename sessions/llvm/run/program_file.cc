@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/filesystem/operations.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
@@ -35,8 +37,9 @@ grpc::Status opening_error(const std::string& path, int error) {
   return reading_error(path, error);
 }
 
-// `path` is what clients call it.
-Result<std::string> read_from(const std::string& opened_by, const std::string& path) {
+// No more than its first `max_bytes`. `path` is what clients call it.
+Result<std::string> read_from(const std::string& opened_by, const std::string& path,
+                              std::size_t max_bytes) {
   // Non-blocking, as opening a pipe would wait for its writer.
   const FileDescriptor file(open(opened_by.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
@@ -49,10 +52,7 @@ Result<std::string> read_from(const std::string& opened_by, const std::string& p
   if (!S_ISREG(status.st_mode)) {
     return reading_error(path, std::string("not a regular file"));
   }
-  if (status.st_size == 0) {
-    return invalid_argument("File is empty: \"" + path + "\"");
-  }
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::string bytes(std::min(static_cast<std::size_t>(status.st_size), max_bytes), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t count = read(file.get(), bytes.data() + done, bytes.size() - done);
@@ -64,6 +64,14 @@ Result<std::string> read_from(const std::string& opened_by, const std::string& p
                        : reading_error(path, std::string("it became shorter meanwhile"));
     }
     done += static_cast<std::size_t>(count);
+  }
+  return bytes;
+}
+
+Result<std::string> read_program_from(const std::string& opened_by, const std::string& path) {
+  Result<std::string> bytes = read_from(opened_by, path, SIZE_MAX);
+  if (bytes && bytes->empty()) {
+    return invalid_argument("File is empty: \"" + path + "\"");
   }
   return bytes;
 }
@@ -84,8 +92,12 @@ Result<std::string> path_from_file_uri(const std::string& uri) {
   return path;
 }
 
+Result<std::string> read_regular_file(const std::string& path, std::size_t max_bytes) {
+  return read_from(path, path, max_bytes);
+}
+
 Result<std::string> read_program_file(const std::string& path) {
-  return read_from(path, path);
+  return read_program_from(path, path);
 }
 
 Result<std::string> read_program_file(const std::string& path, const BenchmarkRoots& roots) {
@@ -115,7 +127,7 @@ Result<std::string> read_program_file(const std::string& path, const BenchmarkRo
   if (!roots.contain(real_path)) {
     return outside;
   }
-  return read_from(link, path);
+  return read_program_from(link, path);
 }
 
 }  // namespace compiler_gym

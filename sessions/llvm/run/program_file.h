@@ -1,6 +1,7 @@
 // The files that benchmarks name.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "context/benchmark_roots.h"
@@ -14,7 +15,12 @@ namespace compiler_gym {
 ///         can't know.
 [[nodiscard]] Result<std::string> path_from_file_uri(const std::string& uri);
 
-/// Reads a regular file.
+/// What a regular file begins with, no more than `max_bytes`. Waits for nobody: a pipe is none.
+/// Errors: NOT_FOUND `File not found: "..."`; INVALID_ARGUMENT `Error reading file: "..."`;
+///         RESOURCE_EXHAUSTED if the machine is short of something.
+[[nodiscard]] Result<std::string> read_regular_file(const std::string& path, std::size_t max_bytes);
+
+/// The whole of one that has a program.
 /// Errors: NOT_FOUND `File not found: "..."`; INVALID_ARGUMENT `File is empty: "..."` or `Error
 /// reading file: "..."`. Clients look for these texts.
 [[nodiscard]] Result<std::string> read_program_file(const std::string& path);

@@ -3,14 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <boost/filesystem/fstream.hpp>
 #include <cctype>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sessions/llvm/run/benchmark_commands.h"
+#include "sessions/llvm/run/program_file.h"
 #include "sessions/llvm/run/scratch_directory.h"
 
 namespace compiler_gym {
@@ -37,24 +36,15 @@ int signal_of(const ProcessResult& process) {
   return signal > 0 && signal <= kLastSignal ? signal : 0;
 }
 
-// What the program wrote to a file, or what is wrong with that; `name` is what its author calls it. Only a
-// regular file can be read without waiting for somebody.
+// What the program wrote to a file, or what is wrong with that; `name` is what its author calls it.
 Result<std::string> read_output(const boost::filesystem::path& path, const std::string& name) {
-  boost::system::error_code error;
-  const boost::filesystem::file_type type = boost::filesystem::status(path, error).type();
-  if (type == boost::filesystem::file_not_found) {
-    return invalid_argument("did not produce expected file: " + name);
+  Result<std::string> contents = read_regular_file(path.string(), kMaxOutputInBytes + 1);
+  if (!contents) {
+    return invalid_argument(contents.error().error_code() == grpc::StatusCode::NOT_FOUND
+                                ? "did not produce expected file: " + name
+                                : "made of '" + name + "' something that can't be read as a file");
   }
-  boost::filesystem::ifstream file;
-  if (type == boost::filesystem::regular_file) {
-    file.open(path, std::ios::binary);
-  }
-  std::string contents(kMaxOutputInBytes + 1, '\0');
-  if (!file.is_open() || file.read(contents.data(), std::ssize(contents)).bad()) {
-    return invalid_argument("made of '" + name + "' something that can't be read as a file");
-  }
-  contents.resize(static_cast<std::size_t>(file.gcount()));
-  if (contents.size() > kMaxOutputInBytes) {
+  if (contents->size() > kMaxOutputInBytes) {
     return invalid_argument(
         fmt::format("writes more than {} bytes to '{}'", kMaxOutputInBytes, name));
   }
