@@ -71,11 +71,11 @@ class RunOptions:
         if self.build and len(self.stdin) > _MAX_STDIN:
             raise InvalidArgument(f"{len(self.stdin)} bytes of standard input: a service takes {_MAX_STDIN} at most")
 
-    def commands(self) -> pb.BenchmarkDynamicConfig:
-        """As the wire has them; empty without `build`."""
-        config = pb.BenchmarkDynamicConfig()
+    def commands(self) -> pb.BenchmarkDynamicConfig | None:
+        """As the wire has them; None without `build`."""
         if not self.build:
-            return config
+            return None
+        config = pb.BenchmarkDynamicConfig()
         seconds = math.ceil(self.timeout)
         config.build_cmd.argument.append(self.build)
         config.build_cmd.outfile.append("a.out")
@@ -137,8 +137,9 @@ class Benchmark:
     def digest(self) -> str:
         """Of what a service is told."""
         content = hashlib.sha1(self.bitcode)
-        if self.run is not None:
-            content.update(self.run.commands().SerializeToString(deterministic=True))
+        commands = self._commands()
+        if commands is not None:
+            content.update(commands.SerializeToString(deterministic=True))
         return content.hexdigest()
 
     def message(self, *, with_program: bool) -> pb.Benchmark:
@@ -146,9 +147,13 @@ class Benchmark:
         message = pb.Benchmark(uri=f"{self.uri}#{self.digest[:16]}")
         if with_program:
             message.program.contents = self.bitcode
-            if self.run is not None and self.run.build:
-                message.dynamic_config.CopyFrom(self.run.commands())
+            commands = self._commands()
+            if commands is not None:
+                message.dynamic_config.CopyFrom(commands)
         return message
+
+    def _commands(self) -> pb.BenchmarkDynamicConfig | None:
+        return None if self.run is None else self.run.commands()
 
 
 def compile_to_bitcode(path: Path, args: Sequence[str] = ()) -> bytes:
