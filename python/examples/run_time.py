@@ -44,6 +44,10 @@ PASSES = [
 ]
 
 
+#: A pass that crashes or hangs, a program that does not run any more.
+BROKEN = (DataLoss, DeadlineExceeded, Internal)
+
+
 @dataclass(frozen=True)
 class Interval:
     """Seconds; the true median lies between `low` and `high` with a probability of 95% or so."""
@@ -73,16 +77,19 @@ class Row:
     @property
     def verdict(self) -> str:
         """Of the best."""
-        faster = [name for name, other in (("-O2", self.o2), ("-O3", self.o3)) if self.best.is_below(other)]
-        slower = [name for name, other in (("-O2", self.o2), ("-O3", self.o3)) if other.is_below(self.best)]
-        words = [f"faster than {' and '.join(faster)}"] * bool(faster) + [f"slower than {' and '.join(slower)}"] * bool(
-            slower
+        levels = {"-O2": self.o2, "-O3": self.o3}
+        found = {
+            "faster": [name for name, level in levels.items() if self.best.is_below(level)],
+            "slower": [name for name, level in levels.items() if level.is_below(self.best)],
+        }
+        return (
+            ", ".join(f"{word} than {' and '.join(names)}" for word, names in found.items() if names)
+            or "no difference seen"
         )
-        return ", ".join(words) or "no difference seen"
 
     def command(self, source: Path) -> str:
         """What makes the program."""
-        clang = "clang-19 -O3 -Xclang -disable-llvm-passes"
+        clang = f"clang-19 {shlex.join(flags_of('-O3'))}"
         passes = shlex.quote(self.pipeline)
         return (
             f"{clang} -emit-llvm -c -o - {shlex.quote(str(source))} | opt-19 -relocation-model=pic -passes={passes} | "
@@ -90,19 +97,22 @@ class Row:
         )
 
 
+def flags_of(level: str) -> tuple[str, ...]:
+    """Of clang's, for its front end and its code generator alone."""
+    return (level, "-Xclang", "-disable-llvm-passes")
+
+
 class Timer:
     """One program as clang's front end makes it for a level, to be optimised by a pipeline, built, and measured."""
 
     def __init__(self, client: Client, source: Path, level: str) -> None:
-        flags = (level, "-Xclang", "-disable-llvm-passes")
+        flags = flags_of(level)
         run = RunOptions(build=f"$CC {' '.join(flags)} $IN -o a.out -lm", timeout=10)
         self._client = client
-        self._benchmark = Benchmark.from_source(
-            source, flags, uri=f"benchmark://run-time{level}/{source.stem}", run=run
-        )
+        self._benchmark = Benchmark.from_source(source, flags, run=run)
 
     def measure(self, pipeline: str, milliseconds: int, *, validate: bool = False) -> Interval:
-        """Raises a ServiceError, of which those in `Timer.BROKEN` are the pipeline's fault."""
+        """Raises a ServiceError, of which those in `BROKEN` are the pipeline's fault."""
         with self._client.start(self._benchmark) as session:
             session.set_parameters(
                 {"llvm.apply_pipeline": pipeline, "llvm.set_min_milliseconds_per_measurement": str(milliseconds)}
@@ -112,8 +122,13 @@ class Timer:
             value = session.step([], ["RuntimeMeasurement"]).observations["RuntimeMeasurement"]
             return Interval(value["median_seconds"], value["low_seconds"], value["high_seconds"])
 
-    #: A pass that crashes or hangs, a program that does not run any more.
-    BROKEN = (DataLoss, DeadlineExceeded, Internal)
+    def try_out(self, pipeline: str, milliseconds: int, *, validate: bool = False) -> Interval | None:
+        """The same, but None for a pipeline that breaks the program, and says how."""
+        try:
+            return self.measure(pipeline, milliseconds, validate=validate)
+        except BROKEN as error:
+            print(f"  {self._benchmark.uri}: {pipeline}: {error}")
+            return None
 
 
 def _check(session: Session) -> None:
@@ -132,27 +147,14 @@ def draw(randomness: random.Random) -> str:
 def search(client: Client, source: Path, candidates: int, milliseconds: int, randomness: random.Random) -> Row:
     """Of `candidates`, the one whose median was least, and that is right."""
     o2, o3 = (Timer(client, source, level) for level in ("-O2", "-O3"))
-    measured: list[tuple[float, str]] = []
-    for pipeline in dict.fromkeys(["default<O3>", *(draw(randomness) for _ in range(candidates))]):
-        try:
-            measured.append((o3.measure(pipeline, milliseconds // 4).median, pipeline))
-        except Timer.BROKEN as error:
-            print(f"  {source.stem}: {pipeline}: {error}")
-    for _, pipeline in sorted(measured):
-        try:
-            best = o3.measure(pipeline, milliseconds, validate=True)
-        except Timer.BROKEN as error:
-            print(f"  {source.stem}: {pipeline}: {error}")
-            continue
-        return Row(
-            source.stem,
-            o2.measure("default<O2>", milliseconds),
-            o3.measure("default<O3>", milliseconds),
-            best,
-            pipeline,
-        )
-    level = o3.measure("default<O3>", milliseconds, validate=True)
-    return Row(source.stem, o2.measure("default<O2>", milliseconds), level, level, "default<O3>")
+    pipelines = dict.fromkeys(["default<O3>", *(draw(randomness) for _ in range(candidates))])
+    tried = {pipeline: o3.try_out(pipeline, milliseconds // 4) for pipeline in pipelines}
+    for _, pipeline in sorted((interval.median, pipeline) for pipeline, interval in tried.items() if interval):
+        best = o3.try_out(pipeline, milliseconds, validate=True)
+        if best is not None:
+            level2, level3 = o2.measure("default<O2>", milliseconds), o3.measure("default<O3>", milliseconds)
+            return Row(source.stem, level2, level3, best, pipeline)
+    raise Internal(f"{source}: not even what -O3 makes of it runs as it did")
 
 
 def main(argv: Sequence[str] | None = None) -> list[Row]:
