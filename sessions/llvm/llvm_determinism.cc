@@ -7,6 +7,7 @@
 #include "sessions/llvm/figure_parameters.h"
 #include "sessions/llvm/module_parameters.h"
 #include "sessions/llvm/run/run_counts.h"
+#include "sessions/llvm/validation_observation.h"
 
 namespace compiler_gym {
 namespace {
@@ -22,7 +23,7 @@ ParameterEffect effect_of_parameter(const std::string& key) {
   if (is_module_parameter(key)) {
     return ParameterEffect::kState;
   }
-  if (is_count_parameter(key)) {
+  if (is_count_parameter(key) || ValidationObservation::is_parameter(key)) {
     return ParameterEffect::kSetting;
   }
   return is_figure_parameter(key) ? ParameterEffect::kReading : ParameterEffect::kUnknown;

@@ -119,6 +119,7 @@ grpc::Status LlvmSession::init(CompilationSession* other) {
   action_space_ = parent.action_space_;
   benchmark_uri_ = parent.benchmark_uri_;
   counts_ = parent.counts_;
+  validation_.set_sanitizer(parent.validation_.sanitizer());
   module_ = std::make_unique<OptimisedModule>(*std::move(module));
   return grpc::Status::OK;
 }
@@ -318,6 +319,10 @@ grpc::Status LlvmSession::handleSessionParameter(const std::string& key, const s
   }
   if (reply = figure_parameter(key, context_); reply.has_value()) {
     return grpc::Status::OK;
+  }
+  status = validation_.handle_parameter(key, value, reply);
+  if (!status.ok() || reply.has_value()) {
+    return status;
   }
   return handle_count_parameter(key, value, counts_, reply);
 }

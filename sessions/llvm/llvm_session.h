@@ -31,6 +31,7 @@ class OptimisedModule;
 ///   llvm.{get,set}_buildtimes_per_observation_count           1   numbers in `Buildtime`
 ///   llvm.{get,set}_min_runs_per_measurement                  10   runs in `RuntimeMeasurement`
 ///   llvm.{get,set}_min_milliseconds_per_measurement        1000   that these take together
+///   llvm.{get,set}_validation_sanitizer                    none   what `Validation` builds with
 /// those that change the module, see module_parameters.h, and, to read, of the process's caches:
 /// llvm.bitcode_cache.get_hits and what else there is in
 /// figure_parameters.h.

@@ -7,9 +7,21 @@
 #include "sessions/llvm/observations/json_event.h"
 #include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/program_validator.h"
+#include "sessions/llvm/sanitized_bitcode.h"
 
 namespace compiler_gym {
 namespace {
+
+constexpr std::string_view kGetSanitizer = "llvm.get_validation_sanitizer";
+constexpr std::string_view kSetSanitizer = "llvm.set_validation_sanitizer";
+constexpr std::string_view kNoSanitizer = "none";
+
+// As it is to be built.
+Result<std::string> prepared(const std::string& bitcode, std::optional<Sanitizer> sanitizer,
+                             const std::stop_token& stop_token) {
+  return sanitizer.has_value() ? sanitized_bitcode(bitcode, *sanitizer, stop_token)
+                               : Result<std::string>(bitcode);
+}
 
 // A program may print anything.
 std::string json_of(const Validation& validation) {
@@ -34,15 +46,16 @@ grpc::Status ValidationObservation::compute(const LoadedBenchmark& benchmark,
     return cannot_be_validated(benchmark_uri, "it has no commands to build and to run it");
   }
   if (validator_ == nullptr) {
-    Result<std::string> clang = context.clang().get();
-    if (!clang) {
-      return clang.error();
+    if (grpc::Status status = make_validator(benchmark, context, stop_token); !status.ok()) {
+      return status;
     }
-    validator_ = std::make_unique<ProgramValidator>(benchmark.dynamic_config(), benchmark.bitcode(),
-                                                    *std::move(clang), context.scratchDirectory(),
-                                                    context.command_host());
   }
-  const Validation validation = validator_->validate(bitcode, stop_token);
+  const Result<std::string> program = prepared(bitcode, sanitizer_, stop_token);
+  if (!program) {
+    return program.error();
+  }
+  has_run_ = true;
+  const Validation validation = validator_->validate(*program, stop_token);
   if (stop_token.stop_requested()) {
     return cancelled("Cancelled while a program was validated");
   }
@@ -56,6 +69,54 @@ grpc::Status ValidationObservation::compute(const LoadedBenchmark& benchmark,
   }
   fill_json(json_of(validation), event);
   return grpc::Status::OK;
+}
+
+grpc::Status ValidationObservation::make_validator(const LoadedBenchmark& benchmark,
+                                                   LlvmServiceContext& context,
+                                                   const std::stop_token& stop_token) {
+  Result<std::string> clang = context.clang().get();
+  if (!clang) {
+    return clang.error();
+  }
+  Result<std::string> before = prepared(benchmark.bitcode(), sanitizer_, stop_token);
+  if (!before) {
+    return before.error();
+  }
+  validator_ = std::make_unique<ProgramValidator>(benchmark.dynamic_config(), *std::move(before),
+                                                  *std::move(clang), context.scratchDirectory(),
+                                                  context.command_host(), sanitizer_);
+  return grpc::Status::OK;
+}
+
+void ValidationObservation::set_sanitizer(std::optional<Sanitizer> sanitizer) {
+  if (sanitizer != sanitizer_) {
+    sanitizer_ = sanitizer;
+    validator_.reset();
+  }
+}
+
+grpc::Status ValidationObservation::handle_parameter(std::string_view key, const std::string& value,
+                                                     std::optional<std::string>& reply) {
+  if (key == kGetSanitizer) {
+    reply = sanitizer_.has_value() ? facts_of(*sanitizer_).name : kNoSanitizer;
+    return grpc::Status::OK;
+  }
+  if (key != kSetSanitizer) {
+    return grpc::Status::OK;
+  }
+  const std::optional<Sanitizer> sanitizer = find_sanitizer(value);
+  if (!sanitizer.has_value() && value != kNoSanitizer) {
+    return invalid_argument(std::string(kSetSanitizer) + " must be " + std::string(kNoSanitizer) +
+                            ", " + sanitizer_names() + ". Received: \"" + value.substr(0, 100) +
+                            '"');
+  }
+  set_sanitizer(sanitizer);
+  reply = value;
+  return grpc::Status::OK;
+}
+
+bool ValidationObservation::is_parameter(std::string_view key) {
+  return key == kGetSanitizer || key == kSetSanitizer;
 }
 
 }  // namespace compiler_gym

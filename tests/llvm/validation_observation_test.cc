@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -79,6 +80,40 @@ TEST_F(ValidationObservationTest, OfABenchmarkThatCannotBeRunIsAnErrorThatNamesI
   EXPECT_THAT(validation_error(*crashing).error_message(),
               HasSubstr("can't be validated: before optimisation: "));
   EXPECT_GT(number(*crashing, "IrInstructionCount"), 0) << "the session goes on";
+}
+
+TEST_F(ValidationObservationTest, IsWithTheSanitizerThatIsSetForThisSessionAndItsForks) {
+  const auto session = start(runnable_benchmark("./a.out"));
+  const std::string validated = R"({"reason":"","verdict":"validated"})";
+  EXPECT_EQ(parameter(*session, "llvm.get_validation_sanitizer"), "none");
+  EXPECT_EQ(validation(*session), validated);
+  EXPECT_EQ(parameter(*session, "llvm.set_validation_sanitizer", "address"), "address");
+  EXPECT_EQ(validation(*session), validated);
+  const auto forked = fork(*session);
+  EXPECT_EQ(parameter(*forked, "llvm.get_validation_sanitizer"), "address");
+  EXPECT_EQ(parameter(*session, "llvm.set_validation_sanitizer", "none"), "none");
+  EXPECT_EQ(parameter(*forked, "llvm.get_validation_sanitizer"), "address");
+  EXPECT_FALSE(session->leavesNothingBehind()) << "a validator that is gone has run";
+}
+
+TEST_F(ValidationObservationTest, IsBuiltWithTheSanitizer) {
+  const auto session =
+      start(runnable_benchmark("if nm a.out | grep -q __asan_init; then kill -SEGV $$; fi"));
+  EXPECT_THAT(validation(*session), HasSubstr("validated"));
+  static_cast<void>(parameter(*session, "llvm.set_validation_sanitizer", "address"));
+  EXPECT_THAT(validation_error(*session).error_message(), HasSubstr("was killed by signal 11"));
+}
+
+TEST_F(ValidationObservationTest, TakesNoSanitizerThatCannotBePutIntoBitcode) {
+  const auto session = start(runnable_benchmark("./a.out"));
+  std::optional<std::string> reply;
+  const grpc::Status status =
+      session->handleSessionParameter("llvm.set_validation_sanitizer", "undefined", reply);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "llvm.set_validation_sanitizer must be none, address, memory or thread. Received: "
+            "\"undefined\"");
+  EXPECT_EQ(parameter(*session, "llvm.get_validation_sanitizer"), "none");
 }
 
 TEST_F(ValidationObservationTest, IsCancelledWithTheStep) {

@@ -124,11 +124,13 @@ Result<ProcessResult> run_to_end(const Command& command, const CommandSetting& s
   shell_command.command = command_line(command);
   shell_command.directory = setting.directory;
   shell_command.environment = {command.env().begin(), command.env().end()};
+  shell_command.environment.insert(setting.environment.begin(), setting.environment.end());
   const Result<std::string> clang = setting.shell_word_for_clang();
   if (!clang) {
     return clang.error();
   }
-  shell_command.environment["CC"] = *clang;
+  shell_command.environment["CC"] =
+      setting.clang_flags.empty() ? *clang : *clang + ' ' + setting.clang_flags;
   shell_command.environment["IN"] = setting.shell_word_for_bitcode();
   shell_command.timeout = timeout_of(command);
   shell_command.max_output_in_bytes = setting.max_output_in_bytes;

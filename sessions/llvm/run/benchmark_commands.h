@@ -4,6 +4,7 @@
 #include <boost/filesystem/path.hpp>
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -23,6 +24,8 @@ struct CommandSetting {
   boost::filesystem::path directory;
   /// The path of clang.
   std::string clang;
+  /// What `$CC` has behind it, parted by blanks.
+  std::string clang_flags{};
   /// Of a command's stdout and of its stderr, this much is kept.
   std::size_t max_output_in_bytes = std::size_t{32} * 1024;
   /// What runs the commands; none: this process.
@@ -30,6 +33,8 @@ struct CommandSetting {
   /// See ShellCommand.
   std::optional<int> processor{};
   bool counts_events = false;
+  /// Of the environment of a command that does not say otherwise itself.
+  std::map<std::string, std::string> environment{};
 
   /// Where the bitcode to build lies.
   [[nodiscard]] boost::filesystem::path bitcode_file() const { return directory / "out.bc"; }

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/program_file.h"
 #include "sessions/llvm/run/scratch_directory.h"
 
@@ -37,12 +36,18 @@ int signal_of(const ProcessResult& process) {
 }
 
 // What the program wrote to a file, or what is wrong with that; `name` is what its author calls it.
+// RESOURCE_EXHAUSTED: the machine is short of something.
 Result<std::string> read_output(const boost::filesystem::path& path, const std::string& name) {
   Result<std::string> contents = read_regular_file(path.string(), kMaxOutputInBytes + 1);
   if (!contents) {
-    return invalid_argument(contents.error().error_code() == grpc::StatusCode::NOT_FOUND
-                                ? "did not produce expected file: " + name
-                                : "made of '" + name + "' something that can't be read as a file");
+    switch (contents.error().error_code()) {
+      case grpc::StatusCode::RESOURCE_EXHAUSTED:
+        return contents.error();
+      case grpc::StatusCode::NOT_FOUND:
+        return invalid_argument("did not produce expected file: " + name);
+      default:
+        return invalid_argument("made of '" + name + "' something that can't be read as a file");
+    }
   }
   if (contents->size() > kMaxOutputInBytes) {
     return invalid_argument(
@@ -76,12 +81,14 @@ std::string first_difference(std::string_view before, std::string_view after) {
 
 ProgramValidator::ProgramValidator(BenchmarkDynamicConfig config, std::string bitcode,
                                    std::string clang, boost::filesystem::path scratch_parent,
-                                   const CommandHost* command_host)
+                                   const CommandHost* command_host,
+                                   std::optional<Sanitizer> sanitizer)
     : config_(std::move(config)),
       bitcode_(std::move(bitcode)),
       clang_(std::move(clang)),
       scratch_parent_(std::move(scratch_parent)),
-      command_host_(command_host) {}
+      command_host_(command_host),
+      sanitizer_(sanitizer) {}
 
 Validation ProgramValidator::validate(const std::string& bitcode,
                                       const std::stop_token& stop_token) {
@@ -130,8 +137,9 @@ ProgramValidator::Outcome ProgramValidator::run_before(const std::stop_token& st
   for (int i = 0; i < kRunsBefore; ++i) {
     Outcome outcome = run(bitcode_, stop_token);
     if (const Validation* none = std::get_if<Validation>(&outcome)) {
-      const bool checked = none->verdict != Verdict::kNotChecked;
-      return Validation{checked ? Verdict::kUnusable : Verdict::kNotChecked,
+      const Verdict verdict =
+          none->verdict == Verdict::kBuildFailed ? who_could_not_build(stop_token) : none->verdict;
+      return Validation{verdict == Verdict::kNotChecked ? verdict : Verdict::kUnusable,
                         "before optimisation: " + none->reason};
     }
     if (!first.has_value()) {
@@ -146,14 +154,36 @@ ProgramValidator::Outcome ProgramValidator::run_before(const std::stop_token& st
   return *std::move(first);
 }
 
+// If it can be built without the sanitizer, the machine lacks that.
+Verdict ProgramValidator::who_could_not_build(const std::stop_token& stop_token) const {
+  if (!sanitizer_.has_value()) {
+    return Verdict::kBuildFailed;
+  }
+  const ProgramValidator plain(config_, bitcode_, clang_, scratch_parent_, command_host_);
+  const Outcome outcome = plain.run(bitcode_, stop_token);
+  const auto* none = std::get_if<Validation>(&outcome);
+  return none != nullptr && none->verdict == Verdict::kBuildFailed ? Verdict::kBuildFailed
+                                                                   : Verdict::kNotChecked;
+}
+
+CommandSetting ProgramValidator::setting_in(const ScratchDirectory& directory) const {
+  CommandSetting setting{
+      .directory = directory.path(), .clang = clang_, .command_host = command_host_};
+  if (sanitizer_.has_value()) {
+    const SanitizerFacts& facts = facts_of(*sanitizer_);
+    setting.clang_flags = "-fsanitize=" + std::string(facts.name);
+    setting.environment.emplace(facts.options_variable, facts.default_options);
+  }
+  return setting;
+}
+
 ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
                                                 const std::stop_token& stop_token) const {
   const Result<ScratchDirectory> directory = ScratchDirectory::create(scratch_parent_);
   if (!directory) {
     return Validation{Verdict::kNotChecked, directory.error().error_message()};
   }
-  CommandSetting setting{
-      .directory = directory->path(), .clang = clang_, .command_host = command_host_};
+  CommandSetting setting = setting_in(*directory);
   if (const auto built = build_program(config_.build_cmd(), bitcode, setting, stop_token); !built) {
     return failure(Verdict::kBuildFailed, built.error());
   }
@@ -180,6 +210,13 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
     case ProcessEnd::kSignal:
       break;
   }
+  const std::optional<std::string> report =
+      sanitizer_.has_value() ? summary_of_report(process->standard_error, *sanitizer_)
+                             : std::nullopt;
+  if (report.has_value()) {
+    return Validation{Verdict::kSanitizerReport,
+                      fmt::format("{}{}: {}", subject, facts_of(*sanitizer_).report, *report)};
+  }
   if (const int signal = signal_of(*process); signal != 0) {
     return Validation{Verdict::kCrashed, fmt::format("{}was killed by signal {}", subject, signal)};
   }
@@ -193,7 +230,10 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
   for (const std::string& name : command.outfile()) {
     Result<std::string> contents = read_output(setting.file(name), name);
     if (!contents) {
-      return Validation{Verdict::kWrongOutput, subject + contents.error().error_message()};
+      const bool short_of_something =
+          contents.error().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+      return Validation{short_of_something ? Verdict::kNotChecked : Verdict::kWrongOutput,
+                        subject + contents.error().error_message()};
     }
     behaviour.files.push_back(*std::move(contents));
   }

@@ -10,11 +10,14 @@
 #include <vector>
 
 #include "proto/compiler_gym_service.pb.h"
+#include "sessions/llvm/run/benchmark_commands.h"
+#include "sessions/llvm/run/sanitizer.h"
 #include "sessions/llvm/run/validation.h"
 
 namespace compiler_gym {
 
 class CommandHost;
+class ScratchDirectory;
 
 /// A differential test of one benchmark: builds and runs the program as it was and as it is now, by
 /// the benchmark's own commands, and compares what the two do: exit status, stdout, stderr, and the
@@ -27,6 +30,9 @@ class CommandHost;
 /// themselves is reported as such. As two equal runs prove little, it is run again before another
 /// program is said to differ from it.
 ///
+/// With a sanitizer both are built with it, from bitcode that sanitized_bitcode() has made: a report of it
+/// is a verdict of its own, after which nothing is compared.
+///
 /// Threads:  every member may be called from any thread. validate() blocks while it builds and
 ///           runs; calls run at the same time, but for the first, which the others wait for.
 /// Errors:   a verdict, always; kNotChecked if there is no directory or process to be had.
@@ -38,7 +44,8 @@ class ProgramValidator {
   /// null, see CommandSetting.
   ProgramValidator(BenchmarkDynamicConfig config, std::string bitcode, std::string clang,
                    boost::filesystem::path scratch_parent,
-                   const CommandHost* command_host = nullptr);
+                   const CommandHost* command_host = nullptr,
+                   std::optional<Sanitizer> sanitizer = std::nullopt);
 
   [[nodiscard]] Validation validate(const std::string& bitcode, const std::stop_token& stop_token);
 
@@ -56,6 +63,9 @@ class ProgramValidator {
   using Outcome = std::variant<Behaviour, Validation>;
 
   [[nodiscard]] Outcome run(const std::string& bitcode, const std::stop_token& stop_token) const;
+  [[nodiscard]] CommandSetting setting_in(const ScratchDirectory& directory) const;
+  /// The verdict on the program as it was, of which a build has failed.
+  [[nodiscard]] Verdict who_could_not_build(const std::stop_token& stop_token) const;
   [[nodiscard]] Outcome run_before(const std::stop_token& stop_token) const;
   [[nodiscard]] Outcome known_before(const std::stop_token& stop_token);
   [[nodiscard]] Validation compare(const Behaviour& before, const Behaviour& after) const;
@@ -65,6 +75,7 @@ class ProgramValidator {
   const std::string clang_;
   const boost::filesystem::path scratch_parent_;
   const CommandHost* const command_host_;
+  const std::optional<Sanitizer> sanitizer_;
   std::mutex mutex_;
   std::optional<Outcome> before_;
 };
