@@ -37,6 +37,7 @@ class EpisodeOptions:
     dataset: Source | None = None
     benchmark_order: str = "random"
     first_benchmark: int = 0
+    compile_args: Sequence[str] | None = None
     action_space: str | None = None
     actions: Actions = None
     observation_space: ObservationNames = "Autophase"
@@ -111,18 +112,27 @@ class BenchmarkOrder:
     def __init__(self, options: EpisodeOptions) -> None:
         if options.benchmark_order not in ("random", "sequential"):
             raise InvalidArgument(f"no benchmark order '{options.benchmark_order}'; there is random and sequential")
+        self._compile_args = options.compile_args
+        if self._compile_args is None:
+            self._compile_args = Reward.of(options.reward).compile_args
         if options.benchmark is not None and options.dataset is None:
             one = options.benchmark
-            self.dataset: Dataset = dataset_of([one] if isinstance(one, str | Benchmark) else one)
+            source: Source = [one] if isinstance(one, str | Benchmark) else one
         else:
-            self.dataset = dataset_of("demo-v0" if options.dataset is None else options.dataset)
+            source = "demo-v0" if options.dataset is None else options.dataset
+        self.dataset: Dataset = dataset_of(source, self._compile_args)
         #: Set by the user: comes every time.
         self.fixed: Benchmark | None = None
         if options.benchmark is not None and options.dataset is not None:
             assert isinstance(options.benchmark, str | Benchmark)
-            self.fixed = benchmark_of(options.benchmark, self.dataset)
+            self.fixed = self.find(options.benchmark)
         self._is_random = options.benchmark_order == "random"
         self._next = options.first_benchmark
+
+    def find(self, source: str | Benchmark, among: Dataset | None = None) -> Benchmark:
+        """The program that somebody names: of the dataset (or of `among`), or any."""
+        assert self._compile_args is not None
+        return benchmark_of(source, self.dataset if among is None else among, self._compile_args)
 
     def copy_at(self, offset: int) -> BenchmarkOrder:
         """For another environment with the same programs; a sequence starts so many further on."""

@@ -88,7 +88,8 @@ class GccTortureDataset(Dataset):
                 included = re.findall(rb'^\s*#\s*include\s*"([^"/]+)"', text, re.MULTILINE)
                 wanted += [each.decode() for each in included if each.decode() in self._files]
             uri = f"benchmark://{self.name}/{key}"
-            return Benchmark.from_source(folder / wanted[0], _ARGS, uri=uri, run=RunOptions(timeout=10.0))
+            args = (*_ARGS, *self.compile_args)
+            return Benchmark.from_source(folder / wanted[0], args, uri=uri, run=RunOptions(timeout=10.0))
 
 
 def _version(archive: Path) -> list[int]:

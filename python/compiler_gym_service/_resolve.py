@@ -28,7 +28,10 @@ def register_dataset(dataset: Dataset) -> None:
 
 
 @functools.cache
-def _built_in(name: str) -> Dataset | None:
+def _built_in(name: str, compile_args: tuple[str, ...]) -> Dataset | None:
+    if compile_args:
+        plain = _built_in(name, ())
+        return None if plain is None else plain.compiled_with(compile_args)
     if name == "demo-v0":
         return datasets.demo_dataset()
     if name == "gcc-torture-v0":
@@ -36,37 +39,45 @@ def _built_in(name: str) -> Dataset | None:
     return _GENERATORS[name](1000) if name in _GENERATORS else None
 
 
-def named_dataset(name: str) -> Dataset | None:
+def named_dataset(name: str, compile_args: Sequence[str] = ()) -> Dataset | None:
     """A registered one, or one that comes with this package."""
-    return _registered.get(name) or _built_in(name)
+    registered = _registered.get(name)
+    return _built_in(name, tuple(compile_args)) if registered is None else registered.compiled_with(compile_args)
 
 
-def dataset_of(source: Source) -> Dataset:
+def dataset_of(source: Source, compile_args: Sequence[str] = ()) -> Dataset:
     """A dataset by its name, a folder (MLGO's corpora too), a pattern, a list in a file, an archive, a generator (`generator://csmith-v0?size=9`).
 
-    Or programs: one or several, by URI, by file, or as Benchmark. Raises InvalidArgument, NotFound.
+    Or programs: one or several, by URI, by file, or as Benchmark. Where they are sources, clang is told `compile_args`
+    besides. Raises InvalidArgument, NotFound.
     """
     if isinstance(source, Dataset):
-        return source
+        return source.compiled_with(compile_args)
     if isinstance(source, Benchmark):
         return datasets.ListDataset([source])
     if not isinstance(source, str):
-        return datasets.ListDataset([each if isinstance(each, Benchmark) else benchmark_of(each) for each in source])
-    if source.startswith("generator://") and not split_uri(source)[2]:
-        return _generator(source)
+        return datasets.ListDataset([benchmark_of(each, compile_args=compile_args) for each in source])
     name = source.removeprefix("benchmark://").rstrip("/")
-    named = named_dataset(name)
+    named = named_dataset(name, compile_args)
     if named is not None:
         return named
-    if "://" in source or ("/" in name and named_dataset(name.partition("/")[0]) is not None):
-        return datasets.ListDataset([benchmark_of(source)])
+    is_generator = source.startswith("generator://") and not split_uri(source)[2]
+    if not is_generator and (
+        "://" in source
+        or ("/" in name and named_dataset(name.partition("/")[0]) is not None)
+        or (Path(source).suffix in SUFFIXES and Path(source).is_file())
+    ):
+        return datasets.ListDataset([benchmark_of(source, compile_args=compile_args)])
+    return (_generator(source) if is_generator else _dataset_at(source)).compiled_with(compile_args)
+
+
+def _dataset_at(source: str) -> Dataset:
+    """In files."""
     path = Path(source)
     if path.suffix in (".json", ".csv"):
         return datasets.ManifestDataset(path)
     if ".tar" in path.suffixes or path.suffix == ".tgz":
         return datasets.TarDataset(path)
-    if path.suffix in SUFFIXES and path.is_file():
-        return datasets.ListDataset([benchmark_of(source)])
     if (path / datasets.MLGO_DESCRIPTION).is_file():
         return datasets.FileDataset.from_corpus(path)
     if path.is_dir() or any(character in source for character in "*?["):
@@ -84,23 +95,26 @@ def _generator(source: str) -> Dataset:
     return _GENERATORS[name](int(size))
 
 
-def benchmark_of(source: str | Benchmark, among: Dataset | None = None) -> Benchmark:
-    """One program: by URI (`benchmark://demo-v0/sort`, `generator://csmith-v0/7`, `file:///a.c`) or by file."""
+def benchmark_of(source: str | Benchmark, among: Dataset | None = None, compile_args: Sequence[str] = ()) -> Benchmark:
+    """One program: by URI (`benchmark://demo-v0/sort`, `generator://csmith-v0/7`, `file:///a.c`) or by file.
+
+    Of the programs `among` that are there, which are compiled as they are, or of all; clang is told `compile_args` then.
+    """
     if isinstance(source, Benchmark):
         return source
     if "://" not in source:
         if among is not None and among.owns(f"benchmark://{source}"):
             return among.benchmark(f"benchmark://{source}")  # CompilerGym's short form: cbench-v1/crc32
-        dataset = named_dataset(source.partition("/")[0])
+        dataset = named_dataset(source.partition("/")[0], compile_args)
         if dataset is not None and "/" in source:
             return dataset.benchmark(f"{dataset.scheme}://{source}")
-        return Benchmark.from_source(source)
+        return Benchmark.from_source(source, compile_args)
     if among is not None and among.owns(source):
         return among.benchmark(source)
     scheme, name, key = split_uri(source)
     if scheme == "file":
-        return Benchmark.from_source(key)
-    dataset = named_dataset(name)
+        return Benchmark.from_source(key, compile_args)
+    dataset = named_dataset(name, compile_args)
     if dataset is None or dataset.scheme != scheme:
         raise NotFound(f"no dataset '{name}' for {source}; there is {_names()}")
     return dataset.benchmark(source)

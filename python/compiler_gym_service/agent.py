@@ -67,7 +67,8 @@ class PassTools:
     def size(self) -> dict[str, Any]:
         """The program's size now, at first and as -Oz makes it: instructions, and bytes of code. What has been applied."""
         with self._lock:
-            names = [name for metric, stem in METRICS.items() for name in (metric, stem + "O0", stem + "Oz")]
+            costs = {cost: metric.stem for cost, metric in METRICS.items() if not metric.compile_args}
+            names = [name for cost, stem in costs.items() for name in (cost, stem + "O0", stem + "Oz")]
             values = {name: value for name, value in self._env.observe(*names).items() if not name.startswith("Text")}
             return {**values, "applied": self._env.actions, "command": self._env.commandline()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import glob
 import json
@@ -31,6 +32,8 @@ class Dataset(ABC):
     def __init__(self, name: str, scheme: str = "benchmark") -> None:
         self.name = name
         self.scheme = scheme
+        #: What clang is told besides, after all else.
+        self.compile_args: tuple[str, ...] = ()
         self._kept: OrderedDict[str, Benchmark] = OrderedDict()
 
     @abstractmethod
@@ -44,6 +47,15 @@ class Dataset(ABC):
     @abstractmethod
     def make(self, key: str) -> Benchmark:
         """Raises NotFound, InvalidArgument, MissingTool."""
+
+    def compiled_with(self, args: Sequence[str]) -> Dataset:
+        """The same programs, under the same URIs; clang is told this besides where they are sources."""
+        if not args:
+            return self
+        other = copy.copy(self)
+        other.compile_args = (*self.compile_args, *args)
+        other._kept = OrderedDict()
+        return other
 
     def uri(self, index: int) -> str:
         """Of a program, from 0 to the number of programs."""
@@ -91,6 +103,10 @@ class ListDataset(Dataset):
     def uri(self, index: int) -> str:
         """The program's own."""
         return self._uris[index]
+
+    def compiled_with(self, args: Sequence[str]) -> Dataset:
+        """Itself."""
+        return self
 
     def owns(self, uri: str) -> bool:
         """It is in the list."""
@@ -155,7 +171,7 @@ class FileDataset(Dataset):
         if key not in self._files:
             raise NotFound(f"dataset {self.name} has no program '{key}'")
         uri = f"benchmark://{self.name}/{key}"
-        return Benchmark.from_source(self._files[key], self._args, uri=uri, run=self._run)
+        return Benchmark.from_source(self._files[key], (*self._args, *self.compile_args), uri=uri, run=self._run)
 
 
 def _by_name(paths: Sequence[Path], folder: Path) -> dict[str, Path]:
@@ -218,7 +234,8 @@ class ManifestDataset(Dataset):
             build=row.get("build") or "",
         )
         uri = f"benchmark://{self.name}/{key}"
-        return Benchmark.from_source(folder / row["file"], _words(row.get("args")), uri=uri, run=run)
+        args = (*_words(row.get("args")), *self.compile_args)
+        return Benchmark.from_source(folder / row["file"], args, uri=uri, run=run)
 
 
 def _words(value: Any) -> tuple[str, ...]:
@@ -235,12 +252,15 @@ class TarDataset(Dataset):
         super().__init__(name or self._path.name.partition(".")[0])
         try:
             with tarfile.open(self._path) as archive:
-                names = sorted(
-                    member.name for member in archive if member.isfile() and Path(member.name).suffix in SUFFIXES
-                )
+                # As a path, and as the archive has it: `tar --create .` writes ./a.c.
+                names = {
+                    Path(member.name): member.name
+                    for member in archive
+                    if member.isfile() and Path(member.name).suffix in SUFFIXES
+                }
         except (OSError, tarfile.TarError) as error:
             raise InvalidArgument(f"cannot read the archive {path}: {error}") from error
-        self._members = {key: str(name) for key, name in _by_name([Path(name) for name in names], Path()).items()}
+        self._members = {key: names[path] for key, path in _by_name(sorted(names), Path()).items()}
         self._keys = list(self._members)
         if not self._keys:
             raise InvalidArgument(f"{path} has no program: files end in {', '.join(SUFFIXES)}")
@@ -262,7 +282,7 @@ class TarDataset(Dataset):
             assert content is not None
             file = Path(folder) / Path(member).name
             file.write_bytes(content.read())
-            return Benchmark.from_source(file, uri=f"benchmark://{self.name}/{key}")
+            return Benchmark.from_source(file, self.compile_args, uri=f"benchmark://{self.name}/{key}")
 
 
 class GeneratorDataset(Dataset):
@@ -304,7 +324,8 @@ class CsmithDataset(GeneratorDataset):
             (path for path in ("/usr/include/csmith", "/usr/local/include/csmith") if Path(path).is_dir()), ""
         )
         args = [f"-I{include}"] if include else []
-        return Benchmark.from_source(source, [*args, "-w"], uri=uri, run=RunOptions(timeout=10.0))
+        args += ["-w", *self.compile_args]
+        return Benchmark.from_source(source, args, uri=uri, run=RunOptions(timeout=10.0))
 
 
 class LlvmStressDataset(GeneratorDataset):
@@ -330,13 +351,25 @@ def demo_folder() -> Path:
     return Path(str(resources.files(__package__) / "_data" / "programs"))
 
 
-def demo_dataset() -> Dataset:
+class DemoDataset(FileDataset):
     """Nine small C programs that come with this package: `benchmark://demo-v0/sort`.
 
-    A wheel has them compiled as well, so that they need no clang.
+    A wheel has them compiled as well, so that they need no clang unless it is to be told something.
     """
-    folder = demo_folder()
-    sources = sorted(folder.glob("*.c"))
-    compiled = [source.with_suffix(".bc") for source in sources]
-    files = [bitcode if bitcode.is_file() else source for source, bitcode in zip(sources, compiled, strict=True)]
-    return FileDataset("demo-v0", _by_name(files, folder), ["-std=c11"])
+
+    def __init__(self) -> None:
+        folder = demo_folder()
+        super().__init__("demo-v0", _by_name(sorted(folder.glob("*.c")), folder), ["-std=c11"])
+
+    def make(self, key: str) -> Benchmark:
+        """Raises NotFound, MissingTool."""
+        if key in self._files and not self.compile_args:
+            compiled = self._files[key].with_suffix(".bc")
+            if compiled.is_file():
+                return Benchmark.from_source(compiled, uri=f"benchmark://{self.name}/{key}")
+        return super().make(key)
+
+
+def demo_dataset() -> Dataset:
+    """See DemoDataset."""
+    return DemoDataset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from . import _requests as requests
 from . import commandline as command_lines
 from ._episode import EPISODE_ENDS, BenchmarkOrder, Episode, EpisodeOptions, ObservationNames, Plan, error_info
 from ._proto import compiler_gym_service_pb2 as pb
-from ._resolve import Source, benchmark_of
+from ._resolve import Source
 from ._values import value_of
 from .actions import Actions, ActionTable
 from .benchmark import Benchmark
@@ -60,6 +60,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     service             see ServiceOptions: nothing, an address, the path of a binary, or fields. Environments of a process
                         that say the same share one service.
     benchmark, dataset  one or several programs, or a set of them; the demo programs if neither is given. See `dataset_of`.
+    compile_args        what clang is told besides when it compiles one that is a source; None: what the reward wants, which
+                        is nothing but for ShippedTextSizeBytes.
     benchmark_order     "random" (by the seed) or "sequential", from number `first_benchmark` on.
     action_space        one of the service's, by name; its first one if not given.
     actions             some of its actions, or macros of several; or a file of these.
@@ -85,6 +87,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         dataset: Source | None = None,
         benchmark_order: str = "random",
         first_benchmark: int = 0,
+        compile_args: Sequence[str] | None = None,
         action_space: str | None = None,
         actions: Actions = None,
         observation_space: ObservationNames = "Autophase",
@@ -100,6 +103,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             dataset=dataset,
             benchmark_order=benchmark_order,
             first_benchmark=first_benchmark,
+            compile_args=compile_args,
             action_space=action_space,
             actions=actions,
             observation_space=observation_space,
@@ -131,7 +135,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         """Begins with another program, or with options["benchmark"]; info["benchmark"] is its URI."""
         super().reset(seed=seed)
         chosen = (options or {}).get("benchmark")
-        benchmark = benchmark_of(chosen, self.order.dataset) if chosen is not None else self.order.next(self.np_random)
+        benchmark = self.order.find(chosen) if chosen is not None else self.order.next(self.np_random)
         return self._begin(benchmark), {"benchmark": benchmark.uri}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -165,7 +169,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
 
     @benchmark.setter
     def benchmark(self, benchmark: str | Benchmark) -> None:
-        self.order.fixed = benchmark_of(benchmark, self.order.dataset)
+        self.order.fixed = self.order.find(benchmark)
 
     @property
     def actions(self) -> list[str]:
@@ -248,7 +252,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     def apply(self, state: CompilerState) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Begins with the state's program and does what was done to it, as one step."""
         numbers = command_lines.from_commandline(self.plan.table.space, state.commandline)
-        self._begin(benchmark_of(state.benchmark, self._among(state.benchmark)))
+        self._begin(self.order.find(state.benchmark, self._among(state.benchmark)))
         return self._step(numbers)
 
     def validate(self, state: CompilerState | None = None, *, run: bool = True) -> ValidationResult:

@@ -82,7 +82,7 @@ def evaluate(
             for each in (policy, chance):
                 (observed, cost), _ = env.reset(seed=seed, options={"benchmark": programs})
                 initial = best = cost[:, 0]
-                oz = env.observe(METRICS[metric] + "Oz")
+                oz = env.observe(METRICS[metric].stem + "Oz")
                 random = [np.random.default_rng((seed, first + index)) for index in range(len(programs))]
                 broken = np.zeros(len(programs), np.bool_)
                 for _ in range(steps):

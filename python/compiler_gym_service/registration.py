@@ -19,6 +19,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     "compiler_gym/llvm-graph-ic-v0": {"reward": "IrInstructionCountOz", "observation_space": "Programl"},
     "compiler_gym/llvm-codesize-v0": {"reward": "ObjectTextSizeNorm"},
     "compiler_gym/llvm-textsize-v0": {"reward": "TextSizeNorm"},
+    "compiler_gym/llvm-shipped-size-v0": {
+        "reward": "ShippedTextSizeOz",
+        "service": {"flags": ["--all_observations"]},
+    },
 }
 
 #: Steps of an episode, unless `make` is told otherwise; CompilerGym's experiments have as many.

@@ -12,13 +12,25 @@ from .errors import InvalidArgument
 #: Of the observations before a step and after it.
 Function = Callable[[Mapping[str, Any], Mapping[str, Any]], float]
 
-#: The observation a cost is read from, and what its baselines are called.
+
+@dataclass(frozen=True)
+class Metric:
+    """An observation that is a cost."""
+
+    #: What the observations with its baselines begin with; a level follows.
+    stem: str
+    baselines: tuple[str, ...] = ("O0", "O3", "Oz")
+    #: How clang has to compile a program for the cost to be that of what ships: as that level begins with it.
+    compile_args: tuple[str, ...] = ()
+
+
+#: By the observation a cost is read from.
 METRICS = {
-    "IrInstructionCount": "IrInstructionCount",
-    "ObjectTextSizeBytes": "ObjectTextSize",
-    "TextSizeBytes": "TextSize",
+    "IrInstructionCount": Metric("IrInstructionCount"),
+    "ObjectTextSizeBytes": Metric("ObjectTextSize"),
+    "TextSizeBytes": Metric("TextSize"),
+    "ShippedTextSizeBytes": Metric("ShippedTextSize", ("O2", "Os", "Oz"), ("-Oz", "-Xclang", "-disable-llvm-passes")),
 }
-BASELINES = ("O0", "O3", "Oz")
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Reward:
     #: "none"; "initial": the cost at the start; "baseline": what the baseline saves, and at least 1 (as CompilerGym has
     #: it, so that 1 is as good as the baseline); or a number.
     scale: str | float = "none"
-    #: What "baseline" is: O0, O3 or Oz.
+    #: What "baseline" is: O0, O3 or Oz; of ShippedTextSizeBytes O2, Os or Oz.
     baseline: str = "Oz"
     #: Bounds of a step's reward.
     clip: tuple[float, float] | None = None
@@ -53,17 +65,20 @@ class Reward:
                 return cls(**fields)
             except TypeError as error:
                 raise InvalidArgument(f"not a reward: {error}") from error
-        for metric, stem in METRICS.items():
-            if reward == metric:
-                return cls(metric)
-            suffix = reward.removeprefix(stem)
+        for name, metric in METRICS.items():
+            if reward == name:
+                return cls(name)
+            suffix = reward.removeprefix(metric.stem)
             if suffix == reward:
                 continue
             if suffix == "Norm":
-                return cls(metric, "initial")
-            if suffix in BASELINES:
-                return cls(metric, "baseline", suffix)
-        names = ", ".join(f"{metric}, {stem}Norm, {stem}O3, {stem}Oz" for metric, stem in METRICS.items())
+                return cls(name, "initial")
+            if suffix in metric.baselines:
+                return cls(name, "baseline", suffix)
+        names = ", ".join(
+            ", ".join([name, *(metric.stem + suffix for suffix in ("Norm", *metric.baselines))])
+            for name, metric in METRICS.items()
+        )
         raise InvalidArgument(f"no reward '{reward}'; there is {names}")
 
     @property
@@ -71,9 +86,16 @@ class Reward:
         """What has to be asked for once."""
         if self.function is not None or self.scale != "baseline":
             return None
-        if self.metric not in METRICS or self.baseline not in BASELINES:
+        metric = METRICS.get(self.metric)
+        if metric is None or self.baseline not in metric.baselines:
             raise InvalidArgument(f"{self.metric} has no baseline {self.baseline}")
-        return METRICS[self.metric] + self.baseline
+        return metric.stem + self.baseline
+
+    @property
+    def compile_args(self) -> tuple[str, ...]:
+        """What clang is told besides when it compiles a program for this reward."""
+        metric = METRICS.get(self.metric) if self.function is None else None
+        return () if metric is None else metric.compile_args
 
     @property
     def step_observations(self) -> tuple[str, ...]:

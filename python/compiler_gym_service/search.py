@@ -65,7 +65,7 @@ def random_search(
     with contextlib.closing(environment) as env:
         observed, _ = env.reset(seed=seed)
         initial = int(observed[0, 0])
-        oz = int(env.observe(METRICS[metric] + "Oz")[0])
+        oz = int(env.observe(METRICS[metric].stem + "Oz")[0])
         number = env.single_action_space.n  # type: ignore[attr-defined]
         taken: list[list[int]] = [[] for _ in range(sessions)]
         best: tuple[int, list[int]] = (initial, [])

@@ -19,6 +19,9 @@ from .errors import InvalidArgument, Unimplemented
 
 _INT64 = np.iinfo(np.int64)
 
+# What a service lists only if it is told to, since CompilerGym has no such spaces.
+_BY_FLAG = ("ShippedTextSize", "Validation", "RuntimeMeasurement")
+
 
 class AnyText(spaces.Text):
     """Text of any characters, of a length within bounds that can be far beyond what anybody samples."""
@@ -129,7 +132,8 @@ class Spaces:
     def observation(self, name: str) -> ObservationInfo:
         """The one of that name. Raises InvalidArgument."""
         if name not in self.observations:
-            raise InvalidArgument(f"no observation '{name}'; there is {', '.join(self.observations)}")
+            hint = ", unless the service is started with --all_observations" if name.startswith(_BY_FLAG) else ""
+            raise InvalidArgument(f"no observation '{name}'{hint}; there is {', '.join(self.observations)}")
         return self.observations[name]
 
 

@@ -15,7 +15,7 @@ from ._batch import ObservationBatch
 from ._episode import BenchmarkOrder, EpisodeOptions, ObservationNames, Plan
 from ._fleet import Fleet
 from ._lane import Lane, Work
-from ._resolve import Source, benchmark_of
+from ._resolve import Source
 from .actions import Actions
 from .benchmark import Benchmark
 from .client import Client
@@ -52,6 +52,7 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         dataset: Source | None = None,
         benchmark_order: str = "random",
         first_benchmark: int = 0,
+        compile_args: Sequence[str] | None = None,
         action_space: str | None = None,
         actions: Actions = None,
         observation_space: ObservationNames = "Autophase",
@@ -71,6 +72,7 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             dataset=dataset,
             benchmark_order=benchmark_order,
             first_benchmark=first_benchmark,
+            compile_args=compile_args,
             action_space=action_space,
             actions=actions,
             observation_space=observation_space,
@@ -222,12 +224,12 @@ class CompilerVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if chosen is None:
             return lane.next_benchmark()
         if isinstance(chosen, str | Benchmark):
-            return benchmark_of(chosen, self.order.dataset)
+            return self.order.find(chosen)
         if len(chosen) != self.num_envs:
             raise InvalidArgument(f"{len(chosen)} programs for {self.num_envs} sub-environments")
         if chosen[lane.index] is None:
             return lane.next_benchmark()
-        return benchmark_of(chosen[lane.index], self.order.dataset)
+        return self.order.find(chosen[lane.index])
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
         if seed is None:

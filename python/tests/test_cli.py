@@ -48,6 +48,9 @@ def test_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "opt-19 '-passes=function(mem2reg),function(gvn)' input.bc -o output.bc" in text
     assert "validated: the program does what it did" in text
     assert output.read_text().startswith("; ModuleID")
+    args = ["--compile-args", "-Oz -Xclang -disable-llvm-passes", "--observe", "ShippedTextSizeBytes", "--json"]
+    small = json.loads(run(capsys, "run", PROGRAM, "--actions", "0", *args))
+    assert 0 < small["before"]["ShippedTextSizeBytes"] < 10000
     line = "opt -mem2reg -gvn input.bc -o output.bc"
     data = json.loads(run(capsys, "run", PROGRAM, "--actions", line, "--json"))
     assert data["after"]["IrInstructionCount"] < data["before"]["IrInstructionCount"]

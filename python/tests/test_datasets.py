@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import lzma
 import shutil
+import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,28 @@ def test_a_pattern_and_names_that_need_their_endings(folder: Path) -> None:
     assert len(dataset_of(str(folder / "*.c"))) == 1
     with pytest.raises(errors.InvalidArgument, match="has no program: files end in"):
         dataset_of(str(folder / "*.txt"))
+
+
+def test_programs_of_all_kinds_are_compiled_as_asked_for(folder: Path, tmp_path: Path) -> None:
+    args = ["-Oz", "-Xclang", "-disable-llvm-passes"]
+    (tmp_path / "list.csv").write_text(f"name,file\na,{folder}/a.c\n")
+    shutil.make_archive(str(tmp_path / "archive"), "tar", folder)
+    sources: list[Any] = [str(folder / "a.c"), f"file://{folder}/a.c", [str(folder / "a.c")], str(folder)]
+    sources += [str(folder / "*.c"), str(tmp_path / "list.csv"), str(tmp_path / "archive.tar")]
+    sources += ["demo-v0", "benchmark://demo-v0/matrix", "generator://csmith-v0/7", "generator://csmith-v0?size=2"]
+    for source in sources:
+        as_it_is, otherwise = dataset_of(source), dataset_of(source, args)
+        assert list(as_it_is.uris()) == list(otherwise.uris())
+        assert b"minsize" not in disassembled(as_it_is[0])
+        assert b"minsize" in disassembled(otherwise[0]), source
+        assert as_it_is[0] == dataset_of(source)[0], "the one is not the other's"
+    bitcode = Benchmark.from_source(folder / "inner" / "d.bc")
+    assert dataset_of(bitcode, args)[0] is bitcode
+
+
+def disassembled(benchmark: Benchmark) -> bytes:
+    command = [find_tool("llvm-dis"), "-o", "-"]
+    return subprocess.run(command, input=benchmark.bitcode, capture_output=True, check=True).stdout
 
 
 def test_a_list_says_how_to_run_them(tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from conftest import PROGRAMS
 from gymnasium.utils.env_checker import check_env
+from real_programs import compiled, text_size
 
 import compiler_gym_service
-from compiler_gym_service import Benchmark, CompilerEnv, CompilerState, Reward, errors
+from compiler_gym_service import Benchmark, CompilerEnv, CompilerState, CompilerVectorEnv, Reward, errors
 from compiler_gym_service.benchmark import find_tool
 from compiler_gym_service.registration import PRESETS
 
@@ -35,6 +37,40 @@ def env(sort: Benchmark) -> Iterator[CompilerEnv]:
     with contextlib.closing(CompilerEnv(benchmark=sort)) as env:
         env.reset(seed=1)
         yield env
+
+
+def test_the_size_that_ships_is_that_of_clang(tmp_path: Path) -> None:
+    source = tmp_path / "sort.c"
+    source.write_text((PROGRAMS / "sort.c").read_text())
+    wanted = text_size(compiled(source, tmp_path / "shipped.o"))
+    env = gymnasium.make("compiler_gym/llvm-shipped-size-v0", benchmark=str(source), action_space="Pipelines")
+    with contextlib.closing(env):
+        env.reset()
+        inner = env.unwrapped
+        assert isinstance(inner, CompilerEnv)
+        assert inner.observe("ShippedTextSizeOz") == {"ShippedTextSizeOz": wanted}
+        _, reward, _, _, _ = inner.multistep(["default<Oz>"])
+        assert inner.observe("ShippedTextSizeBytes") == {"ShippedTextSizeBytes": wanted}
+        assert reward == 1.0, "as good as the baseline"
+
+
+def test_a_service_without_the_sizes_that_ship_says_how_to_get_them() -> None:
+    with pytest.raises(errors.InvalidArgument, match="unless the service is started with --all_observations"):
+        CompilerEnv(reward="ShippedTextSizeOz")
+
+
+def test_clang_is_told_what_is_asked_for(tmp_path: Path) -> None:
+    source = tmp_path / "answer.c"
+    source.write_text("int answer(void) { return ANSWER; }")
+    arguments: dict[str, Any] = {"benchmark": str(source), "compile_args": ["-DANSWER=42"]}
+    with contextlib.closing(CompilerEnv(**arguments)) as env:
+        env.reset()
+        assert "ret i32 42" in env.observation["Ir"]
+        env.reset(options={"benchmark": f"file://{source}"})
+        assert "ret i32 42" in env.observation["Ir"]
+    with contextlib.closing(CompilerVectorEnv(2, **arguments)) as envs:
+        envs.reset()
+        assert all("ret i32 42" in text for text in envs.observe("Ir"))
 
 
 @pytest.mark.parametrize("name", PRESETS)

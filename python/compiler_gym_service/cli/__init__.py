@@ -60,7 +60,8 @@ def service_options(arguments: argparse.Namespace) -> ServiceOptions:
         except OSError as error:
             raise InvalidArgument(f"cannot read the token: {error}") from error
     tls = TlsOptions(ca=arguments.tls_ca) if arguments.tls_ca else None
-    return ServiceOptions(address=options.address, binary=options.binary, token=token, tls=tls)
+    flags = ("--all_observations",)
+    return ServiceOptions(address=options.address, binary=options.binary, token=token, tls=tls, flags=flags)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -69,10 +70,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         # The rest is not ours, but for one flag in front.
         own = 3 if argv[1:2] == ["--binary"] else 1
         argv, others = argv[:own], argv[own:]
-    for position, word in enumerate(argv[:-1]):
-        if word == "--actions":  # whose names begin with a dash, as options do
-            argv[position : position + 2] = [f"--actions={argv[position + 1]}"]
-            break
+    for option in ("--actions", "--compile-args"):  # whose values begin with a dash, as options do
+        if option in argv[:-1]:
+            position = argv.index(option)
+            argv[position : position + 2] = [f"{option}={argv[position + 1]}"]
     arguments = parser().parse_args(argv)
     arguments.others = others
     return arguments

@@ -32,6 +32,12 @@ def add_commands(add: Add) -> None:
     run.add_argument("--actions", default="", help="names or numbers, or a command line of opt", metavar="'ACTION …'")
     run.add_argument("--action-space", metavar="NAME")
     run.add_argument(
+        "--compile-args",
+        default="",
+        metavar="'ARG …'",
+        help="what clang is told besides; for ShippedTextSizeBytes '-Oz -Xclang -disable-llvm-passes'",
+    )
+    run.add_argument(
         "--observe", action="append", default=[], metavar="NAME", help="prints this too; may be given several times"
     )
     run.add_argument("--output", metavar="FILE", help="writes the program as it is then: .ll for text, else bitcode")
@@ -73,6 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     environment = CompilerEnv(
         service=arguments.options,
         benchmark=arguments.program,
+        compile_args=shlex.split(arguments.compile_args),
         action_space=arguments.action_space,
         reward=Reward("IrInstructionCount"),
     )
@@ -132,7 +139,7 @@ def _search(arguments: argparse.Namespace) -> int:
     if arguments.steps < 1 or arguments.episode < 1 or arguments.sessions < 1:
         raise InvalidArgument("--steps, --episode and --sessions are at least 1")
     sources = arguments.programs
-    dataset = dataset_of(sources[0] if len(sources) == 1 else sources)
+    dataset = dataset_of(sources[0] if len(sources) == 1 else sources, METRICS[arguments.metric].compile_args)
     found = []
     with ProgressLine(sys.stderr) as line:
         for index, uri in enumerate(dataset.uris()):
