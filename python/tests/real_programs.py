@@ -1,4 +1,7 @@
-"""Sources of programs that people ship, from the package registry of Rust, whose crates bring them along."""
+"""Sources of programs that people ship, from the package registry of Rust, whose crates bring them along.
+
+As a program it unpacks the largest of each to a folder, and prints their paths: `./dev real` searches passes for them.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ import tarfile
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from compiler_gym_service.benchmark import find_tool
 
@@ -31,15 +32,12 @@ class Crate:
     args: tuple[str, ...] = ()
 
     def sources(self, into: Path) -> list[Path]:
-        """Unpacked. Skips the test if the registry does not answer."""
+        """Unpacked. Raises OSError if the registry does not answer."""
         kept = _CACHE / f"{self.name}-{self.version}.crate"
         if not kept.is_file():
             url = f"https://static.crates.io/crates/{self.name}/{self.name}-{self.version}.crate"
-            try:
-                with urllib.request.urlopen(url, timeout=60) as answer:
-                    archive = answer.read()
-            except OSError as error:
-                pytest.skip(f"{url}: {error}")
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                archive = answer.read()
             kept.parent.mkdir(exist_ok=True)
             kept.write_bytes(archive)
         archive = kept.read_bytes()
@@ -119,3 +117,13 @@ def text_size(object_file: Path) -> int:
     """Bytes of code and constants, as llvm-size counts them."""
     command = [find_tool("llvm-size"), str(object_file)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[1].split()[0])
+
+
+def main() -> None:
+    """The folder is the only argument."""
+    for crate in CRATES:
+        print(max(crate.sources(Path(sys.argv[1])), key=lambda source: source.stat().st_size))
+
+
+if __name__ == "__main__":
+    main()
