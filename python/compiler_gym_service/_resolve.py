@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from . import datasets
 from ._gcc_torture import GccTortureDataset
+from ._site_data import site_dataset, site_dataset_names
 from .benchmark import SUFFIXES, Benchmark, split_uri
 from .datasets import Dataset
 from .errors import InvalidArgument, NotFound
@@ -28,10 +29,7 @@ def register_dataset(dataset: Dataset) -> None:
 
 
 @functools.cache
-def _built_in(name: str, compile_args: tuple[str, ...]) -> Dataset | None:
-    if compile_args:
-        plain = _built_in(name, ())
-        return None if plain is None else plain.compiled_with(compile_args)
+def _built_in(name: str) -> Dataset | None:
     if name == "demo-v0":
         return datasets.demo_dataset()
     if name == "gcc-torture-v0":
@@ -40,9 +38,12 @@ def _built_in(name: str, compile_args: tuple[str, ...]) -> Dataset | None:
 
 
 def named_dataset(name: str, compile_args: Sequence[str] = ()) -> Dataset | None:
-    """A registered one, or one that comes with this package."""
-    registered = _registered.get(name)
-    return _built_in(name, tuple(compile_args)) if registered is None else registered.compiled_with(compile_args)
+    """A registered one, one that comes with this package, or one that CompilerGym has downloaded."""
+    for find in (_registered.get, _built_in, site_dataset):
+        dataset = find(name)
+        if dataset is not None:
+            return dataset.compiled_with(compile_args)
+    return None
 
 
 def dataset_of(source: Source, compile_args: Sequence[str] = ()) -> Dataset:
@@ -121,4 +122,4 @@ def benchmark_of(source: str | Benchmark, among: Dataset | None = None, compile_
 
 
 def _names() -> str:
-    return ", ".join([*_registered, "demo-v0", "gcc-torture-v0", *_GENERATORS])
+    return ", ".join([*_registered, "demo-v0", "gcc-torture-v0", *_GENERATORS, *site_dataset_names()])

@@ -193,6 +193,27 @@ def test_a_registered_dataset_is_found_by_uri(folder: Path) -> None:
     assert len(dataset_of("mine")) == 4
 
 
+def test_what_compiler_gym_has_downloaded_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Client, crc32: Benchmark
+) -> None:
+    monkeypatch.setenv("COMPILER_GYM_SITE_DATA", str(tmp_path))
+    root = tmp_path / "llvm-v0" / "benchmark"
+    for name, folder in (("cbench-v1", "cBench-v1"), ("npb-v0", "npb-v0/inner"), ("half-v0", "half-v0")):
+        programs = root / name / "contents" / folder
+        programs.mkdir(parents=True)
+        (programs / "crc32.bc").write_bytes(crc32.bitcode)
+        if name != "half-v0":
+            (root / name / ".extracted").touch()
+    found = benchmark_of("benchmark://cbench-v1/crc32")
+    assert found == benchmark_of("cbench-v1/crc32") == dataset_of("cbench-v1")[0]
+    client.start(found, observations=["IrInstructionCount"]).end()
+    assert list(dataset_of("npb-v0").uris()) == ["benchmark://npb-v0/inner/crc32"]
+    with pytest.raises(errors.NotFound, match="dataset cbench-v1 has no program 'sha'"):
+        benchmark_of("cbench-v1/sha")
+    with pytest.raises(errors.NotFound, match=r"no dataset 'half-v0'.* llvm-stress-v0, cbench-v1, npb-v0$"):
+        dataset_of("half-v0")
+
+
 def test_what_does_not_compile_says_why(tmp_path: Path) -> None:
     (tmp_path / "a.c").write_text("int main(void) { return nothing; }")
     with pytest.raises(errors.InvalidArgument, match="use of undeclared identifier 'nothing'"):
