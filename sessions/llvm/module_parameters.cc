@@ -5,14 +5,10 @@
 
 #include "sessions/llvm/actions/optimised_module.h"
 #include "sessions/llvm/benchmarks/loaded_benchmark.h"
+#include "sessions/llvm/wrong_value.h"
 
 namespace compiler_gym {
 namespace {
-
-grpc::Status wrong_value(std::string_view key, std::string_view wanted, const std::string& value) {
-  return invalid_argument(std::string(key) + " must be " + std::string(wanted) + ". Received: \"" +
-                          value.substr(0, 100) + "\"");
-}
 
 Result<bool> apply_baseline(std::string_view key, const std::string& value,
                             OptimisedModule& module) {

@@ -1,4 +1,4 @@
-// A program that is bitcode, for clang to put a sanitizer into.
+// A program that is bitcode, with a sanitizer in it.
 #pragma once
 
 #include <stop_token>
@@ -9,9 +9,11 @@
 
 namespace compiler_gym {
 
-/// The program with each of its functions marked as clang marks those that it compiles with
-/// `-fsanitize=`: without the mark, clang adds the sanitizer's library to bitcode, and instruments nothing.
-/// Functions whose source asks for no sanitizer (`naked`, `disable_sanitizer_instrumentation`) stay so.
+/// The program instrumented, so that clang has to generate its code and link the sanitizer's library: that is
+/// SanitizerFacts::clang_flags. clang itself instruments no bitcode, unless its functions were marked when
+/// they were compiled, and none if it is told to run no passes. Functions that are `naked` or
+/// `disable_sanitizer_instrumentation` stay as they are; of `no_sanitize` in the source nothing is left in
+/// bitcode that was compiled without sanitizers.
 /// Errors: INVALID_ARGUMENT if that is no bitcode; those of LlvmCall.
 [[nodiscard]] Result<std::string> sanitized_bitcode(const std::string& bitcode, Sanitizer sanitizer,
                                                     const std::stop_token& stop_token);

@@ -8,6 +8,7 @@
 #include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/program_validator.h"
 #include "sessions/llvm/sanitized_bitcode.h"
+#include "sessions/llvm/wrong_value.h"
 
 namespace compiler_gym {
 namespace {
@@ -106,9 +107,7 @@ grpc::Status ValidationObservation::handle_parameter(std::string_view key, const
   }
   const std::optional<Sanitizer> sanitizer = find_sanitizer(value);
   if (!sanitizer.has_value() && value != kNoSanitizer) {
-    return invalid_argument(std::string(kSetSanitizer) + " must be " + std::string(kNoSanitizer) +
-                            ", " + sanitizer_names() + ". Received: \"" + value.substr(0, 100) +
-                            '"');
+    return wrong_value(key, std::string(kNoSanitizer) + ", " + sanitizer_names(), value);
   }
   set_sanitizer(sanitizer);
   reply = value;

@@ -9,70 +9,19 @@
 #include <llvm/IR/Module.h>
 
 #include <boost/filesystem/operations.hpp>
-#include <fstream>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "sessions/llvm/ir/pipeline.h"
-#include "sessions/llvm/run/clang_path.h"
-#include "sessions/llvm/run/scratch_directory.h"
-#include "sessions/llvm/sanitized_bitcode.h"
-#include "tests/llvm/test_modules.h"
-#include "tests/llvm/value_of.h"
+#include "tests/llvm/validator_fixture.h"
 
 namespace compiler_gym {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
-
-// A program by the body of its main(), in IR; @print prints an i32.
-std::string program(const std::string& body) {
-  return assemble(R"(
-    target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
-    target triple = "x86_64-pc-linux-gnu"
-    @format = private constant [4 x i8] c"%d\0A\00"
-    declare i32 @printf(ptr, ...)
-    declare i32 @getpid()
-    declare void @abort()
-    declare void @no_such_function()
-    define void @print(i32 %number) {
-      %ignored = call i32 (ptr, ...) @printf(ptr @format, i32 %number)
-      ret void
-    }
-    define i32 @main() {
-  )" + body + "\n}\n");
-}
-
-std::string printing(int number) {
-  return program("call void @print(i32 " + std::to_string(number) + ")\n ret i32 0");
-}
-
 std::string hanging() {
   return program("br label %again\nagain:\n br label %again");
-}
-
-// Prints 1 like printing(1), after it has read behind the end of an array.
-std::string reading_past_the_end() {
-  return program(R"(
-    %array = alloca [4 x i32]
-    %past = getelementptr [4 x i32], ptr %array, i64 0, i64 4
-    %ignored = load volatile i32, ptr %past
-    call void @print(i32 1)
-    ret i32 0)");
-}
-
-std::string demo_program(const std::string& name) {
-  return start_bitcode("demo_" + name);
-}
-
-std::string optimised(const std::string& bitcode, const char* pipeline) {
-  const IrModule module = parse_module(bitcode);
-  EXPECT_TRUE(value_of(run_pipeline(*module, nullptr, pipeline)));
-  return write_bitcode(*module);
 }
 
 // What an optimiser with a bug might make of it: the first factor that is a constant is another.
@@ -93,46 +42,13 @@ std::string miscompiled(const std::string& bitcode) {
   throw std::runtime_error("no multiplication by a constant");
 }
 
-class ProgramValidatorTest : public ::testing::Test {
+class ProgramValidatorTest : public ValidatorFixture {
  protected:
-  ProgramValidatorTest() {
-    Command& build = *config_.mutable_build_cmd();
-    build.add_argument("$CC $IN -o program -lm");
-    build.add_outfile("program");
-    config_.mutable_run_cmd()->add_argument("./program");
-    config_.mutable_run_cmd()->set_timeout_seconds(60);
-  }
-
-  Validation validate(const std::string& before, const std::string& after) {
-    ProgramValidator validator(config_, before, clang_, scratch_.path());
-    return validator.validate(after, std::stop_token());
-  }
-
-  Validation validate_sanitized(const std::string& before, const std::string& after,
-                                Sanitizer sanitizer) {
-    const auto marked = [sanitizer](const std::string& bitcode) {
-      return value_of(sanitized_bitcode(bitcode, sanitizer, std::stop_token()));
-    };
-    ProgramValidator validator(config_, marked(before), clang_, scratch_.path(), nullptr,
-                               sanitizer);
-    return validator.validate(marked(after), std::stop_token());
-  }
-
   // How two programs compare that both print 1 when the run command says what else there is.
   Validation validate_run(const std::string& run_command) {
     config_.mutable_run_cmd()->set_argument(0, run_command);
     return validate(printing(1), printing(1));
   }
-
-  void expect(const Validation& validation, Verdict verdict, const std::string& reason) {
-    EXPECT_EQ(to_string(validation.verdict), to_string(verdict)) << validation.reason;
-    EXPECT_THAT(validation.reason, HasSubstr(reason));
-  }
-
-  const ScratchDirectory scratch_ =
-      value_of(ScratchDirectory::create(boost::filesystem::temp_directory_path()));
-  std::string clang_ = value_of(ClangPath().get());
-  BenchmarkDynamicConfig config_;
 };
 
 class DemoProgramValidationTest : public ProgramValidatorTest,
@@ -283,67 +199,6 @@ TEST_F(ProgramValidatorTest, EachRunHasADirectoryOfItsOwnAndLeavesNone) {
   EXPECT_EQ(validate_run("./program && test ! -e left && touch left").verdict, Verdict::kValidated);
   EXPECT_TRUE(boost::filesystem::is_empty(scratch_.path()));
 }
-
-TEST_F(ProgramValidatorTest, ASanitizerFindsWhatTheOutputDoesNotShow) {
-  EXPECT_EQ(validate(printing(1), reading_past_the_end()).verdict, Verdict::kValidated);
-  expect(validate_sanitized(printing(1), reading_past_the_end(), Sanitizer::kAddress),
-         Verdict::kSanitizerReport, "'./program' AddressSanitizer: stack-buffer-overflow");
-}
-
-TEST_F(ProgramValidatorTest, ASanitizerDoesNotHideWhatTheOutputShows) {
-  expect(validate_sanitized(printing(42), printing(43), Sanitizer::kAddress), Verdict::kWrongOutput,
-         "stdout differs in line 1: \"43\" instead of \"42\"");
-}
-
-TEST_F(ProgramValidatorTest, ProgramsThatASanitizerComplainsOfAnywayAreNotBlamedOnTheOptimiser) {
-  expect(validate_sanitized(reading_past_the_end(), printing(1), Sanitizer::kAddress),
-         Verdict::kUnusable,
-         "before optimisation: './program' AddressSanitizer: stack-buffer-overflow");
-}
-
-TEST_F(ProgramValidatorTest, WithoutTheLibraryOfASanitizerNothingIsChecked) {
-  const boost::filesystem::path without_library = scratch_.path() / "clang";
-  std::ofstream(without_library.string())
-      << "#!/bin/sh\ncase $1 in -fsanitize=*) echo no library >&2; exit 1;; esac\nexec " << clang_
-      << " \"$@\"\n";
-  boost::filesystem::permissions(without_library, boost::filesystem::owner_all);
-  clang_ = without_library.string();
-  EXPECT_EQ(validate(printing(1), printing(1)).verdict, Verdict::kValidated);
-  expect(validate_sanitized(printing(1), printing(1), Sanitizer::kAddress), Verdict::kNotChecked,
-         "no library");
-  const std::string unbuildable = program("call void @no_such_function()\n ret i32 0");
-  expect(validate_sanitized(unbuildable, printing(1), Sanitizer::kAddress), Verdict::kUnusable,
-         "before optimisation: Command");
-}
-
-// What a validation says is asked of the sanitizer, and the benchmark may ask otherwise.
-TEST_F(ProgramValidatorTest, TheBenchmarkCanSetTheOptionsOfASanitizer) {
-  (*config_.mutable_run_cmd()->mutable_env())["ASAN_OPTIONS"] = "halt_on_error=1:exitcode=7";
-  config_.mutable_run_cmd()->set_argument(0, "./program; echo $? $ASAN_OPTIONS; true");
-  EXPECT_EQ(validate_sanitized(printing(1), printing(1), Sanitizer::kAddress).verdict,
-            Verdict::kValidated);
-  config_.mutable_run_cmd()->clear_env();
-  config_.mutable_run_cmd()->set_argument(0, "test $ASAN_OPTIONS = detect_leaks=0 || kill $$");
-  EXPECT_EQ(validate_sanitized(printing(1), printing(1), Sanitizer::kAddress).verdict,
-            Verdict::kValidated);
-}
-
-class SanitizedDemoProgramTest : public ProgramValidatorTest,
-                                 public ::testing::WithParamInterface<const char*> {};
-
-TEST_P(SanitizedDemoProgramTest, ACorrectOptimisationIsValidated) {
-  const std::string before = demo_program(GetParam());
-  for (const Sanitizer sanitizer : {Sanitizer::kAddress, Sanitizer::kMemory, Sanitizer::kThread}) {
-    const Validation validation =
-        validate_sanitized(before, optimised(before, "default<Oz>"), sanitizer);
-    EXPECT_EQ(validation.verdict, Verdict::kValidated)
-        << facts_of(sanitizer).name << ": " << validation.reason;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Programs, SanitizedDemoProgramTest,
-                         ::testing::Values("compress", "hash_table", "sort"),
-                         [](const auto& instance) { return std::string(instance.param); });
 
 TEST_F(ProgramValidatorTest, AStopEndsIt) {
   config_.mutable_run_cmd()->set_timeout_seconds(600);

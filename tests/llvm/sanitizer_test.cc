@@ -31,6 +31,17 @@ TEST(SanitizerTest, ItsReportIsSummedUp) {
   EXPECT_EQ(summary_of_report(report, Sanitizer::kThread), std::nullopt);
   EXPECT_EQ(summary_of_report("AddressSanitizer is nice\n", Sanitizer::kAddress), std::nullopt);
   EXPECT_EQ(summary_of_report("", Sanitizer::kAddress), std::nullopt);
+  EXPECT_EQ(failure_of_sanitizer(report, Sanitizer::kAddress), std::nullopt);
+}
+
+TEST(SanitizerTest, ItsOwnFailureIsNoReport) {
+  const std::string failure = "==7==ERROR: AddressSanitizer failed to allocate 0x10 bytes\nmore\n";
+  EXPECT_EQ(failure_of_sanitizer(failure, Sanitizer::kAddress),
+            "ERROR: AddressSanitizer failed to allocate 0x10 bytes");
+  EXPECT_EQ(failure_of_sanitizer("FATAL: ThreadSanitizer: no", Sanitizer::kThread),
+            "FATAL: ThreadSanitizer: no");
+  EXPECT_EQ(failure_of_sanitizer(failure, Sanitizer::kThread), std::nullopt);
+  EXPECT_EQ(failure_of_sanitizer("ERROR: file not found\n", Sanitizer::kAddress), std::nullopt);
 }
 
 }  // namespace

@@ -137,9 +137,10 @@ ProgramValidator::Outcome ProgramValidator::run_before(const std::stop_token& st
   for (int i = 0; i < kRunsBefore; ++i) {
     Outcome outcome = run(bitcode_, stop_token);
     if (const Validation* none = std::get_if<Validation>(&outcome)) {
-      const Verdict verdict =
-          none->verdict == Verdict::kBuildFailed ? who_could_not_build(stop_token) : none->verdict;
-      return Validation{verdict == Verdict::kNotChecked ? verdict : Verdict::kUnusable,
+      const bool checked =
+          none->verdict != Verdict::kNotChecked &&
+          (none->verdict != Verdict::kBuildFailed || !sanitizer_is_missing(stop_token));
+      return Validation{checked ? Verdict::kUnusable : Verdict::kNotChecked,
                         "before optimisation: " + none->reason};
     }
     if (!first.has_value()) {
@@ -154,16 +155,32 @@ ProgramValidator::Outcome ProgramValidator::run_before(const std::stop_token& st
   return *std::move(first);
 }
 
-// If it can be built without the sanitizer, the machine lacks that.
-Verdict ProgramValidator::who_could_not_build(const std::stop_token& stop_token) const {
+bool ProgramValidator::sanitizer_is_missing(const std::stop_token& stop_token) const {
   if (!sanitizer_.has_value()) {
-    return Verdict::kBuildFailed;
+    return false;
   }
-  const ProgramValidator plain(config_, bitcode_, clang_, scratch_parent_, command_host_);
-  const Outcome outcome = plain.run(bitcode_, stop_token);
-  const auto* none = std::get_if<Validation>(&outcome);
-  return none != nullptr && none->verdict == Verdict::kBuildFailed ? Verdict::kBuildFailed
-                                                                   : Verdict::kNotChecked;
+  const Result<ScratchDirectory> directory = ScratchDirectory::create(scratch_parent_);
+  if (!directory) {
+    return true;
+  }
+  Command build;
+  build.add_argument("echo 'int main(void) { return 0; }' >empty.c && $CC empty.c");
+  return !run_command(build, setting_in(*directory), stop_token);
+}
+
+std::optional<Validation> ProgramValidator::said_by_sanitizer(
+    const std::string& subject, std::string_view standard_error) const {
+  if (!sanitizer_.has_value()) {
+    return std::nullopt;
+  }
+  if (const auto failure = failure_of_sanitizer(standard_error, *sanitizer_)) {
+    return Validation{Verdict::kNotChecked, subject + *failure};
+  }
+  if (const auto report = summary_of_report(standard_error, *sanitizer_)) {
+    return Validation{Verdict::kSanitizerReport,
+                      fmt::format("{}{}: {}", subject, facts_of(*sanitizer_).report, *report)};
+  }
+  return std::nullopt;
 }
 
 CommandSetting ProgramValidator::setting_in(const ScratchDirectory& directory) const {
@@ -171,7 +188,7 @@ CommandSetting ProgramValidator::setting_in(const ScratchDirectory& directory) c
       .directory = directory.path(), .clang = clang_, .command_host = command_host_};
   if (sanitizer_.has_value()) {
     const SanitizerFacts& facts = facts_of(*sanitizer_);
-    setting.clang_flags = "-fsanitize=" + std::string(facts.name);
+    setting.clang_flags = facts.clang_flags;
     setting.environment.emplace(facts.options_variable, facts.default_options);
   }
   return setting;
@@ -189,7 +206,8 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
   }
   if (const grpc::Status ready = run_commands(config_.pre_run_cmd(), setting, stop_token);
       !ready.ok()) {
-    return failure(Verdict::kBuildFailed, ready);
+    const std::optional<Validation> said = said_by_sanitizer("", ready.error_message());
+    return said.has_value() ? *said : failure(Verdict::kBuildFailed, ready);
   }
 
   const Command& command = config_.run_cmd();
@@ -210,12 +228,8 @@ ProgramValidator::Outcome ProgramValidator::run(const std::string& bitcode,
     case ProcessEnd::kSignal:
       break;
   }
-  const std::optional<std::string> report =
-      sanitizer_.has_value() ? summary_of_report(process->standard_error, *sanitizer_)
-                             : std::nullopt;
-  if (report.has_value()) {
-    return Validation{Verdict::kSanitizerReport,
-                      fmt::format("{}{}: {}", subject, facts_of(*sanitizer_).report, *report)};
+  if (const auto said = said_by_sanitizer(subject, process->standard_error)) {
+    return *said;
   }
   if (const int signal = signal_of(*process); signal != 0) {
     return Validation{Verdict::kCrashed, fmt::format("{}was killed by signal {}", subject, signal)};

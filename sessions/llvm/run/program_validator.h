@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -64,8 +65,11 @@ class ProgramValidator {
 
   [[nodiscard]] Outcome run(const std::string& bitcode, const std::stop_token& stop_token) const;
   [[nodiscard]] CommandSetting setting_in(const ScratchDirectory& directory) const;
-  /// The verdict on the program as it was, of which a build has failed.
-  [[nodiscard]] Verdict who_could_not_build(const std::stop_token& stop_token) const;
+  /// What the sanitizer says, on the stderr of a command; none if it says nothing, or there is none.
+  [[nodiscard]] std::optional<Validation> said_by_sanitizer(const std::string& subject,
+                                                            std::string_view standard_error) const;
+  /// Whether no program can be built with it, not even an empty one.
+  [[nodiscard]] bool sanitizer_is_missing(const std::stop_token& stop_token) const;
   [[nodiscard]] Outcome run_before(const std::stop_token& stop_token) const;
   [[nodiscard]] Outcome known_before(const std::stop_token& stop_token);
   [[nodiscard]] Validation compare(const Behaviour& before, const Behaviour& after) const;

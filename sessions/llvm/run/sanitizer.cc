@@ -10,10 +10,19 @@ namespace {
 // What is not freed at the end is no fault of an optimiser, and tracing the program to find it may be
 // forbidden here.
 constexpr std::array<SanitizerFacts, 3> kSanitizers{{
-    {"address", "AddressSanitizer", "ASAN_OPTIONS", "detect_leaks=0"},
-    {"memory", "MemorySanitizer", "MSAN_OPTIONS", ""},
-    {"thread", "ThreadSanitizer", "TSAN_OPTIONS", ""},
+    {"address", "-fsanitize=address -Xclang -disable-llvm-passes", "AddressSanitizer",
+     "ASAN_OPTIONS", "detect_leaks=0"},
+    {"memory", "-fsanitize=memory -Xclang -disable-llvm-passes", "MemorySanitizer", "MSAN_OPTIONS",
+     ""},
+    {"thread", "-fsanitize=thread -Xclang -disable-llvm-passes", "ThreadSanitizer", "TSAN_OPTIONS",
+     ""},
 }};
+
+// From there to the end of the line.
+std::string rest_of_line(std::string_view text, std::size_t begin) {
+  const std::string_view rest = text.substr(begin);
+  return std::string(rest.substr(0, rest.find('\n')));
+}
 
 }  // namespace
 
@@ -43,8 +52,21 @@ std::optional<std::string> summary_of_report(std::string_view standard_error, Sa
   if (found == std::string_view::npos) {
     return std::nullopt;
   }
-  const std::string_view rest = standard_error.substr(found + begin.size());
-  return std::string(rest.substr(0, rest.find('\n')));
+  return rest_of_line(standard_error, found + begin.size());
+}
+
+std::optional<std::string> failure_of_sanitizer(std::string_view standard_error,
+                                                Sanitizer sanitizer) {
+  if (summary_of_report(standard_error, sanitizer).has_value()) {
+    return std::nullopt;
+  }
+  for (const char* kind : {"FATAL: ", "ERROR: "}) {
+    const std::size_t found = standard_error.find(kind + std::string(facts_of(sanitizer).report));
+    if (found != std::string_view::npos) {
+      return rest_of_line(standard_error, found);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace compiler_gym

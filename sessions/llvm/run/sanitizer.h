@@ -17,6 +17,7 @@ enum class Sanitizer {
 
 struct SanitizerFacts {
   std::string_view name;              ///< as `clang -fsanitize=` takes it
+  std::string_view clang_flags;       ///< to build a program that is instrumented already
   std::string_view report;            ///< what its reports call it
   std::string_view options_variable;  ///< of the environment of a program that has it
   std::string_view default_options;   ///< what that is for a validation
@@ -33,5 +34,10 @@ struct SanitizerFacts {
 /// none if there is no report of that sanitizer.
 [[nodiscard]] std::optional<std::string> summary_of_report(std::string_view standard_error,
                                                            Sanitizer sanitizer);
+
+/// Why a sanitizer could not do its work, by what it prints then, of address space that it did not get for
+/// instance; none if it has not said so.
+[[nodiscard]] std::optional<std::string> failure_of_sanitizer(std::string_view standard_error,
+                                                              Sanitizer sanitizer);
 
 }  // namespace compiler_gym
