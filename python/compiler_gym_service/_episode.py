@@ -113,6 +113,8 @@ class BenchmarkOrder:
         if options.benchmark_order not in ("random", "sequential"):
             raise InvalidArgument(f"no benchmark order '{options.benchmark_order}'; there is random and sequential")
         self._compile_args = options.compile_args
+        if isinstance(self._compile_args, str):
+            raise InvalidArgument(f"compile_args is a list of arguments, not '{self._compile_args}'")
         if self._compile_args is None:
             self._compile_args = Reward.of(options.reward).compile_args
         if options.benchmark is not None and options.dataset is None:

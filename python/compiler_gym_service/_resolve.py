@@ -42,8 +42,14 @@ def named_dataset(name: str, compile_args: Sequence[str] = ()) -> Dataset | None
     for find in (_registered.get, _built_in, site_dataset):
         dataset = find(name)
         if dataset is not None:
-            return dataset.compiled_with(compile_args)
+            return _compiled(dataset, tuple(compile_args))
     return None
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(dataset: Dataset, compile_args: tuple[str, ...]) -> Dataset:
+    """The same one each time, so that what it has compiled and read is kept."""
+    return dataset.compiled_with(compile_args)
 
 
 def dataset_of(source: Source, compile_args: Sequence[str] = ()) -> Dataset:

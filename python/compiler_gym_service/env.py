@@ -60,8 +60,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     service             see ServiceOptions: nothing, an address, the path of a binary, or fields. Environments of a process
                         that say the same share one service.
     benchmark, dataset  one or several programs, or a set of them; the demo programs if neither is given. See `dataset_of`.
-    compile_args        what clang is told besides when it compiles one that is a source; None: what the reward wants, which
-                        is nothing but for ShippedTextSizeBytes.
+    compile_args        what clang is told besides when it compiles one that is a source, in the folder of which it is
+                        started; None: what the reward wants, which is nothing but for ShippedTextSizeBytes.
     benchmark_order     "random" (by the seed) or "sequential", from number `first_benchmark` on.
     action_space        one of the service's, by name; its first one if not given.
     actions             some of its actions, or macros of several; or a file of these.

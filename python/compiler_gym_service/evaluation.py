@@ -58,11 +58,12 @@ def evaluate(
     seed: int = 0,
     service: ServiceOptions | dict[str, Any] | str | None = None,
 ) -> list[Evaluation]:
-    """Runs the policy, and random actions, for so many steps on each program."""
+    """Runs the policy, and random actions, for so many steps on each program, compiled as the metric wants it."""
 
     def chance(_: Any, random: np.random.Generator) -> int:
         return int(random.integers(number))
 
+    dataset = dataset.compiled_with(METRICS[metric].compile_args)
     found: list[Evaluation] = []
     for first in range(0, len(dataset), _AT_ONCE):
         programs = [dataset[index] for index in range(first, min(first + _AT_ONCE, len(dataset)))]
@@ -70,6 +71,7 @@ def evaluate(
             len(programs),
             service=service,
             dataset=dataset,
+            compile_args=(),
             action_space=action_space,
             actions=actions,
             observation_space=(observation_space, metric),

@@ -47,8 +47,8 @@ def random_search(
 ) -> Found:
     """Tries `steps` actions, in episodes of `episode_steps`; the best state is that of the least cost, and fewest actions.
 
-    The same seed finds the same, however long each step takes. `progress` is told steps that have been made, and the least
-    cost so far.
+    The program has to be compiled as the metric wants it, see METRICS. The same seed finds the same, however long each step
+    takes. `progress` is told steps that have been made, and the least cost so far.
     """
     begun = time.monotonic()
     random = np.random.default_rng(seed)

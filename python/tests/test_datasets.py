@@ -82,6 +82,8 @@ def test_programs_of_all_kinds_are_compiled_as_asked_for(folder: Path, tmp_path:
         assert b"minsize" not in disassembled(as_it_is[0])
         assert b"minsize" in disassembled(otherwise[0]), source
         assert as_it_is[0] == dataset_of(source)[0], "the one is not the other's"
+    one, other = dataset_of("demo-v0", args), dataset_of("benchmark://demo-v0", tuple(args))
+    assert one is other, "what is compiled is kept"
     bitcode = Benchmark.from_source(folder / "inner" / "d.bc")
     assert dataset_of(bitcode, args)[0] is bitcode
 
@@ -208,10 +210,23 @@ def test_what_compiler_gym_has_downloaded_is_found(
     assert found == benchmark_of("cbench-v1/crc32") == dataset_of("cbench-v1")[0]
     client.start(found, observations=["IrInstructionCount"]).end()
     assert list(dataset_of("npb-v0").uris()) == ["benchmark://npb-v0/inner/crc32"]
-    with pytest.raises(errors.NotFound, match="dataset cbench-v1 has no program 'sha'"):
-        benchmark_of("cbench-v1/sha")
+    for wrong in ("sha", "../cBench-v1/crc32"):
+        with pytest.raises(errors.NotFound, match=f"dataset cbench-v1 has no program '{wrong}'"):
+            benchmark_of(f"cbench-v1/{wrong}")
     with pytest.raises(errors.NotFound, match=r"no dataset 'half-v0'.* llvm-stress-v0, cbench-v1, npb-v0$"):
         dataset_of("half-v0")
+
+
+@pytest.mark.parametrize("variables", [{"HOME": "/proc/1/cwd"}, {"HOME": ""}, {"COMPILER_GYM_SITE_DATA": "x" * 5000}])
+def test_programs_are_found_without_a_home(
+    variables: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COMPILER_GYM_SITE_DATA", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert benchmark_of(str(folder / "a.c")).uri == f"file://{folder}/a.c"
+    with pytest.raises(errors.NotFound, match="no dataset 'nothing'"):
+        dataset_of("nothing")
 
 
 def test_what_does_not_compile_says_why(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def test_clang_is_told_what_is_asked_for(tmp_path: Path) -> None:
         assert "ret i32 42" in env.observation["Ir"]
         env.reset(options={"benchmark": f"file://{source}"})
         assert "ret i32 42" in env.observation["Ir"]
+    with pytest.raises(errors.InvalidArgument, match="compile_args is a list of arguments, not '-O2'"):
+        CompilerEnv(compile_args="-O2")
     with contextlib.closing(CompilerVectorEnv(2, **arguments)) as envs:
         envs.reset()
         assert all("ret i32 42" in text for text in envs.observe("Ir"))

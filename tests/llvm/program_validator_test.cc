@@ -12,8 +12,6 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "tests/llvm/validator_fixture.h"
 

@@ -38,7 +38,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     sources = arguments.programs or ["demo-v0"]
     found = evaluate(
         load_policy(arguments.policy),
-        dataset_of(sources[0] if len(sources) == 1 else sources, METRICS[arguments.metric].compile_args),
+        dataset_of(sources[0] if len(sources) == 1 else sources),
         steps=arguments.steps,
         metric=arguments.metric,
         observation_space=arguments.observation_space,

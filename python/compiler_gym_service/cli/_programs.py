@@ -35,7 +35,7 @@ def add_commands(add: Add) -> None:
         "--compile-args",
         default="",
         metavar="'ARG …'",
-        help="what clang is told besides; for ShippedTextSizeBytes '-Oz -Xclang -disable-llvm-passes'",
+        help="what clang is told besides, in the program's folder; for ShippedTextSizeBytes '-Oz -Xclang -disable-llvm-passes'",
     )
     run.add_argument(
         "--observe", action="append", default=[], metavar="NAME", help="prints this too; may be given several times"
@@ -79,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     environment = CompilerEnv(
         service=arguments.options,
         benchmark=arguments.program,
-        compile_args=shlex.split(arguments.compile_args),
+        compile_args=_words("--compile-args", arguments.compile_args),
         action_space=arguments.action_space,
         reward=Reward("IrInstructionCount"),
     )
@@ -87,7 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
         env.reset()
         names = list(dict.fromkeys(["IrInstructionCount", *arguments.observe]))
         before = env.observe(*names)
-        words = shlex.split(arguments.actions)
+        words = _words("--actions", arguments.actions)
         if words and words[0].startswith("opt"):
             actions = env.commandline_to_actions(arguments.actions)
         else:
@@ -111,6 +111,13 @@ def _run(arguments: argparse.Namespace) -> int:
         if result is not None:
             print("validated: " + ("; ".join(result.errors) or result.not_run or "the program does what it did"))
     return 0 if result is None or result.okay else 3
+
+
+def _words(option: str, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise InvalidArgument(f"{option}: {error} in {text}") from error
 
 
 def _mcp(arguments: argparse.Namespace) -> int:
