@@ -32,7 +32,8 @@ inline std::string program(const std::string& body, const std::string& besides =
       ret void
     }
     define i32 @main() {
-  )" + body + "\n}\n" + besides);
+  )" + body + "\n}\n" +
+                  besides);
 }
 
 inline std::string printing(int number) {

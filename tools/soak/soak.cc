@@ -68,7 +68,7 @@ class Soak {
     ManagedServiceOptions service;
     service.binary = options_.launcher;
     shortages_.emplace(options_.service);
-    targets.shortages = &*shortages_;
+    targets.shortages = options_.shortages ? &*shortages_ : nullptr;
     service.arguments = options_.service_arguments;
     service.arguments.push_back("--session_ttl=" + std::to_string(kSessionTtl.count()));
     service.arguments.push_back("--max_templates=" + std::to_string(max_templates()));

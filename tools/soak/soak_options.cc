@@ -27,6 +27,10 @@ FlagParser describe() {
   flags.add("minutes", "N (=1)", "how long load and faults last; fractions are allowed");
   flags.add("sessions", "N (=64)", "sessions at the same time");
   flags.add("fault_milliseconds", "N (=250)", "between one fault and the next");
+  flags.add_switch(
+      "no_shortages",
+      "leave the service its descriptors, processes, memory and disk: one that is built with "
+      "a sanitizer needs them for that");
   flags.add("seed", "N (=1)", "of everything that is drawn at random");
   flags.add("svg", "FILE", "where to draw what was held, over time");
   flags.add_switch("help", "print this and exit");
@@ -55,6 +59,7 @@ Result<SoakOptions> parse_soak_options(int argc, const char* const* argv,
   int milliseconds = static_cast<int>(options.fault_interval.count());
   flags.read("fault_milliseconds", milliseconds, 1, 3'600'000);
   options.fault_interval = std::chrono::milliseconds(milliseconds);
+  options.shortages = !flags.has("no_shortages");
   flags.read("seed", options.seed, std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max());
   options.svg = flags.text("svg");
   if (!flags.status().ok()) {

@@ -23,6 +23,8 @@ struct SoakOptions {
   /// Of load with faults; a tenth of it, at least ten seconds, goes before without measuring.
   std::chrono::seconds duration{60};
   std::chrono::milliseconds fault_interval{250};
+  /// Whether the machine is short of something now and then.
+  bool shortages = true;
   std::uint64_t seed = 1;
   /// Where the plot goes; none if empty.
   boost::filesystem::path svg;
