@@ -282,6 +282,7 @@ TEST_F(OverloadTest, ClientsThatStartSessionsTakeTurns) {
   for (auto& start : flood) {
     EXPECT_TRUE(get_within_watchdog(std::move(start)));
   }
+  const std::lock_guard lock(mutex);
   EXPECT_THAT(order,
               ElementsAre("benchmark://flood/1", "benchmark://flood/2", "benchmark://other/1",
                           "benchmark://flood/3", "benchmark://flood/4"));

@@ -6,23 +6,62 @@
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "sessions/llvm/ir/crash_recovery.h"
 #include "sessions/llvm/ir/pipeline.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
+#include "tests/support/sanitized.h"
 
 namespace compiler_gym {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST(IrModuleTest, RefusesWhatIsNotBitcode) {
   EXPECT_EQ(IrModule::parse("not bitcode").error().error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+std::string in_partition(const std::string& partition) {
+  return assemble("@data = global i32 0, partition \"" + partition + '"');
+}
+
+// Bits of the length of a partition's name are changed, so that it seems to reach further than the bitcode.
+TEST(IrModuleTest, HasNoPartitionThatLiesOutsideOfItsBitcode) {
+  if (testing::kAddressSanitized) {
+    GTEST_SKIP() << "LLVM's reader looks there";
+  }
+  const std::string good = in_partition(std::string(40, 'p'));
+  EXPECT_EQ(parse_module(good)->getNamedGlobal("data")->getPartition(), std::string(40, 'p'));
+  // Where two differ first, of which one has a longer name, is the length.
+  const auto length = std::ranges::mismatch(good, in_partition(std::string(41, 'p'))).in1;
+  const auto begin = static_cast<std::size_t>(length - good.begin());
+  constexpr std::size_t kBits = 24;
+  int refused = 0;
+  for (std::size_t bit = begin * 8; bit < begin * 8 + kBits; ++bit) {
+    std::string damaged = good + std::string(4096, '\x7f');  // which is not in the bitcode
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+    const std::string_view bytes = std::string_view(damaged).substr(0, good.size());
+    std::optional<Result<IrModule>> parsed;
+    const auto crash = run_recovering([&] { parsed.emplace(IrModule::parse(bytes)); });
+    if (!crash.has_value() && *parsed) {
+      EXPECT_THAT(ir_text(***parsed), Not(HasSubstr("\\7F"))) << "bit " << bit;
+    } else if (!crash.has_value()) {
+      const std::string error = parsed->error().error_message();
+      refused += error == "Malformed bitcode: the name of a partition lies outside of it" ? 1 : 0;
+    }
+  }
+  EXPECT_GT(refused, 0);
 }
 
 TEST(IrModuleTest, WritesTheBitcodeItWasParsedFrom) {

@@ -12,6 +12,7 @@
 #include <llvm/Support/SHA1.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <algorithm>
 #include <stop_token>
 #include <tuple>
 #include <utility>
@@ -63,6 +64,19 @@ IrModule::IrModule(IrModule&&) noexcept = default;
 IrModule& IrModule::operator=(IrModule&&) noexcept = default;
 IrModule::~IrModule() = default;
 
+namespace {
+
+// LLVM's reader looks for the names of partitions wherever damaged bitcode says that they are, beyond its end too: what
+// it finds there is somebody else's. Those of good bitcode are in it as they are.
+bool has_partitions_from_elsewhere(const llvm::Module& module, std::string_view bitcode) {
+  return std::ranges::any_of(module.global_values(), [&](const llvm::GlobalValue& value) {
+    const llvm::StringRef partition = value.getPartition();
+    return bitcode.find(std::string_view(partition)) == std::string_view::npos;
+  });
+}
+
+}  // namespace
+
 Result<IrModule> IrModule::parse(std::string_view bitcode) {
   std::unique_ptr<State, Destroy> state(new State());
   const llvm::StringRef bytes(bitcode.data(), bitcode.size());
@@ -72,6 +86,9 @@ Result<IrModule> IrModule::parse(std::string_view bitcode) {
     return invalid_argument(llvm::toString(module.takeError()));
   }
   state->module = std::move(*module);
+  if (has_partitions_from_elsewhere(*state->module, bitcode)) {
+    return invalid_argument("Malformed bitcode: the name of a partition lies outside of it");
+  }
   return IrModule(std::move(state));
 }
 
