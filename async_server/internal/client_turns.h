@@ -23,6 +23,12 @@ namespace compiler_gym::internal {
   return ClientId{std::hash<std::string>()(peer)};
 }
 
+/// Of a client that sends its requests on a stream: as of its other calls, but over unix sockets each
+/// stream that is open, told by its address, is one.
+[[nodiscard]] inline ClientId client_of_stream(const std::string& peer, const void* stream) {
+  return peer.starts_with("unix:") ? ClientId{std::hash<const void*>()(stream)} : client_of(peer);
+}
+
 /// Hands a pool what clients want to be done there, in turns (see FairQueue) instead of in the order
 /// in which it came: a client that starts a hundred sessions at once does not hold up the one of
 /// another.

@@ -66,7 +66,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   /// call is over.
   void accepted(Gate::Pass running) {
     running_ = std::move(running);
-    client_ = client_of(rpc_context_.peer());
+    client_ = client_of_stream(rpc_context_.peer(), this);
   }
   [[nodiscard]] ClientId client() const { return client_; }
   [[nodiscard]] const grpc::ServerContext& rpc_context() const { return rpc_context_; }
