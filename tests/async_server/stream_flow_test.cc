@@ -1,10 +1,5 @@
 // How streams end, and how much of one a server takes on at a time.
 #include <gmock/gmock.h>
-#include <unistd.h>
-
-#include <mutex>
-#include <string>
-#include <vector>
 
 #include "tests/async_server/stream_fixture.h"
 
@@ -12,52 +7,8 @@ namespace compiler_gym::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 
 class StreamFlowTest : public StreamFixture {};
-
-// By TCP a client is its connection. Of those of a unix socket nothing tells one from another.
-TEST_F(StreamFlowTest, StreamsOverAUnixSocketTakeTurns) {
-  std::mutex mutex;
-  std::vector<std::string> order;
-  script.on_init = [&](const Benchmark& benchmark) {
-    {
-      const std::lock_guard lock(mutex);
-      order.push_back(benchmark.uri());
-    }
-    release_.wait();
-    return grpc::Status::OK;
-  };
-  ServerOptions options = default_options();
-  options.workers = 1;
-  options.listen = {"unix:" + ::testing::TempDir() + "/turns." + std::to_string(getpid())};
-  serve(options);
-  const auto start_on = [this](RawStream& stream, std::uint64_t id, const std::string& uri) {
-    StreamRequest request;
-    request.set_id(id);
-    *request.mutable_start_session()->mutable_benchmark() = make_benchmark(uri);
-    ASSERT_TRUE(stream.send({request}));
-    poll_until([&] { return server->requests_in_flight() == id; });
-  };
-  const auto flood = open_stream();
-  const auto other = open_stream();
-  for (std::uint64_t id = 1; id <= 4; ++id) {
-    start_on(*flood, id, "benchmark://flood/" + std::to_string(id));
-  }
-  start_on(*other, 5, "benchmark://other/1");
-  release_.open();
-
-  EXPECT_EQ(outcome_of(other->next()), "OK");
-  for (const auto& [id, reply] : flood->next(4)) {
-    EXPECT_EQ(outcome_of(reply), "OK") << id;
-  }
-  const std::lock_guard lock(mutex);
-  EXPECT_THAT(order,
-              ElementsAre("benchmark://flood/1", "benchmark://flood/2", "benchmark://other/1",
-                          "benchmark://flood/3", "benchmark://flood/4"));
-}
-
-// -------------------------------------------------------------------------------------------- end
 
 TEST_F(StreamFlowTest, AClosedSideIsAnsweredAndThenTheStreamEndsWithOk) {
   serve();
