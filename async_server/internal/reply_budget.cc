@@ -1,5 +1,7 @@
 #include "async_server/internal/reply_budget.h"
 
+#include <algorithm>
+
 namespace compiler_gym::internal {
 
 void ReplyBudget::Reply::remove() {
@@ -16,11 +18,19 @@ void ReplyBudget::add(Reply& reply, std::size_t bytes) {
   replies_.push_back(reply);
   bytes_ += bytes;
   while ((bytes_ > limit_.bytes || replies_.size() > limit_.replies) && replies_.size() > 1) {
-    Reply& oldest = replies_.front();
-    remove_locked(oldest);
+    Reply& given_up = next_to_give_up_locked();
+    remove_locked(given_up);
     ++given_up_;
-    oldest.give_up();
+    given_up.give_up();
   }
+}
+
+// Not the last, for which there is to be room.
+ReplyBudget::Reply& ReplyBudget::next_to_give_up_locked() {
+  const std::size_t others = replies_.size() - 1;
+  const std::size_t average = (bytes_ - replies_.back().bytes_) / others;
+  return *std::ranges::find_if(replies_,
+                               [average](const Reply& one) { return one.bytes_ >= average; });
 }
 
 void ReplyBudget::remove_locked(Reply& reply) {

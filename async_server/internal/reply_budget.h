@@ -9,8 +9,9 @@
 namespace compiler_gym::internal {
 
 /// Bounds the replies that gRPC has been given and can't send, because their clients do not read.
-/// There is always room for another one: those that have waited longest, which are the slowest
-/// readers', are given up for it. Only a reply that is alone may exceed the bound.
+/// There is always room for another one: of those that are as large as the others are on average, or larger, the one
+/// that has waited longest, which is the slowest reader's, is given up for it, and so on. A small one that gRPC
+/// has sent, as its event is just to come, does not pay for large ones. Only a reply that is alone may exceed the bound.
 /// Threads:  every member may be called from any thread.
 /// Lifetime: must outlive its replies.
 class ReplyBudget {
@@ -58,6 +59,7 @@ class ReplyBudget {
 
  private:
   void remove_locked(Reply& reply);
+  [[nodiscard]] Reply& next_to_give_up_locked();
 
   const Amount limit_;
   const std::size_t max_reply_bytes_;

@@ -61,6 +61,16 @@ TEST_F(ReplyBudgetTest, AndWhenTheyThemselvesAreTooMany) {
   EXPECT_EQ(budget_.on_their_way().replies, 3U);
 }
 
+TEST_F(ReplyBudgetTest, ASmallOneDoesNotPayForLargeOnes) {
+  add('a', 5);
+  add('b', 60);
+  add('c', 50);
+  EXPECT_EQ(given_up_, "b");
+  add('d', 70);
+  EXPECT_EQ(given_up_, "bc");
+  EXPECT_EQ(budget_.on_their_way().bytes, 75U);
+}
+
 TEST_F(ReplyBudgetTest, WhatHasBeenReadMakesRoom) {
   add('a', 60);
   add('b', 30);
