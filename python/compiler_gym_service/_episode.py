@@ -112,11 +112,10 @@ class BenchmarkOrder:
     def __init__(self, options: EpisodeOptions) -> None:
         if options.benchmark_order not in ("random", "sequential"):
             raise InvalidArgument(f"no benchmark order '{options.benchmark_order}'; there is random and sequential")
-        self._compile_args = options.compile_args
-        if isinstance(self._compile_args, str):
-            raise InvalidArgument(f"compile_args is a list of arguments, not '{self._compile_args}'")
-        if self._compile_args is None:
-            self._compile_args = Reward.of(options.reward).compile_args
+        args = options.compile_args
+        if isinstance(args, str):
+            raise InvalidArgument(f"compile_args is a list of arguments, not '{args}'")
+        self._compile_args = Reward.of(options.reward).compile_args if args is None else args
         if options.benchmark is not None and options.dataset is None:
             one = options.benchmark
             source: Source = [one] if isinstance(one, str | Benchmark) else one
@@ -133,7 +132,6 @@ class BenchmarkOrder:
 
     def find(self, source: str | Benchmark, among: Dataset | None = None) -> Benchmark:
         """The program that somebody names: of the dataset (or of `among`), or any."""
-        assert self._compile_args is not None
         return benchmark_of(source, self.dataset if among is None else among, self._compile_args)
 
     def copy_at(self, offset: int) -> BenchmarkOrder:

@@ -64,23 +64,21 @@ def dataset_of(source: Source, compile_args: Sequence[str] = ()) -> Dataset:
         return datasets.ListDataset([source])
     if not isinstance(source, str):
         return datasets.ListDataset([benchmark_of(each, compile_args=compile_args) for each in source])
+    if source.startswith("generator://") and not split_uri(source)[2]:
+        return _generator(source).compiled_with(compile_args)
     name = source.removeprefix("benchmark://").rstrip("/")
     named = named_dataset(name, compile_args)
     if named is not None:
         return named
-    is_generator = source.startswith("generator://") and not split_uri(source)[2]
-    if not is_generator and (
-        "://" in source
-        or ("/" in name and named_dataset(name.partition("/")[0]) is not None)
-        or (Path(source).suffix in SUFFIXES and Path(source).is_file())
-    ):
-        return datasets.ListDataset([benchmark_of(source, compile_args=compile_args)])
-    return (_generator(source) if is_generator else _dataset_at(source)).compiled_with(compile_args)
-
-
-def _dataset_at(source: str) -> Dataset:
-    """In files."""
     path = Path(source)
+    is_file = path.suffix in SUFFIXES and path.is_file()
+    if is_file or "://" in source or ("/" in name and named_dataset(name.partition("/")[0]) is not None):
+        return datasets.ListDataset([benchmark_of(source, compile_args=compile_args)])
+    return _dataset_at(path, source).compiled_with(compile_args)
+
+
+def _dataset_at(path: Path, source: str) -> Dataset:
+    """In files."""
     if path.suffix in (".json", ".csv"):
         return datasets.ManifestDataset(path)
     if ".tar" in path.suffixes or path.suffix == ".tgz":

@@ -10,9 +10,9 @@ from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
+from conftest import PROGRAMS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PROGRAMS = EXAMPLES.parent.parent / "programs"
 
 
 def example(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
