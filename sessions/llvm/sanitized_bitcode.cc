@@ -2,6 +2,9 @@
 
 #include <llvm/IR/Module.h>
 
+#include <string_view>
+#include <utility>
+
 #include "sessions/llvm/ir/ir_module.h"
 #include "sessions/llvm/ir/llvm_call.h"
 #include "sessions/llvm/ir/pipeline.h"

@@ -10,7 +10,7 @@
 namespace compiler_gym {
 
 /// The program instrumented, so that clang has to generate its code and link the sanitizer's library: that is
-/// SanitizerFacts::clang_flags. clang itself instruments no bitcode, unless its functions were marked when
+/// clang_flags_of(). clang itself instruments no bitcode, unless its functions were marked when
 /// they were compiled, and none if it is told to run no passes. Functions that are `naked` or
 /// `disable_sanitizer_instrumentation` stay as they are; of `no_sanitize` in the source nothing is left in
 /// bitcode that was compiled without sanitizers.

@@ -33,6 +33,15 @@ llvm::SmallVector<char, 0> bitcode_bytes(const llvm::Module& module,
   return bytes;
 }
 
+// LLVM's reader looks for the names of partitions wherever damaged bitcode says that they are, beyond its end too: what
+// it finds there is somebody else's. Those of good bitcode are in it as they are.
+bool has_partitions_from_elsewhere(const llvm::Module& module, std::string_view bitcode) {
+  return std::ranges::any_of(module.global_values(), [&](const llvm::GlobalValue& value) {
+    const llvm::StringRef partition = value.getPartition();
+    return bitcode.find(std::string_view(partition)) == std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 struct IrModule::State {
@@ -63,19 +72,6 @@ IrModule::IrModule(std::unique_ptr<State, Destroy> state) : state_(std::move(sta
 IrModule::IrModule(IrModule&&) noexcept = default;
 IrModule& IrModule::operator=(IrModule&&) noexcept = default;
 IrModule::~IrModule() = default;
-
-namespace {
-
-// LLVM's reader looks for the names of partitions wherever damaged bitcode says that they are, beyond its end too: what
-// it finds there is somebody else's. Those of good bitcode are in it as they are.
-bool has_partitions_from_elsewhere(const llvm::Module& module, std::string_view bitcode) {
-  return std::ranges::any_of(module.global_values(), [&](const llvm::GlobalValue& value) {
-    const llvm::StringRef partition = value.getPartition();
-    return bitcode.find(std::string_view(partition)) == std::string_view::npos;
-  });
-}
-
-}  // namespace
 
 Result<IrModule> IrModule::parse(std::string_view bitcode) {
   std::unique_ptr<State, Destroy> state(new State());

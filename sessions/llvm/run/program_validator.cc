@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/program_file.h"
 #include "sessions/llvm/run/scratch_directory.h"
 
@@ -188,7 +189,7 @@ CommandSetting ProgramValidator::setting_in(const ScratchDirectory& directory) c
       .directory = directory.path(), .clang = clang_, .command_host = command_host_};
   if (sanitizer_.has_value()) {
     const SanitizerFacts& facts = facts_of(*sanitizer_);
-    setting.clang_flags = facts.clang_flags;
+    setting.clang_flags = clang_flags_of(*sanitizer_);
     setting.environment.emplace(facts.options_variable, facts.default_options);
   }
   return setting;

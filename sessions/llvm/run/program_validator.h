@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "proto/compiler_gym_service.pb.h"
-#include "sessions/llvm/run/benchmark_commands.h"
 #include "sessions/llvm/run/sanitizer.h"
 #include "sessions/llvm/run/validation.h"
 
@@ -19,6 +18,7 @@ namespace compiler_gym {
 
 class CommandHost;
 class ScratchDirectory;
+struct CommandSetting;
 
 /// A differential test of one benchmark: builds and runs the program as it was and as it is now, by
 /// the benchmark's own commands, and compares what the two do: exit status, stdout, stderr, and the

@@ -10,12 +10,9 @@ namespace {
 // What is not freed at the end is no fault of an optimiser, and tracing the program to find it may be
 // forbidden here.
 constexpr std::array<SanitizerFacts, 3> kSanitizers{{
-    {"address", "-fsanitize=address -Xclang -disable-llvm-passes", "AddressSanitizer",
-     "ASAN_OPTIONS", "detect_leaks=0"},
-    {"memory", "-fsanitize=memory -Xclang -disable-llvm-passes", "MemorySanitizer", "MSAN_OPTIONS",
-     ""},
-    {"thread", "-fsanitize=thread -Xclang -disable-llvm-passes", "ThreadSanitizer", "TSAN_OPTIONS",
-     ""},
+    {"address", "AddressSanitizer", "ASAN_OPTIONS", "detect_leaks=0"},
+    {"memory", "MemorySanitizer", "MSAN_OPTIONS", ""},
+    {"thread", "ThreadSanitizer", "TSAN_OPTIONS", ""},
 }};
 
 // From there to the end of the line.
@@ -28,6 +25,10 @@ std::string rest_of_line(std::string_view text, std::size_t begin) {
 
 const SanitizerFacts& facts_of(Sanitizer sanitizer) {
   return kSanitizers[static_cast<std::size_t>(sanitizer)];
+}
+
+std::string clang_flags_of(Sanitizer sanitizer) {
+  return "-fsanitize=" + std::string(facts_of(sanitizer).name) + " -Xclang -disable-llvm-passes";
 }
 
 std::optional<Sanitizer> find_sanitizer(std::string_view name) {

@@ -17,12 +17,14 @@ enum class Sanitizer {
 
 struct SanitizerFacts {
   std::string_view name;              ///< as `clang -fsanitize=` takes it
-  std::string_view clang_flags;       ///< to build a program that is instrumented already
   std::string_view report;            ///< what its reports call it
   std::string_view options_variable;  ///< of the environment of a program that has it
   std::string_view default_options;   ///< what that is for a validation
 };
 [[nodiscard]] const SanitizerFacts& facts_of(Sanitizer sanitizer);
+
+/// What clang has to be told to build a program that is instrumented already.
+[[nodiscard]] std::string clang_flags_of(Sanitizer sanitizer);
 
 /// By its name: `address`, `memory` or `thread`.
 [[nodiscard]] std::optional<Sanitizer> find_sanitizer(std::string_view name);
