@@ -246,16 +246,7 @@ TEST_F(OverloadTest, ManyStartsLeaveRoomForSteps) {
 //   other    |      comes last     |   | 1 |
 TEST_F(OverloadTest, ClientsThatStartSessionsTakeTurns) {
   Latch initialised;
-  std::mutex mutex;
-  std::vector<std::string> order;
-  script.on_init = [&](const Benchmark& benchmark) {
-    {
-      const std::lock_guard lock(mutex);
-      order.push_back(benchmark.uri());
-    }
-    initialised.wait();
-    return grpc::Status::OK;
-  };
+  hold_starts(initialised);
   ServerOptions options = default_options();
   options.workers = 1;
   serve(options);
@@ -282,8 +273,7 @@ TEST_F(OverloadTest, ClientsThatStartSessionsTakeTurns) {
   for (auto& start : flood) {
     EXPECT_TRUE(get_within_watchdog(std::move(start)));
   }
-  const std::lock_guard lock(mutex);
-  EXPECT_THAT(order,
+  EXPECT_THAT(start_order(),
               ElementsAre("benchmark://flood/1", "benchmark://flood/2", "benchmark://other/1",
                           "benchmark://flood/3", "benchmark://flood/4"));
 }

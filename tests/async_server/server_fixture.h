@@ -12,6 +12,7 @@
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,6 +22,7 @@
 #include "async_server/server.h"
 #include "client/client_loop.h"
 #include "client/service_client.h"
+#include "tests/support/latch.h"
 #include "tests/support/poll.h"
 #include "tests/support/recording_logger.h"
 #include "tests/support/scripted_plugin.h"
@@ -117,6 +119,23 @@ class ServerFixture : public ::testing::Test {
     return reply ? reply->session_id() : -1;
   }
 
+  /// Sessions are not initialised before that opens.
+  void hold_starts(Latch& may_start) {
+    script.on_init = [this, &may_start](const Benchmark& benchmark) {
+      {
+        const std::lock_guard lock(start_mutex_);
+        start_order_.push_back(benchmark.uri());
+      }
+      may_start.wait();
+      return grpc::Status::OK;
+    };
+  }
+  /// The benchmarks of those whose turn it has been since, by URI.
+  std::vector<std::string> start_order() {
+    const std::lock_guard lock(start_mutex_);
+    return start_order_;
+  }
+
   static StepRequest step_request(Session::Id session, std::vector<std::int64_t> actions,
                                   std::vector<int> observations = {}) {
     StepRequest request;
@@ -154,6 +173,8 @@ class ServerFixture : public ::testing::Test {
   std::optional<ServiceClient> client;
 
  private:
+  std::mutex start_mutex_;
+  std::vector<std::string> start_order_;
   boost::asio::cancellation_signal leave_;
 
  protected:

@@ -10,6 +10,8 @@ using namespace std::chrono_literals;
 
 class StreamFlowTest : public StreamFixture {};
 
+// -------------------------------------------------------------------------------------------- end
+
 TEST_F(StreamFlowTest, AClosedSideIsAnsweredAndThenTheStreamEndsWithOk) {
   serve();
   const Session::Id session = started_session();

@@ -2,29 +2,21 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include <mutex>
+#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "tests/async_server/stream_fixture.h"
 
 namespace compiler_gym::testing {
 namespace {
 
+using ::testing::ElementsAre;
+
 using StreamTurnsTest = StreamFixture;
 
 // By TCP a client is its connection. Of those of a unix socket nothing tells one from another.
 TEST_F(StreamTurnsTest, StreamsOverAUnixSocketTakeTurns) {
-  std::mutex mutex;
-  std::vector<std::string> order;
-  script.on_init = [&](const Benchmark& benchmark) {
-    {
-      const std::lock_guard lock(mutex);
-      order.push_back(benchmark.uri());
-    }
-    release_.wait();
-    return grpc::Status::OK;
-  };
+  hold_starts(release_);
   ServerOptions options = default_options();
   options.workers = 1;
   options.listen = {"unix:" + ::testing::TempDir() + "/turns." + std::to_string(getpid())};
@@ -48,13 +40,10 @@ TEST_F(StreamTurnsTest, StreamsOverAUnixSocketTakeTurns) {
   for (const auto& [id, reply] : flood->next(4)) {
     EXPECT_EQ(outcome_of(reply), "OK") << id;
   }
-  const std::lock_guard lock(mutex);
-  EXPECT_THAT(order,
+  EXPECT_THAT(start_order(),
               ElementsAre("benchmark://flood/1", "benchmark://flood/2", "benchmark://other/1",
                           "benchmark://flood/3", "benchmark://flood/4"));
 }
-
-// -------------------------------------------------------------------------------------------- end
 
 }  // namespace
 }  // namespace compiler_gym::testing
