@@ -1,4 +1,5 @@
-// Keeps DESIGN's dependency arrow by reading every #include of the tree, and what else can be seen of a tree's shape.
+// Keeps DESIGN's dependency arrow by reading every #include of the tree, and what else can be seen of a tree's shape
+// and of its scripts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <boost/filesystem/path.hpp>
 #include <fstream>
 #include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -171,6 +173,46 @@ TEST(TreeTest, NoLambdaIsNestedDeeperThanTwo) {
                                 << ": one thing after another reads better as a coroutine";
   }
 }
+
+// ------------------------------------------------------------------------------------- the scripts
+
+std::multiset<std::string> functions_in(const std::string& script) {
+  static const std::regex definition(R"re((?:^|\n)([a-z_]+)\(\) \{)re");
+  std::multiset<std::string> names;
+  for (std::sregex_iterator match(script.begin(), script.end(), definition), end; match != end;
+       ++match) {
+    names.insert(match->str(1));
+  }
+  return names;
+}
+
+// Names of two words or more where a command stands: no program that the scripts run is called so.
+std::set<std::string> calls_in(const std::string& script) {
+  static const std::regex call(
+      R"re((?:\n|[;&|!{]|\$\(|\b(?:then|do|else|if|while|exec)\b) *([a-z]+(?:_[a-z]+)+)(?=[\s;)]))re");
+  std::set<std::string> names;
+  for (std::sregex_iterator match(script.begin(), script.end(), call), end; match != end; ++match) {
+    names.insert(match->str(1));
+  }
+  return names;
+}
+
+class ScriptTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ScriptTest, CallsWhatItDefinesOnce) {
+  const std::string script = text_of(GetParam());
+  const std::multiset<std::string> functions = functions_in(script);
+  EXPECT_FALSE(functions.empty()) << "this test sees nothing";
+  for (const std::string& function : functions) {
+    EXPECT_EQ(functions.count(function), 1U) << GetParam() << " defines " << function << " again";
+  }
+  for (const std::string& function : calls_in(script)) {
+    EXPECT_TRUE(functions.contains(function)) << GetParam() << " has no function " << function;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Scripts, ScriptTest,
+                         ::testing::Values("dev", "bench/peer/install", "python/run_tests.sh"));
 
 }  // namespace
 }  // namespace compiler_gym
