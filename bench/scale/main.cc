@@ -22,14 +22,15 @@ constexpr auto* kName = "compiler_gym-scale";
 
 void print(const std::vector<ScaleRow>& rows) {
   fmt::print(
-      "| sessions | starts/s | bytes each | p50 of 8 | p99 of 8 | CPU of 8 | p99 of all | CPU of "
-      "all |\n"
-      "|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+      "| sessions | starts/s | bytes each | p50 of 8 | p99 of 8 | CPU of 8 | steps/s of all "
+      "| p99 of all | CPU of all |\n"
+      "|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
   for (const ScaleRow& row : rows) {
     fmt::print(
-        "| {} | {:.0f} | {:.0f} | {:.0f} us | {:.0f} us | {:.1f} us | {:.0f} us | {:.1f} us |\n",
+        "| {} | {:.0f} | {:.0f} | {:.0f} us | {:.0f} us | {:.1f} us | {:.0f} "
+        "| {:.0f} us | {:.1f} us |\n",
         row.sessions, row.starts_per_second, row.bytes_per_session, row.few_p50_us, row.few_p99_us,
-        row.few_cpu_us, row.all_p99_us, row.all_cpu_us);
+        row.few_cpu_us, row.all_per_second, row.all_p99_us, row.all_cpu_us);
   }
 }
 
@@ -67,13 +68,17 @@ int run(int argc, char** argv) {
   flags.add("service", "BINARY",
             "service to start (default: compiler_gym-example-service beside this tool)");
   flags.add("service_argument", "TEXT", "argument for it; may be given several times");
-  flags.add("benchmark", "FILE", "program of the sessions (default: a few bytes)");
+  flags.add("benchmark", "FILE",
+            "program of the sessions, which take turns if it is given several times (default: a "
+            "few bytes)");
   flags.add(
       "sessions", "N",
       "sessions open; may be given several times, growing (default: 1, 10, 100, 1000, 10000)");
   flags.add("action", "N",
             "the action of every step (default: random): with one that changes nothing the second\n"
             "time, steps cost the same however many there have been");
+  flags.add("episode", "N (=0)",
+            "steps after which a session is ended and another one started in its place; 0: never");
   flags.add("rounds", "N (=3)", "services that are filled, of which the medians are shown");
   flags.add("seconds", "N (=2)", "of each measurement");
   flags.add("svg", "FILE", "write the plot");
@@ -81,10 +86,11 @@ int run(int argc, char** argv) {
   const auto read = [&](const boost::filesystem::path& directory) {
     options.service = flags.text("service", (directory / "compiler_gym-example-service").string());
     options.service_arguments = flags.texts("service_argument");
-    options.benchmark_file = flags.text("benchmark");
+    options.benchmark_files = flags.texts("benchmark");
     if (flags.has("action")) {
       flags.read("action", options.action.emplace(), std::int64_t{0}, std::int64_t{1'000'000});
     }
+    flags.read("episode", options.episode, 0, 1'000'000);
     flags.read("rounds", options.rounds, 1, 1000);
     flags.read("seconds", options.seconds, 1, 3600);
     flags.read_all("sessions", options.sessions, 1, std::numeric_limits<int>::max());

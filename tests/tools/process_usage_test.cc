@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,8 +75,32 @@ TEST(ProcessUsageTest, TreeCpuHasThatOfChildrenLivingAndReaped) {
   close(ready[1]);
 }
 
-TEST(ProcessUsageTest, NoTimeWasUsedByAProcessThatDoesNotExist) {
+TEST(ProcessUsageTest, TreeMemoryHasThatOfChildren) {
+  constexpr std::size_t kBytes = 32 << 20;
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const std::uint64_t before = read_process_tree_memory(getpid());
+  EXPECT_GT(before, 100'000);
+  const pid_t child = fork();
+  if (child == 0) {
+    void* const pages = malloc(kBytes);
+    memset(pages, 1, kBytes);
+    static_cast<void>(write(ready[1], pages, 1));
+    pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  EXPECT_GE(read_process_tree_memory(getpid()), before + kBytes);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_LT(read_process_tree_memory(getpid()), before + kBytes);
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST(ProcessUsageTest, NothingWasUsedByAProcessThatDoesNotExist) {
   EXPECT_EQ(read_process_tree_cpu(std::numeric_limits<pid_t>::max()), 0ns);
+  EXPECT_EQ(read_process_tree_memory(std::numeric_limits<pid_t>::max()), 0);
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 namespace compiler_gym {
 namespace {
 
+constexpr int kBytesPerKilobyte = 1024;
+
 std::optional<std::uint64_t> parse_leading_number(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   std::uint64_t number = 0;
@@ -20,7 +22,7 @@ std::optional<std::uint64_t> parse_leading_number(std::string_view text) {
   return parsed.ec == std::errc() ? std::optional(number) : std::nullopt;
 }
 
-/// The number behind `name:` in /proc/<pid>/status.
+/// The number behind `name:` in /proc/<pid>/status, and files like it.
 std::optional<std::uint64_t> status_field(std::string_view status, std::string_view name) {
   const std::size_t line = status.find("\n" + std::string(name) + ":");
   if (line == std::string_view::npos) {
@@ -64,7 +66,6 @@ Result<ProcessUsage> parse_process_usage(std::string_view stat, std::string_view
   constexpr int kChildrensUserTicks = 16;
   constexpr int kChildrensSystemTicks = 17;
   constexpr int kMicrosecondsPerSecond = 1'000'000;
-  constexpr int kBytesPerKilobyte = 1024;
 
   const auto user = stat_field(stat, kUserTicks);
   const auto system = stat_field(stat, kSystemTicks);
@@ -108,6 +109,15 @@ std::chrono::nanoseconds read_process_tree_cpu(pid_t root) {
     }
   }
   return cpu;
+}
+
+std::uint64_t read_process_tree_memory(pid_t root) {
+  std::uint64_t bytes = 0;
+  for (const pid_t pid : process_tree(root)) {
+    const std::string rollup = read_proc_file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    bytes += status_field(rollup, "Pss").value_or(0) * kBytesPerKilobyte;
+  }
+  return bytes;
 }
 
 }  // namespace compiler_gym

@@ -31,6 +31,10 @@ struct ProcessUsage {
 /// tick. 0 if there is no such process.
 [[nodiscard]] std::chrono::nanoseconds read_process_tree_cpu(pid_t root);
 
+/// The memory of a process and of what descends from it: of a page that several processes share, each has its part.
+/// 0 if there is no such process.
+[[nodiscard]] std::uint64_t read_process_tree_memory(pid_t root);
+
 namespace internal {
 
 /// From the texts of /proc/<pid>/stat and /proc/<pid>/status. DATA_LOSS if they lack a field.
