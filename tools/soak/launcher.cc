@@ -21,7 +21,7 @@ namespace compiler_gym {
 namespace {
 
 std::vector<sock_filter> filter() {
-  constexpr std::uint32_t kLargeMapping = 1U << 20;
+  constexpr std::uint32_t kLargeMapping = 8U << 20;
   const std::vector<std::uint32_t> asked_about{
       SYS_clone,      SYS_clone3,  SYS_openat, SYS_mkdirat,  SYS_socket,
       SYS_socketpair, SYS_accept4, SYS_pipe2,  SYS_eventfd2, SYS_pidfd_open,
