@@ -18,7 +18,7 @@ enum class Shortage {
   kNone,
   kProcesses,  ///< clone, fork: EAGAIN, for threads as well
   kMemory,  ///< mmap of 8 MiB and more: ENOMEM. Less is what small needs come out of, and gRPC aborts
-  kDisk,   ///< what makes a file or a directory: ENOSPC
+  kDisk,    ///< what makes a file or a directory: ENOSPC
   kFiles,  ///< what makes a descriptor: ENFILE, as when the whole system has none
 };
 
