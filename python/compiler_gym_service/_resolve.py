@@ -56,10 +56,12 @@ def dataset_of(source: Source, compile_args: Sequence[str] = ()) -> Dataset:
     """A dataset by its name, a folder (MLGO's corpora too), a pattern, a list in a file, an archive, a generator (`generator://csmith-v0?size=9`).
 
     Or programs: one or several, by URI, by file, or as Benchmark. Where they are sources, clang is told `compile_args`
-    besides. Raises InvalidArgument, NotFound.
+    besides. A list of one is what is in it. Raises InvalidArgument, NotFound.
     """
     if isinstance(source, Dataset):
         return source.compiled_with(compile_args)
+    if isinstance(source, Sequence) and not isinstance(source, str) and len(source) == 1:
+        source = source[0]
     if isinstance(source, Benchmark):
         return datasets.ListDataset([source])
     if not isinstance(source, str):

@@ -26,8 +26,7 @@ from compiler_gym_service._gcc_torture import SOURCES, GccTortureDataset
 from compiler_gym_service.benchmark import find_tool
 from compiler_gym_service.datasets import FileDataset, GeneratorDataset
 from compiler_gym_service.validation import compare_runs
-
-PROGRAMS = Path(__file__).parent.parent.parent / "programs"
+from conftest import PROGRAMS
 
 
 @pytest.fixture
@@ -183,6 +182,7 @@ def test_one_program_and_several(folder: Path, sort: Benchmark) -> None:
     both = dataset_of([sort, "demo-v0/matrix"])
     assert list(both.uris()) == [sort.uri, "benchmark://demo-v0/matrix"]
     assert len(dataset_of("demo-v0")) == len(list(PROGRAMS.glob("*.c")))
+    assert len(dataset_of(["demo-v0"])) == len(dataset_of("demo-v0")), "a list of one is what is in it"
     with pytest.raises(errors.NotFound, match="no dataset 'nothing'"):
         dataset_of("nothing")
     with pytest.raises(errors.NotFound, match="no dataset 'cbench-v1' for"):

@@ -35,10 +35,9 @@ def _eval(arguments: argparse.Namespace) -> int:
     if arguments.steps < 1:
         raise InvalidArgument("--steps is at least 1")
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 (as `python -m` has it)
-    sources = arguments.programs or ["demo-v0"]
     found = evaluate(
         load_policy(arguments.policy),
-        dataset_of(sources[0] if len(sources) == 1 else sources),
+        dataset_of(arguments.programs or "demo-v0"),
         steps=arguments.steps,
         metric=arguments.metric,
         observation_space=arguments.observation_space,

@@ -145,8 +145,7 @@ def _search(arguments: argparse.Namespace) -> int:
         check_plot_file(arguments.plot)
     if arguments.steps < 1 or arguments.episode < 1 or arguments.sessions < 1:
         raise InvalidArgument("--steps, --episode and --sessions are at least 1")
-    sources = arguments.programs
-    dataset = dataset_of(sources[0] if len(sources) == 1 else sources, METRICS[arguments.metric].compile_args)
+    dataset = dataset_of(arguments.programs, METRICS[arguments.metric].compile_args)
     found = []
     with ProgressLine(sys.stderr) as line:
         for index, uri in enumerate(dataset.uris()):
