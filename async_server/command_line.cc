@@ -138,6 +138,7 @@ void apply_memory_budget(std::uint64_t bytes, ServiceCommand& command) {
   command.server.sessions.max_reply_bytes = bounds.max_reply_size;
   command.server.isolation.max_templates = bounds.max_templates;
   command.server.isolation.recycle.max_idle_bytes = bounds.max_idle_bytes;
+  command.server.sessions.max_executor_bytes = bounds.max_executor_bytes;
   command.sandbox_limits.memory_in_bytes = bounds.sandbox_memory;
 }
 

@@ -210,6 +210,7 @@ void log_memory(const ServiceCommand& command, std::optional<std::uint64_t> avai
                   .max_grpc_memory = server.max_grpc_memory,
                   .max_unread_bytes = server.max_unread_bytes,
                   .max_reply_size = server.sessions.max_reply_bytes,
+                  .max_executor_bytes = server.sessions.max_executor_bytes,
                   .sandbox_memory = command.sandbox_limits.memory_in_bytes,
               }));
 }

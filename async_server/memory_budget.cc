@@ -100,6 +100,7 @@ MemoryBounds derive_memory_bounds(std::uint64_t bytes) {
   bounds.max_unread_bytes = std::min<std::uint64_t>(on_its_way / 5, most.max_unread_bytes);
   bounds.max_reply_size =
       std::min<std::uint64_t>(bounds.max_unread_bytes, most.sessions.max_reply_bytes);
+  bounds.max_executor_bytes = bytes;
   bounds.sandbox_memory =
       std::clamp(bytes / 3, kGibibyte, isolated::SandboxLimits().memory_in_bytes);
   return bounds;
@@ -121,12 +122,13 @@ std::uint64_t default_memory_budget(std::optional<std::uint64_t> available) {
 std::string to_string(const MemoryBounds& bounds) {
   return fmt::format(
       "requests in flight {}, unread replies {}, gRPC {}, benchmark cache {}, state graph {}, "
-      "templates {}, idle sandbox processes {}, each sandbox process {}, one reply {}",
+      "templates {}, idle sandbox processes {}, sessions' compilers {}, each sandbox process {}, "
+      "one reply {}",
       format_bytes(bounds.max_bytes_in_flight), format_bytes(bounds.max_unread_bytes),
       format_bytes(bounds.max_grpc_memory), format_bytes(bounds.max_benchmark_cache_bytes),
       format_bytes(bounds.state_graph_bytes), bounds.max_templates,
-      format_bytes(bounds.max_idle_bytes), format_bytes(bounds.sandbox_memory),
-      format_bytes(bounds.max_reply_size));
+      format_bytes(bounds.max_idle_bytes), format_bytes(bounds.max_executor_bytes),
+      format_bytes(bounds.sandbox_memory), format_bytes(bounds.max_reply_size));
 }
 
 }  // namespace compiler_gym

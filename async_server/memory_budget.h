@@ -19,7 +19,8 @@ struct MemoryBounds {
   std::uint64_t max_grpc_memory = 0;
   std::uint64_t max_unread_bytes = 0;
   std::uint64_t max_reply_size = 0;
-  std::uint64_t sandbox_memory = 0;  ///< of address space, each
+  std::uint64_t max_executor_bytes = 0;  ///< of the compilers of sessions, about
+  std::uint64_t sandbox_memory = 0;      ///< of address space, each
 
   bool operator==(const MemoryBounds&) const = default;
 };
@@ -36,8 +37,8 @@ inline constexpr std::uint64_t kMinMemoryBudget = std::uint64_t{256} << 20;
 ///   - Then what is on its way, of the rest: two fifths for requests in flight, two for gRPC, which
 ///     holds their bytes before they count as requests, and one for replies that nobody reads. A single
 ///     reply may have all of that, but no more than 512 MiB.
-///   - Together these are the budget. The processes of isolated sessions are not in it, but of those that
-///     wait for their next session there is no more than an eighth as much beside it. Each may have
+///   - Together these are the budget. The processes of isolated sessions are not in it: they have as much beside it,
+///     however large that is, and of those that wait for their next session there is no more than an eighth. Each may have
 ///     a third as much address space, so that no single one takes the other half of the machine; but at
 ///     least 1 GiB, since the compiler's code and libraries count as address space too.
 [[nodiscard]] MemoryBounds derive_memory_bounds(std::uint64_t bytes);

@@ -45,6 +45,9 @@ struct SessionServiceOptions {
   /// Bytes of one reply; RESOURCE_EXHAUSTED beyond, and the session lives on. Of isolated sessions, what
   /// ZygoteOptions say.
   std::size_t max_reply_bytes = std::size_t{512} << 20;
+  /// Bytes, about, that the compilers of sessions may take which the state graph knows: beyond it those used longest ago
+  /// end, and their sessions get another one when they need it.
+  std::uint64_t max_executor_bytes = std::uint64_t{25} << 29;
   /// Which executors clients may choose by the parameter `service.executor`.
   bool allow_inline = true;
   bool allow_isolated = true;

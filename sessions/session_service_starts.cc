@@ -96,6 +96,7 @@ void SessionService::remember_results(Determinism determinism) {
             return start_bare_executor(std::move(origin), std::move(stop));
           },
       .max_reply_bytes = options_.max_reply_bytes,
+      .max_executor_bytes = options_.max_executor_bytes,
       .workers = workers_,
   });
 }
@@ -119,6 +120,7 @@ awaitable<Result<std::unique_ptr<SessionExecutor>>> SessionService::start_execut
   if (known != nullptr) {
     co_return known;
   }
+  co_await graph_sessions_->make_room();
   Result<std::unique_ptr<SessionExecutor>> started =
       co_await start_new_executor(origin, request, reply, std::move(stop));
   if (!started) {

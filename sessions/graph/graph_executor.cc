@@ -47,6 +47,10 @@ GraphExecutor::GraphExecutor(GraphSessions& sessions, SessionStart start, Sessio
   publish();
 }
 
+GraphExecutor::~GraphExecutor() {
+  sessions_.executors_.forget(*seat_);
+}
+
 // ------------------------------------------------------------------------------------- whose turn it is
 
 // Mostly nobody else has it.
@@ -56,10 +60,13 @@ SessionExecutor::Operation<void> GraphExecutor::take_seat() {
   }
 }
 
-// For forks, which look at it when nobody has taken the seat.
+// For forks, and for who needs room: they look at it when nobody has taken the seat.
 void GraphExecutor::publish() {
   seat_->at = place_.in_graph() ? place_.executor_at() : StateGraph::State();
   seat_->settings = place_.settings();
+  if (seat_->at && seat_->executor != nullptr) {
+    sessions_.executors_.note_use(seat_, ExecutorBudget::bytes_on(*start_.state.benchmark));
+  }
 }
 
 // ------------------------------------------------------------------------------------------------- steps
@@ -261,8 +268,7 @@ SessionExecutor::Operation<Result<std::unique_ptr<SessionExecutor>>> GraphExecut
 
 std::unique_ptr<SessionExecutor> GraphExecutor::make_fork(
     std::unique_ptr<SessionExecutor> executor) const {
-  // Only this session makes an executor here, so that it may look without taking the seat.
-  std::weak_ptr<ExecutorSeat> lender = seat_->executor != nullptr ? seat_ : lender_;
+  std::weak_ptr<ExecutorSeat> lender = place_.has_executor() ? seat_ : lender_;
   return std::make_unique<GraphExecutor>(sessions_, start_, place_.forked(executor != nullptr),
                                          std::move(executor), std::move(lender));
 }

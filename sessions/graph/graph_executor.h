@@ -23,6 +23,7 @@ class GraphExecutor final : public SessionExecutor {
   /// forking when one is needed.
   GraphExecutor(GraphSessions& sessions, SessionStart start, SessionPlace place,
                 std::unique_ptr<SessionExecutor> executor, std::weak_ptr<ExecutorSeat> lender = {});
+  ~GraphExecutor() override;
 
   [[nodiscard]] Operation<grpc::Status> step(StepExchange& step, std::stop_source stop) override;
   [[nodiscard]] bool try_step(StepExchange& step, const std::stop_source& stop,
@@ -57,7 +58,8 @@ class GraphExecutor final : public SessionExecutor {
   GraphSessions& sessions_;
   const SessionStart start_;
   SessionPlace place_;
-  // In the graph it is taken before the executor is touched; out of it nobody else can take it.
+  // In the graph it is taken before the executor is touched, which may be gone then, for want of room; out of it nobody
+  // else can take it.
   const std::shared_ptr<ExecutorSeat> seat_;
   std::weak_ptr<ExecutorSeat> lender_;
 };

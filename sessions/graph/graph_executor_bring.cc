@@ -15,6 +15,10 @@ namespace compiler_gym::graph {
 using boost::asio::use_awaitable;
 
 SessionExecutor::Operation<grpc::Status> GraphExecutor::bring_executor(std::stop_source stop) {
+  co_await sessions_.make_room();
+  if (place_.has_executor() && seat_->executor == nullptr) {
+    place_.on_executor_taken();
+  }
   PlaceAction next = place_.begin(stop.stop_requested());
   publish();
   for (;;) {

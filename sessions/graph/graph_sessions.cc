@@ -59,6 +59,12 @@ std::unique_ptr<SessionExecutor> GraphSessions::adopt(SessionStart start,
                                          std::move(started));
 }
 
+SessionExecutor::Operation<void> GraphSessions::make_room() {
+  while (const std::unique_ptr<SessionExecutor> idle = executors_.take_one()) {
+    co_await idle->end();
+  }
+}
+
 void GraphSessions::note_observation(int space, const Event& event,
                                      std::vector<StepObservation>& observations) const {
   if (is_worth_noting(space, event.ByteSizeLong())) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -17,6 +18,7 @@
 #include "proto/compiler_gym_service.pb.h"
 #include "sessions/client_id.h"
 #include "sessions/determinism.h"
+#include "sessions/graph/executor_budget.h"
 #include "sessions/service_spaces.h"
 #include "sessions/session.h"
 #include "sessions/session_executor.h"
@@ -44,6 +46,8 @@ struct GraphSessionsParts {
   StartExecutor start;
   /// A larger reply is left to an executor to refuse.
   std::size_t max_reply_bytes;
+  /// Of executors that sessions have, about. Beyond it those used longest ago are given up.
+  std::uint64_t max_executor_bytes;
   WorkerPool& workers;
 };
 
@@ -52,7 +56,8 @@ struct GraphSessionsParts {
 /// Lifetime: must outlive the sessions; what its parts refer to must outlive it.
 class GraphSessions {
  public:
-  explicit GraphSessions(GraphSessionsParts parts) : parts_(std::move(parts)) {}
+  explicit GraphSessions(GraphSessionsParts parts)
+      : parts_(std::move(parts)), executors_(parts_.max_executor_bytes) {}
 
   /// May block, as for looking at a file.
   [[nodiscard]] SessionStart start_of(const SessionOrigin& origin) const;
@@ -67,6 +72,9 @@ class GraphSessions {
                                                        const StartSessionRequest& request,
                                                        const StartSessionReply& reply,
                                                        std::unique_ptr<SessionExecutor> started);
+
+  /// Ends executors that sessions can do without, while there are too many. Before another one is started.
+  [[nodiscard]] SessionExecutor::Operation<void> make_room();
 
  private:
   friend class GraphExecutor;
@@ -85,6 +93,7 @@ class GraphSessions {
   [[nodiscard]] ParameterEffect effect(const std::string& key) const;
 
   const GraphSessionsParts parts_;
+  ExecutorBudget executors_;
   /// A compiler may not be able to fork, which has to be found out.
   std::array<std::atomic<bool>, 2> forks_{};  // by ExecutorKind
 };

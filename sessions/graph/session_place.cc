@@ -97,6 +97,11 @@ PlaceAction SessionPlace::on_program_changed() {
   return give_up(data_loss(""), "the program of its benchmark has changed");
 }
 
+void SessionPlace::on_executor_taken() {
+  has_executor_ = false;
+  executor_at_ = StateGraph::State();
+}
+
 bool SessionPlace::can_borrow(
     const StateGraph::State& there,
     const std::vector<std::pair<std::string, std::string>>& settings) const {

@@ -127,6 +127,7 @@ MemoryBounds bounds_of(const ServiceCommand& command) {
           .max_grpc_memory = command.server.max_grpc_memory,
           .max_unread_bytes = command.server.max_unread_bytes,
           .max_reply_size = command.server.sessions.max_reply_bytes,
+          .max_executor_bytes = command.server.sessions.max_executor_bytes,
           .sandbox_memory = command.sandbox_limits.memory_in_bytes};
 }
 

@@ -61,10 +61,13 @@ TEST(MemoryBudgetTest, HalfOfALargeMachineHasTheDefaultsOfTheServer) {
       .max_grpc_memory = server.max_grpc_memory,
       .max_unread_bytes = server.max_unread_bytes,
       .max_reply_size = server.sessions.max_reply_bytes,
+      .max_executor_bytes = server.sessions.max_executor_bytes,
       .sandbox_memory = 4 * kGiB,
   };
   EXPECT_EQ(derive_memory_bounds(12 * kGiB + 512 * kMiB), expected);
-  EXPECT_EQ(derive_memory_bounds(500 * kGiB), expected) << "more would serve nobody";
+  MemoryBounds of_more = expected;
+  of_more.max_executor_bytes = 500 * kGiB;
+  EXPECT_EQ(derive_memory_bounds(500 * kGiB), of_more) << "more would serve nobody else";
   EXPECT_EQ(derive_memory_bounds(default_memory_budget(std::nullopt)), expected);
 }
 

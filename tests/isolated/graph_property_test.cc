@@ -21,6 +21,7 @@ IsolatedPlugin reproducible_plugin() {
 struct Setting {
   std::size_t state_graph_bytes;
   bool recycle;
+  std::uint64_t max_executor_bytes = SessionServiceOptions().max_executor_bytes;
 };
 
 // One service after another, of which the fixture would be one.
@@ -30,7 +31,8 @@ class OneIsolatedService : public IsolatedTest {
     context_host.state_graph().set_max_size_in_bytes(setting.state_graph_bytes);
     isolated::IsolationOptions options;
     options.recycle.enabled = setting.recycle;
-    serve_isolated(options);
+    serve_isolated(options, {.executor = ExecutorKind::kIsolated,
+                             .max_executor_bytes = setting.max_executor_bytes});
   }
 
   std::vector<std::string> transcript(unsigned seed, int requests) {
@@ -83,9 +85,10 @@ TEST_P(IsolatedGraphPropertyTest, EveryAnswerIsTheSameWithTheGraphAndWithRecycle
     EXPECT_EQ(service.sandboxes("reused"), 0U);
   }
   for (const Setting& setting : {Setting{0, true}, Setting{50'000'000, true}, Setting{30'000, true},
-                                 Setting{50'000'000, false}}) {
+                                 Setting{50'000'000, false}, Setting{50'000'000, true, 1}}) {
     SCOPED_TRACE(std::to_string(setting.state_graph_bytes) + " bytes, recycle " +
-                 std::to_string(setting.recycle));
+                 std::to_string(setting.recycle) + ", bytes of compilers " +
+                 std::to_string(setting.max_executor_bytes));
     OneIsolatedService service(setting);
     expect_equal(service.transcript(GetParam(), kRequests), plain);
     if (setting.state_graph_bytes > 0) {

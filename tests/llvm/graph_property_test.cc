@@ -19,6 +19,7 @@ struct Setting {
   ExecutorKind executor;
   std::size_t state_graph_bytes;
   bool recycle = false;
+  std::uint64_t max_executor_bytes = SessionServiceOptions().max_executor_bytes;
 };
 
 IsolatedPlugin llvm_plugin(std::size_t state_graph_bytes) {
@@ -42,7 +43,8 @@ class LlvmStory : public IsolatedTest {
     context_host.state_graph().set_max_size_in_bytes(setting.state_graph_bytes);
     isolated::IsolationOptions options;
     options.recycle.enabled = setting.recycle;
-    serve_isolated(options, {.executor = setting.executor});
+    serve_isolated(
+        options, {.executor = setting.executor, .max_executor_bytes = setting.max_executor_bytes});
     add(module);
     // Few, so that sessions meet.
     constexpr int kActions = 14;
@@ -230,6 +232,8 @@ TEST_P(LlvmGraphPropertyTest, EveryAnswerIsTheSameWithTheGraphAndWithRecycledPro
       EXPECT_GT(story.figures().hits, bytes > 1'000'000 ? 10U : 0U);
       EXPECT_EQ(story.figures().conflicts, 0U);
     }
+    LlvmStory without_room({executor, 200'000'000, recycle, 1}, GetParam(), seed);
+    expect_equal(without_room.run(kRequests), plain);
   }
 }
 

@@ -7,9 +7,9 @@ namespace {
 // One service after another, of which the fixture would be one.
 class OneService : public ServiceFixture {
  public:
-  explicit OneService(std::size_t state_graph_bytes) {
+  explicit OneService(std::size_t state_graph_bytes, SessionServiceOptions options = {}) {
     context_host.state_graph().set_max_size_in_bytes(state_graph_bytes);
-    serve({}, [](CompilerGymServiceContext& context) {
+    serve(std::move(options), [](CompilerGymServiceContext& context) {
       return std::make_unique<ReproducibleSession>(context);
     });
   }
@@ -55,6 +55,13 @@ TEST_P(GraphPropertyTest, EveryAnswerIsTheSameWithAGraphThatForgets) {
   OneService with(kTight);
   expect_equal(transcript(with.get()), without);
   EXPECT_GT(with.figures().evictions, 0U);
+  EXPECT_EQ(with.figures().conflicts, 0U);
+}
+
+TEST_P(GraphPropertyTest, EveryAnswerIsTheSameWithoutRoomForCompilers) {
+  const std::vector<std::string> without = transcript(OneService(0).get());
+  OneService with(kAmple, {.max_executor_bytes = 1});
+  expect_equal(transcript(with.get()), without);
   EXPECT_EQ(with.figures().conflicts, 0U);
 }
 

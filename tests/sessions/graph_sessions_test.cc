@@ -59,6 +59,49 @@ TEST_F(GraphSessionsTest, ACompilerThatHasFallenBehindCatchesUp) {
   EXPECT_THAT(history(third), ElementsAre(2, 4, 5));
 }
 
+TEST_F(GraphSessionsTest, WithoutRoomTheCompilerUsedLongestAgoIsGivenUp) {
+  serve({.max_executor_bytes = 5U << 20U});  // two on these programs
+  const Session::Id first = started("benchmark://a");
+  const Session::Id second = started("benchmark://b");
+  EXPECT_TRUE(step(first, {1, 2})->get());
+  EXPECT_TRUE(step(second, {3})->get());
+  const Session::Id third = started("benchmark://c");
+  EXPECT_EQ(script.live_sessions, 3);
+  EXPECT_TRUE(step(third, {4})->get());
+  EXPECT_EQ(script.live_sessions, 2) << "room is made when something unknown is asked";
+  EXPECT_EQ(actions_, 4);
+  EXPECT_TRUE(step(second, {5})->get());
+  EXPECT_EQ(actions_, 5) << "the second one has its compiler";
+  EXPECT_TRUE(step(first, {6})->get());
+  EXPECT_EQ(actions_, 5 + 3) << "and the first one another";
+  EXPECT_THAT(history(first), ElementsAre(1, 2, 6));
+  EXPECT_EQ(made(), 4);
+}
+
+TEST_F(GraphSessionsTest, ACompilerAtWorkIsNotGivenUp) {
+  Latch working;
+  Latch release;
+  script.on_action = [&](std::int64_t action, auto&, const auto&) {
+    if (action == 7) {
+      working.arrive();
+      release.wait();
+    }
+    return grpc::Status::OK;
+  };
+  serve({.max_executor_bytes = 1});
+  const Session::Id first = started("benchmark://a");
+  const StepCall busy = step(first, {7});
+  working.wait();
+  const Session::Id second = started("benchmark://b");
+  EXPECT_TRUE(step(second, {1})->get());
+  EXPECT_EQ(script.live_sessions, 2);
+  release.open();
+  EXPECT_TRUE(busy->get());
+  EXPECT_TRUE(step(second, {2})->get());
+  EXPECT_EQ(script.live_sessions, 1);
+  EXPECT_THAT(history(first), ElementsAre(7));
+}
+
 TEST_F(GraphSessionsTest, AFirstStartOfABenchmarkIsReal) {
   script.on_init = [](const Benchmark& benchmark) {
     return benchmark.uri() == "benchmark://bad"

@@ -90,10 +90,11 @@ TEST(ProcessUsageTest, TreeMemoryHasThatOfChildren) {
   }
   char byte = 0;
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
-  EXPECT_GE(read_process_tree_memory(getpid()), before + kBytes);
+  // Of pages that processes beside these share, the part is another from moment to moment.
+  EXPECT_GE(read_process_tree_memory(getpid()), before + kBytes / 4 * 3);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  EXPECT_LT(read_process_tree_memory(getpid()), before + kBytes);
+  EXPECT_LT(read_process_tree_memory(getpid()), before + kBytes / 4);
   close(ready[0]);
   close(ready[1]);
 }
