@@ -117,6 +117,7 @@ class Filling {
   // kAtATime steps at a time, each in any of the first `count` sessions that has none.
   Awaitable<StepLoad> step_some(std::size_t count) {
     std::vector<OpenSession*> idle;
+    idle.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       idle.push_back(&sessions_[i]);
     }

@@ -13,13 +13,13 @@ std::uint64_t ExecutorBudget::bytes_on(const Benchmark& benchmark) {
 
 void ExecutorBudget::note_use(const std::shared_ptr<ExecutorSeat>& seat, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  const auto [entry, added] = entries_.try_emplace(seat.get());
+  const auto [known, added] = entries_.try_emplace(seat.get(), by_last_use_.end());
   if (added) {
-    entry->second = by_last_use_.insert(by_last_use_.end(),
-                                        {.seat = seat, .key = seat.get(), .bytes = bytes});
+    const Entry entry{.seat = seat, .key = seat.get(), .bytes = bytes};
+    known->second = by_last_use_.insert(by_last_use_.end(), entry);
     bytes_ += bytes;
   } else {
-    by_last_use_.splice(by_last_use_.end(), by_last_use_, entry->second);
+    by_last_use_.splice(by_last_use_.end(), by_last_use_, known->second);
   }
 }
 
