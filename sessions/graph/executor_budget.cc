@@ -1,5 +1,6 @@
 #include "sessions/graph/executor_budget.h"
 
+#include <iterator>
 #include <utility>
 
 namespace compiler_gym::graph {
@@ -15,12 +16,13 @@ void ExecutorBudget::note_use(const std::shared_ptr<ExecutorSeat>& seat, std::ui
   const std::lock_guard lock(mutex_);
   const auto [known, added] = entries_.try_emplace(seat.get(), by_last_use_.end());
   if (added) {
-    const Entry entry{.seat = seat, .key = seat.get(), .bytes = bytes};
-    known->second = by_last_use_.insert(by_last_use_.end(), entry);
+    known->second = by_last_use_.insert(by_last_use_.end(), Entry{seat, bytes});
     bytes_ += bytes;
-  } else {
-    by_last_use_.splice(by_last_use_.end(), by_last_use_, known->second);
+    return;
   }
+  const Entries::iterator entry = known->second;
+  by_last_use_.splice(by_last_use_.end(), list_of_locked(*entry), entry);
+  entry->stays = false;
 }
 
 void ExecutorBudget::forget(const ExecutorSeat& seat) {
@@ -33,27 +35,34 @@ void ExecutorBudget::forget(const ExecutorSeat& seat) {
 std::unique_ptr<SessionExecutor> ExecutorBudget::take_one() {
   const std::lock_guard lock(mutex_);
   for (auto entry = by_last_use_.begin(); bytes_ > max_bytes_ && entry != by_last_use_.end();) {
-    const std::shared_ptr<ExecutorSeat> seat = entry->seat.lock();
-    if (seat != nullptr && !seat->try_take()) {
-      ++entry;
-      continue;
+    const Entries::iterator next = std::next(entry);
+    const std::shared_ptr<ExecutorSeat> seat = entry->seat;
+    if (seat->try_take()) {
+      const SeatLease lease(seat);
+      if (seat->executor == nullptr) {
+        erase_locked(entry);
+      } else if (!seat->at) {
+        entry->stays = true;
+        staying_.splice(staying_.end(), by_last_use_, entry);
+      } else {
+        erase_locked(entry);
+        seat->at = StateGraph::State();
+        return std::move(seat->executor);
+      }
     }
-    entry = erase_locked(entry);
-    if (seat == nullptr) {
-      continue;
-    }
-    const SeatLease lease(seat);
-    if (std::exchange(seat->at, {}) && seat->executor != nullptr) {
-      return std::move(seat->executor);
-    }
+    entry = next;
   }
   return nullptr;
 }
 
-ExecutorBudget::Entries::iterator ExecutorBudget::erase_locked(Entries::iterator entry) {
+ExecutorBudget::Entries& ExecutorBudget::list_of_locked(const Entry& entry) {
+  return entry.stays ? staying_ : by_last_use_;
+}
+
+void ExecutorBudget::erase_locked(Entries::iterator entry) {
   bytes_ -= entry->bytes;
-  entries_.erase(entry->key);
-  return by_last_use_.erase(entry);
+  entries_.erase(entry->seat.get());
+  list_of_locked(*entry).erase(entry);
 }
 
 }  // namespace compiler_gym::graph

@@ -16,7 +16,7 @@ namespace compiler_gym::graph {
 
 /// A session in the graph can do without its executor: another one is brought to where it stands when it
 /// needs one again. So of all that there are, those which have been used longest ago are given up when they
-/// take too much together.
+/// take too much together. That of a session which has left the graph stays, and counts.
 ///
 /// Size:     an estimate, by the program: what an executor really holds is known to the kernel alone.
 /// Threads:  any.
@@ -29,7 +29,7 @@ class ExecutorBudget {
 
   /// The executor in this seat, which who calls has taken, is in use.
   void note_use(const std::shared_ptr<ExecutorSeat>& seat, std::uint64_t bytes);
-  /// The seat is about to go.
+  /// The seat is about to go; until then it is kept.
   void forget(const ExecutorSeat& seat);
 
   /// While they take too much: the one that has been used longest ago, out of its seat, for its end. None of a
@@ -38,17 +38,19 @@ class ExecutorBudget {
 
  private:
   struct Entry {
-    std::weak_ptr<ExecutorSeat> seat;
-    const ExecutorSeat* key;
+    std::shared_ptr<ExecutorSeat> seat;
     std::uint64_t bytes;
+    bool stays = false;
   };
   using Entries = std::list<Entry>;
 
-  Entries::iterator erase_locked(Entries::iterator entry);
+  [[nodiscard]] Entries& list_of_locked(const Entry& entry);
+  void erase_locked(Entries::iterator entry);
 
   const std::uint64_t max_bytes_;
   std::mutex mutex_;  // guards what follows
   Entries by_last_use_;
+  Entries staying_;  // whose sessions have left the graph
   std::unordered_map<const ExecutorSeat*, Entries::iterator> entries_;
   std::uint64_t bytes_ = 0;
 };

@@ -102,6 +102,27 @@ TEST_F(GraphSessionsTest, ACompilerAtWorkIsNotGivenUp) {
   EXPECT_THAT(history(first), ElementsAre(7));
 }
 
+TEST_F(GraphSessionsTest, TheCompilerOfASessionThatHasLeftTheGraphStaysAndCounts) {
+  script.determinism.varies = [](const ActionSpace&, const Event& action) {
+    return action.int64_value() == 9;
+  };
+  serve({.max_executor_bytes = 5U << 20U});  // two on these programs
+  const Session::Id first = started("benchmark://a");
+  EXPECT_TRUE(step(first, {9})->get());
+  const Session::Id second = started("benchmark://b");
+  const Session::Id third = started("benchmark://c");
+  EXPECT_TRUE(step(third, {1})->get());
+  EXPECT_EQ(script.live_sessions, 2) << "the second one's is gone";
+  EXPECT_TRUE(step(second, {2})->get());
+  EXPECT_TRUE(step(third, {3})->get());
+  EXPECT_THAT(history(first), ElementsAre(9));
+  EXPECT_THAT(history(second), ElementsAre(2));
+  EXPECT_THAT(history(third), ElementsAre(1, 3));
+  const std::ptrdiff_t all = made();
+  EXPECT_TRUE(step(first, {4})->get());
+  EXPECT_EQ(made(), all) << "the first one has had one compiler all the time";
+}
+
 TEST_F(GraphSessionsTest, AFirstStartOfABenchmarkIsReal) {
   script.on_init = [](const Benchmark& benchmark) {
     return benchmark.uri() == "benchmark://bad"
