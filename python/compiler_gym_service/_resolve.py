@@ -56,12 +56,10 @@ def dataset_of(source: Source, compile_args: Sequence[str] = ()) -> Dataset:
     """A dataset by its name, a folder (MLGO's corpora too), a pattern, a list in a file, an archive, a generator (`generator://csmith-v0?size=9`).
 
     Or programs: one or several, by URI, by file, or as Benchmark. Where they are sources, clang is told `compile_args`
-    besides. A list of one is what is in it. Raises InvalidArgument, NotFound.
+    besides. Raises InvalidArgument, NotFound.
     """
     if isinstance(source, Dataset):
         return source.compiled_with(compile_args)
-    if isinstance(source, Sequence) and not isinstance(source, str) and len(source) == 1:
-        source = source[0]
     if isinstance(source, Benchmark):
         return datasets.ListDataset([source])
     if not isinstance(source, str):
@@ -77,6 +75,11 @@ def dataset_of(source: Source, compile_args: Sequence[str] = ()) -> Dataset:
     if is_file or "://" in source or ("/" in name and named_dataset(name.partition("/")[0]) is not None):
         return datasets.ListDataset([benchmark_of(source, compile_args=compile_args)])
     return _dataset_at(path, source).compiled_with(compile_args)
+
+
+def dataset_of_arguments(sources: Sequence[str], compile_args: Sequence[str] = ()) -> Dataset:
+    """What a command line names: one source of any kind, or several programs."""
+    return dataset_of(sources[0] if len(sources) == 1 else sources, compile_args)
 
 
 def _dataset_at(path: Path, source: str) -> Dataset:

@@ -14,15 +14,16 @@ std::uint64_t ExecutorBudget::bytes_on(const Benchmark& benchmark) {
 
 void ExecutorBudget::note_use(const std::shared_ptr<ExecutorSeat>& seat, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  const auto [known, added] = entries_.try_emplace(seat.get(), by_last_use_.end());
-  if (added) {
-    known->second = by_last_use_.insert(by_last_use_.end(), Entry{seat, bytes});
-    bytes_ += bytes;
+  if (const auto known = entries_.find(seat.get()); known != entries_.end()) {
+    const Entries::iterator entry = known->second;
+    by_last_use_.splice(by_last_use_.end(), list_of_locked(*entry), entry);
+    entry->stays = false;
     return;
   }
-  const Entries::iterator entry = known->second;
-  by_last_use_.splice(by_last_use_.end(), list_of_locked(*entry), entry);
-  entry->stays = false;
+  Entries added{Entry{seat, bytes}};
+  entries_.emplace(seat.get(), added.begin());
+  by_last_use_.splice(by_last_use_.end(), added);
+  bytes_ += bytes;
 }
 
 void ExecutorBudget::forget(const ExecutorSeat& seat) {

@@ -246,7 +246,8 @@ TEST_F(CommandLineTest, TheBoundsOfItsMemoryAreLogged) {
   serve(kExampleService, {"--memory_budget=1G", "--max_unread_bytes=70M", "--logbuflevel=-1"});
   wait_for_log(
       "requests in flight 208M, unread replies 70M, gRPC 208M, benchmark cache 128M, state graph "
-      "128M, templates 5, idle sandbox processes 128M, each sandbox process 1G, one reply 104M");
+      "128M, templates 5, idle sandbox processes 128M, sessions' compilers 1G, each sandbox "
+      "process 1G, one reply 104M");
   EXPECT_THAT(logs(), HasSubstr("memory budget 1G of "));
 }
 

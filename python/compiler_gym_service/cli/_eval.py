@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from .._resolve import dataset_of
+from .._resolve import dataset_of_arguments
 from ..errors import InvalidArgument
 from ..evaluation import evaluate, geometric_mean, load_policy
 from ..rewards import METRICS
@@ -37,7 +37,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 (as `python -m` has it)
     found = evaluate(
         load_policy(arguments.policy),
-        dataset_of(arguments.programs or "demo-v0"),
+        dataset_of_arguments(arguments.programs or ["demo-v0"]),
         steps=arguments.steps,
         metric=arguments.metric,
         observation_space=arguments.observation_space,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .._plot import check_plot_file, write_steps
-from .._resolve import dataset_of
+from .._resolve import dataset_of_arguments
 from ..agent import PassTools, mcp_server
 from ..env import CompilerEnv
 from ..errors import InvalidArgument
@@ -145,7 +145,7 @@ def _search(arguments: argparse.Namespace) -> int:
         check_plot_file(arguments.plot)
     if arguments.steps < 1 or arguments.episode < 1 or arguments.sessions < 1:
         raise InvalidArgument("--steps, --episode and --sessions are at least 1")
-    dataset = dataset_of(arguments.programs, METRICS[arguments.metric].compile_args)
+    dataset = dataset_of_arguments(arguments.programs, METRICS[arguments.metric].compile_args)
     found = []
     with ProgressLine(sys.stderr) as line:
         for index, uri in enumerate(dataset.uris()):
