@@ -108,10 +108,6 @@ grpc::Status store_step_timeout(const FlagValues& values, ServiceCommand& comman
   return status;
 }
 
-grpc::Status store_max_executor_bytes(const FlagValues& values, ServiceCommand& command) {
-  return values.read_bytes(command.server.sessions.max_executor_bytes, 1, flags::kMaxBytes);
-}
-
 // Less than the program's own code takes is a mistake: a number of megabytes without its suffix.
 grpc::Status store_sandbox_memory(const FlagValues& values, ServiceCommand& command) {
   constexpr std::uint64_t kMin = std::uint64_t{64} << 20;
@@ -314,9 +310,13 @@ std::vector<Flag> make_flags() {
       flags::custom(
           "max_executor_bytes", "BYTES", "as much as --memory_budget",
           "bytes, about, that the compilers of open sessions may take, with their processes: "
-          "beyond it "
-          "those used longest ago end, and their sessions get another one when they need it",
-          kAdvanced, store_max_executor_bytes),
+          "beyond it those used longest ago end, and their sessions get another one when they "
+          "need it",
+          kAdvanced,
+          [](const FlagValues& values, ServiceCommand& command) {
+            return values.read_bytes(command.server.sessions.max_executor_bytes, 1,
+                                     flags::kMaxBytes);
+          }),
       flags::custom("sandbox_memory", "BYTES",
                     fmt::format("from --memory_budget, {} at most",
                                 format_bytes(untouched.sandbox_limits.memory_in_bytes)),

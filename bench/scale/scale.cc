@@ -26,7 +26,7 @@ using Awaitable = boost::asio::awaitable<T>;
 constexpr int kAtATime = 8;
 struct OpenSession {
   std::int64_t id = 0;
-  int program = 0;  ///< of the benchmarks
+  std::size_t program = 0;  ///< of the benchmarks
   int steps = 0;
 };
 
@@ -86,8 +86,8 @@ class Filling {
     co_await run_together(kAtATime, [&](int) -> Awaitable<void> {
       while (left > 0) {
         --left;
-        const auto program = static_cast<int>(sessions_.size() % uris_.size());
         const std::size_t place = sessions_.size();
+        const std::size_t program = place % uris_.size();
         sessions_.push_back({.program = program});
         const std::int64_t id = co_await start(program);
         sessions_[place].id = id;
@@ -95,9 +95,9 @@ class Filling {
     });
   }
 
-  Awaitable<std::int64_t> start(int program) {
+  Awaitable<std::int64_t> start(std::size_t program) {
     StartSessionRequest request;
-    request.mutable_benchmark()->set_uri(uris_[static_cast<std::size_t>(program)]);
+    request.mutable_benchmark()->set_uri(uris_[program]);
     const StartSessionReply reply = require(co_await client_.start_session(std::move(request)));
     co_return reply.session_id();
   }

@@ -17,7 +17,7 @@ using boost::asio::use_awaitable;
 SessionExecutor::Operation<grpc::Status> GraphExecutor::bring_executor(std::stop_source stop) {
   co_await sessions_.make_room();
   if (place_.has_executor() && seat_->executor == nullptr) {
-    place_.on_executor_taken();
+    place_.on_executor_gone();
   }
   PlaceAction next = place_.begin(stop.stop_requested());
   publish();

@@ -73,7 +73,8 @@ class GraphSessions {
                                                        const StartSessionReply& reply,
                                                        std::unique_ptr<SessionExecutor> started);
 
-  /// Ends executors that sessions can do without, while there are too many. Before another one is started.
+  /// Ends executors that sessions can do without, while there are too many. Before one is started, or asked for what is not
+  /// known: an inline session starts without a chance to wait.
   [[nodiscard]] SessionExecutor::Operation<void> make_room();
 
  private:

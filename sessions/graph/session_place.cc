@@ -97,7 +97,7 @@ PlaceAction SessionPlace::on_program_changed() {
   return give_up(data_loss(""), "the program of its benchmark has changed");
 }
 
-void SessionPlace::on_executor_taken() {
+void SessionPlace::on_executor_gone() {
   has_executor_ = false;
   executor_at_ = StateGraph::State();
 }
@@ -139,8 +139,7 @@ PlaceAction SessionPlace::proceed(bool cancelled) {
 }
 
 PlaceAction SessionPlace::give_up(grpc::Status status, const char* what) {
-  has_executor_ = false;
-  executor_at_ = StateGraph::State();
+  on_executor_gone();
   to_replay_.clear();
   if (!is_for_want_of_something(status)) {
     std::string text = "The session can't be restored, as " + std::string(what);

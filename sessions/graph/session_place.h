@@ -64,8 +64,8 @@ class SessionPlace {
   [[nodiscard]] PlaceAction begin(bool cancelled);
   [[nodiscard]] PlaceAction on_started(const grpc::Status& status, bool cancelled);
   [[nodiscard]] PlaceAction on_program_changed();
-  /// Before begin(): the one there was has been given up, for want of room.
-  void on_executor_taken();
+  /// Before begin(): the one there was has been given up, for want of room say.
+  void on_executor_gone();
   /// The executor is a copy of one that stands there, with the same settings.
   [[nodiscard]] PlaceAction on_borrowed(const StateGraph::State& there, bool cancelled);
   /// Whether one that stands there would be of use.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/sessions/service_fixture.h"
+#include "tests/support/latch.h"
 
 namespace compiler_gym::testing {
 
@@ -36,6 +37,16 @@ class GraphSessionsTest : public ServiceFixture {
     return reply ? reply->reply(0) : failure(reply);
   }
   [[nodiscard]] StateGraph::Figures figures() { return context_host.state_graph().figures(); }
+  /// From now on actions are not counted, and this one says that it is at work and waits.
+  void hold_up(std::int64_t held_up, Latch& at_work, Latch& release) {
+    script.on_action = [held_up, &at_work, &release](std::int64_t action, auto&, const auto&) {
+      if (action == held_up) {
+        at_work.arrive();
+        release.wait();
+      }
+      return grpc::Status::OK;
+    };
+  }
   /// So that later ones know that it can be done.
   void fork_once() { forked(started("benchmark://of another")); }
 

@@ -81,13 +81,7 @@ TEST_F(GraphSessionsTest, WithoutRoomTheCompilerUsedLongestAgoIsGivenUp) {
 TEST_F(GraphSessionsTest, ACompilerAtWorkIsNotGivenUp) {
   Latch working;
   Latch release;
-  script.on_action = [&](std::int64_t action, auto&, const auto&) {
-    if (action == 7) {
-      working.arrive();
-      release.wait();
-    }
-    return grpc::Status::OK;
-  };
+  hold_up(7, working, release);
   serve({.max_executor_bytes = 1});
   const Session::Id first = started("benchmark://a");
   const StepCall busy = step(first, {7});
@@ -201,13 +195,7 @@ TEST_F(GraphSessionsTest, ActionsThatVaryAreDoneEachTimeAndTakeTheSessionOutOfTh
 TEST_F(GraphSessionsTest, KnownStepsKeepTheirOrder) {
   Latch held;
   Latch release;
-  script.on_action = [&](std::int64_t action, auto&, const auto&) {
-    if (action == 7) {
-      held.arrive();
-      release.wait();
-    }
-    return grpc::Status::OK;
-  };
+  hold_up(7, held, release);
   serve();
   const Session::Id other = started();
   const Session::Id session = started();

@@ -176,37 +176,30 @@ TEST(TreeTest, NoLambdaIsNestedDeeperThanTwo) {
 
 // ------------------------------------------------------------------------------------- the scripts
 
-std::multiset<std::string> functions_in(const std::string& script) {
-  static const std::regex definition(R"re((?:^|\n)([a-z_]+)\(\) \{)re");
-  std::multiset<std::string> names;
-  for (std::sregex_iterator match(script.begin(), script.end(), definition), end; match != end;
+// What the first group of the expression has matched, each time.
+std::multiset<std::string> matches_in(const std::string& script, const std::regex& expression) {
+  std::multiset<std::string> found;
+  for (std::sregex_iterator match(script.begin(), script.end(), expression), end; match != end;
        ++match) {
-    names.insert(match->str(1));
+    found.insert(match->str(1));
   }
-  return names;
-}
-
-// Names of two words or more where a command stands: no program that the scripts run is called so.
-std::set<std::string> calls_in(const std::string& script) {
-  static const std::regex call(
-      R"re((?:\n|[;&|!{]|\$\(|\b(?:then|do|else|if|while|exec)\b) *([a-z]+(?:_[a-z]+)+)(?=[\s;)]))re");
-  std::set<std::string> names;
-  for (std::sregex_iterator match(script.begin(), script.end(), call), end; match != end; ++match) {
-    names.insert(match->str(1));
-  }
-  return names;
+  return found;
 }
 
 class ScriptTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(ScriptTest, CallsWhatItDefinesOnce) {
+  const std::regex definition(R"re((?:^|\n)([a-z_]+)\(\) \{)re");
+  // Names of two words or more where a command stands: no program that the scripts run is called so.
+  const std::regex call(
+      R"re((?:\n|[;&|!{]|\$\(|\b(?:then|do|else|if|while|exec)\b) *([a-z]+(?:_[a-z]+)+)(?=[\s;)]))re");
   const std::string script = text_of(GetParam());
-  const std::multiset<std::string> functions = functions_in(script);
+  const std::multiset<std::string> functions = matches_in(script, definition);
   EXPECT_FALSE(functions.empty()) << "this test sees nothing";
   for (const std::string& function : functions) {
     EXPECT_EQ(functions.count(function), 1U) << GetParam() << " defines " << function << " again";
   }
-  for (const std::string& function : calls_in(script)) {
+  for (const std::string& function : matches_in(script, call)) {
     EXPECT_TRUE(functions.contains(function)) << GetParam() << " has no function " << function;
   }
 }
