@@ -184,7 +184,7 @@ TEST_F(DrainTest, DropsStepsThatWaitBehindARunningOne) {
   for (int i = 0; i < 20; ++i) {
     waiting.push_back(step(session, {2}));
   }
-  poll_until([&] { return server->requests_in_flight() == 21; });
+  wait_for_in_flight(21);
 
   EXPECT_TRUE(drain_and_join(0s).ok());
 

@@ -132,11 +132,6 @@ class OverloadTest : public ServerFixture {
     };
   }
 
-  /// Returns when so many requests are in flight. What is answered is given back a moment later.
-  void wait_for_in_flight(std::size_t count) {
-    poll_until([&] { return server->requests_in_flight() == count; });
-  }
-
   /// Sends a step that holds a worker, and returns once it does.
   Future<StepReply> hold(Session::Id session) {
     const int before = held_;

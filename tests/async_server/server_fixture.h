@@ -136,6 +136,15 @@ class ServerFixture : public ::testing::Test {
     return start_order_;
   }
 
+  /// Returns when so many requests are in flight, each of them handed to what runs it. What is answered
+  /// is given back a moment later.
+  void wait_for_in_flight(std::size_t count) {
+    poll_until([&] { return server->requests_in_flight() == count; });
+    // A request is counted first and handed on then, within one event of the completion queue. This
+    // call's is a later one.
+    EXPECT_TRUE(get_within_watchdog(client->get_version({}, boost::asio::use_future)));
+  }
+
   static StepRequest step_request(Session::Id session, std::vector<std::int64_t> actions,
                                   std::vector<int> observations = {}) {
     StepRequest request;

@@ -46,7 +46,7 @@ TEST_F(StreamFlowTest, ACancelledStreamStopsWhatRunsAndDropsWhatWaits) {
 
   EXPECT_EQ(stream->end().error_code(), grpc::StatusCode::CANCELLED);
   poll_until([&] { return stopped_ == 2; });
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   EXPECT_EQ(actions_, 2) << "steps 2 and 4 have not run";
   EXPECT_TRUE(get_within_watchdog(step(first, {5}))) << "the session is there for others";
 }
@@ -59,7 +59,7 @@ TEST_F(StreamFlowTest, AClientThatVanishesIsAsOneThatCancels) {
   wait_until_held();
   stream->cancel();
   stream.reset();  // with its channel
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   EXPECT_EQ(stopped_, 1);
   EXPECT_EQ(actions_, 1);
 }
@@ -96,11 +96,11 @@ TEST_F(StreamFlowTest, ADrainAnswersWhatRunsRefusesTheRestAndEndsTheStream) {
   const Session::Id session = started_session();
   const Session::Id other = started_session();
   const auto stream = open_stream();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   auto last = step(other, {kHoldLonger});
   stream->send({streamed_step(1, session, {kHold}, {0}), streamed_step(2, session, {2})});
   wait_until_held();
-  poll_until([&] { return server->requests_in_flight() == 3; });
+  wait_for_in_flight(3);
 
   server->async_drain(1h, [](const grpc::Status&) {});
   poll_until([&] { return logger.count(LogLevel::kInfo, "drain: begins") == 1; });
@@ -150,7 +150,7 @@ TEST_F(StreamFlowTest, TakesOnNoMoreRequestsThanTheLimit) {
   options.streams.max_requests_in_flight = 3;
   serve(options);
   const Session::Id session = started_session();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   const auto stream = open_stream();
   std::vector<StreamRequest> batch;
   for (std::uint64_t id = 0; id < kSteps; ++id) {
@@ -158,7 +158,7 @@ TEST_F(StreamFlowTest, TakesOnNoMoreRequestsThanTheLimit) {
   }
   stream->send(batch);
   wait_until_held();
-  poll_until([&] { return server->requests_in_flight() == 3; });
+  wait_for_in_flight(3);
   let_the_server_go_on();
   EXPECT_EQ(server->requests_in_flight(), 3U);
 
@@ -209,7 +209,7 @@ TEST_F(StreamFlowTest, TakesOnNoMoreBytesThanTheLimitButOneRequestOfAnySize) {
   options.streams.max_bytes_in_flight = 10'000;
   serve(options);
   const Session::Id session = started_session();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   const auto stream = open_stream();
   const auto sized_step = [&](std::uint64_t id, std::int64_t action, std::size_t bytes) {
     StreamRequest request = streamed_step(id, session, {action});
@@ -239,7 +239,7 @@ TEST_F(StreamFlowTest, AClientThatDoesNotReadItsRepliesIsNotReadFromAnyMore) {
   options.streams.max_requests_in_flight = 4;
   serve(options);
   const Session::Id session = started_session();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   // A window smaller than one reply, so that gRPC takes none from the server before it is read.
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
@@ -298,7 +298,7 @@ TEST_F(StreamFlowTest, ACancelledStreamLetsGoOfRepliesThatNobodyReads) {
   }
   poll_until([&] { return server->unread_bytes() > 0; });
   stream->cancel();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
 }
 
 TEST_F(StreamFlowTest, TheLimitsOfTheServiceApplyToEachRequest) {
@@ -306,9 +306,9 @@ TEST_F(StreamFlowTest, TheLimitsOfTheServiceApplyToEachRequest) {
   options.max_requests_in_flight = 2;
   serve(options);
   const Session::Id first = started_session();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   const Session::Id second = started_session();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   const auto stream = open_stream();
   stream->send({streamed_step(1, first, {kHold}), streamed_step(2, second, {kHold})});
   wait_until_held(2);
@@ -320,7 +320,7 @@ TEST_F(StreamFlowTest, TheLimitsOfTheServiceApplyToEachRequest) {
   EXPECT_EQ(outcome_of(replies.at(5)), "OK");
   release_.open();
   stream->next(2);
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
 }
 
 TEST_F(StreamFlowTest, ManyStreamsOfManySessionsAtATime) {

@@ -31,9 +31,9 @@ TEST_F(StreamSizeTest, ALargeRequestIsParsedElsewhereAndKeepsItsPlace) {
   options.workers = 1;
   serve(options);
   const Session::Id session = started_session();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   auto slow = start_session("benchmark://slow/1");
-  poll_until([&] { return server->requests_in_flight() == 1; });
+  wait_for_in_flight(1);
   const auto stream = open_stream();
   const auto other = open_stream();
   stream->send({sized_step(1, session, 1, 100'000), streamed_step(2, session, {2}, {0})});
@@ -54,7 +54,7 @@ TEST_F(StreamSizeTest, AfterALargeMessageNoMoreIsReadThanTheServiceHasRoomFor) {
   serve(options);
   const Session::Id session = started_session();
   const Session::Id other = started_session();
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   StepRequest large = step_request(session, {kHold});
   large.add_action()->set_string_value(std::string(700'000, 'x'));
   auto held = client->step(large, {}, boost::asio::use_future);

@@ -26,7 +26,7 @@ TEST_F(StreamTurnsTest, StreamsOverAUnixSocketTakeTurns) {
     request.set_id(id);
     *request.mutable_start_session()->mutable_benchmark() = make_benchmark(uri);
     ASSERT_TRUE(stream.send({request}));
-    poll_until([&] { return server->requests_in_flight() == id; });
+    wait_for_in_flight(id);
   };
   const auto flood = open_stream();
   const auto other = open_stream();

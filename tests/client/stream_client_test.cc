@@ -84,7 +84,7 @@ TEST_F(StreamClientTest, DestroyingItCancelsWhatIsUnderWay) {
   stream_.reset();
   EXPECT_EQ(get_within_watchdog(std::move(running)).error().error_code(),
             grpc::StatusCode::CANCELLED);
-  poll_until([&] { return server->requests_in_flight() == 0; });
+  wait_for_in_flight(0);
   EXPECT_EQ(stopped_, 1);
 }
 
