@@ -11,6 +11,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "core/support/blocking_region.h"
+
 namespace compiler_gym {
 namespace {
 
@@ -51,6 +53,7 @@ Result<MachineLock> MachineLock::acquire(const std::string& file,
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return cannot_be_locked(file, errno);
     }
+    const BlockingRegion waiting;
     stopped.wait_for(lock, stop_token, kBetweenTries, [] { return false; });
     if (stop_token.stop_requested()) {
       return cancelled("Cancelled while waiting for the lock of " + file);

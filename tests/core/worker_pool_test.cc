@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/asio/post.hpp>
@@ -10,12 +12,16 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/support/blocking_region.h"
+#include "tests/support/another_process.h"
+#include "tests/support/latch.h"
 #include "tests/support/recording_logger.h"
 
 namespace compiler_gym {
 namespace {
 
 using boost::asio::post;
+using testing::Latch;
 using testing::RecordingLogger;
 
 class WorkerPoolTest : public ::testing::Test {
@@ -93,6 +99,102 @@ TEST_F(WorkerPoolTest, NamesItsThreads) {
   });
   pool.join();
   EXPECT_EQ(name, "session-worker-") << "the kernel keeps 15 characters";
+}
+
+// --------------------------------------------------------------------------- threads that only wait
+
+TEST_F(WorkerPoolTest, WhoWaitsForOthersDoesNotHoldThemUp) {
+  WorkerPool pool({.threads = 1}, logger_);
+  Latch computed(1);
+  post(pool.executor(), [&] {
+    const BlockingRegion waiting;
+    computed.wait();
+  });
+  post(pool.executor(), [&] { computed.arrive(); });
+  pool.join();
+  EXPECT_EQ(logger_.text(), "") << "one waited for the other in vain";
+}
+
+TEST_F(WorkerPoolTest, NeitherDoThoseWhoTookTheirPlaces) {
+  constexpr int kWaiting = 10;
+  WorkerPool pool({.threads = 2}, logger_);
+  Latch all_wait(kWaiting);
+  Latch computed(1);
+  for (int i = 0; i < kWaiting; ++i) {
+    post(pool.executor(), [&] {
+      const BlockingRegion waiting;
+      const BlockingRegion within_another;
+      all_wait.arrive();
+      computed.wait();
+    });
+  }
+  all_wait.wait();
+  post(pool.executor(), [&] { computed.arrive(); });
+  pool.join();
+  EXPECT_EQ(logger_.text(), "") << "they waited for another in vain";
+}
+
+TEST_F(WorkerPoolTest, NobodyHasThePlaceOfOneThatHasWaited) {
+  WorkerPool pool({.threads = 1}, logger_);
+  int running = 0;  // by one thread at a time, or tsan says
+  for (int round = 0; round < 20; ++round) {
+    Latch computed(1);
+    Latch waited(1);
+    post(pool.executor(), [&] {
+      {
+        const BlockingRegion waiting;
+        computed.wait();
+      }
+      waited.arrive();
+    });
+    post(pool.executor(), [&] { computed.arrive(); });
+    waited.wait();
+    ++running;
+  }
+  pool.join();
+  EXPECT_EQ(running, 20);
+  EXPECT_EQ(logger_.text(), "");
+}
+
+TEST_F(WorkerPoolTest, LogsAnExceptionOfASpareThreadToo) {
+  WorkerPool pool({.threads = 1}, logger_);
+  Latch computed(1);
+  post(pool.executor(), [&] {
+    const BlockingRegion waiting;
+    computed.wait();
+  });
+  post(pool.executor(), [] { throw std::runtime_error("out of paper"); });
+  post(pool.executor(), [&] { computed.arrive(); });
+  pool.join();
+  EXPECT_EQ(logger_.count(LogLevel::kError, "out of paper"), 1) << logger_.text();
+}
+
+TEST_F(WorkerPoolTest, WithoutAThreadToSpareWhatIsPostedWaits) {
+  EXPECT_EQ(testing::in_another_process([&] {
+              WorkerPool pool({.threads = 1}, logger_);
+              std::string order;
+              Latch go(1);
+              post(pool.executor(), [&] {
+                go.wait();
+                const BlockingRegion waiting;
+                order += 'a';
+              });
+              post(pool.executor(), [&] { order += 'b'; });
+              // The limit is not root's.
+              const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+              if (setrlimit(RLIMIT_NPROC, &none) != 0 || (geteuid() == 0 && setuid(65534) != 0)) {
+                return 1;
+              }
+              go.arrive();
+              pool.join();
+              return order == "ab" && logger_.count(LogLevel::kInfo, "no thread to take") == 1 ? 0
+                                                                                               : 2;
+            }),
+            0);
+}
+
+TEST(BlockingRegionTest, OutsideOfAPoolItDoesNothing) {
+  const BlockingRegion waiting;
 }
 
 }  // namespace

@@ -4,10 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <boost/asio/post.hpp>
 #include <csignal>
 #include <string>
 
+#include "core/worker_pool.h"
 #include "tests/support/another_process.h"
+#include "tests/support/latch.h"
+#include "tests/support/recording_logger.h"
 
 namespace compiler_gym {
 namespace {
@@ -67,6 +72,34 @@ TEST(BaselineCostsTest, OfALongTextTheBeginningIsKept) {
   EXPECT_EQ(again.error().error_message(), first.error().error_message()) << "the same for all";
   EXPECT_GT(again.error().error_message().size(), 300U);
   EXPECT_TRUE(text.starts_with(again.error().error_message()));
+}
+
+TEST(BaselineCostsTest, WhoWaitsForANumberLeavesItsThreadToOthers) {
+  BaselineCosts costs;
+  testing::RecordingLogger logger;
+  WorkerPool pool({.threads = 2}, logger);
+  testing::Latch computing(1);
+  testing::Latch others_ran(5);
+  std::atomic<int> known{0};
+  boost::asio::post(pool.executor(), [&] {
+    const auto computes = [&]() -> Result<std::int64_t> {
+      computing.arrive();
+      others_ran.wait();
+      return 42;
+    };
+    known += *costs.get(3, computes) == 42 ? 1 : 0;
+  });
+  computing.wait();
+  for (int i = 0; i < 5; ++i) {
+    boost::asio::post(pool.executor(), [&] {
+      const auto fails = []() -> Result<std::int64_t> { return internal_error("not known"); };
+      known += *costs.get(3, fails) == 42 ? 1 : 0;
+    });
+    boost::asio::post(pool.executor(), [&] { others_ran.arrive(); });
+  }
+  pool.join();
+  EXPECT_EQ(known, 6);
+  EXPECT_EQ(logger.text(), "") << "those that wait had all the threads";
 }
 
 TEST(BaselineCostsTest, AProcessThatDiesWhileItComputesHoldsUpNobody) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/asio/post.hpp>
 #include <boost/filesystem.hpp>
 #include <fstream>
 #include <future>
@@ -13,10 +14,13 @@
 #include <thread>
 #include <vector>
 
+#include "core/worker_pool.h"
 #include "tests/llvm/llvm_fixture.h"
 #include "tests/llvm/test_modules.h"
 #include "tests/llvm/value_of.h"
+#include "tests/support/latch.h"
 #include "tests/support/poll.h"
+#include "tests/support/recording_logger.h"
 
 namespace compiler_gym {
 namespace {
@@ -111,6 +115,25 @@ TEST_F(BitcodeCacheTest, ALoadDelaysNobodyWhoWantsAnother) {
   EXPECT_EQ(get(cache, make_benchmark("q", "quick"))->bitcode(), "quick");
   release.set_value();
   EXPECT_EQ(testing::get_within_watchdog(std::move(slow))->bitcode(), "slow");
+}
+
+TEST_F(BitcodeCacheTest, WhoWaitsForALoadLeavesItsThreadToOthers) {
+  testing::Latch other_ran;
+  BitcodeCache cache([&](const Benchmark& benchmark, std::string_view program) {
+    other_ran.wait();
+    return passing_loader()(benchmark, program);
+  });
+  testing::RecordingLogger logger;
+  WorkerPool pool({.threads = 1}, logger);
+  auto slow =
+      std::async(std::launch::async, [&cache] { return get(cache, make_benchmark("s", "slow")); });
+  testing::poll_until([&] { return cache.figures().loads == 1; });
+  boost::asio::post(pool.executor(), [&] { get(cache, make_benchmark("s", "slow")); });
+  boost::asio::post(pool.executor(), [&] { other_ran.arrive(); });
+  EXPECT_EQ(testing::get_within_watchdog(std::move(slow))->bitcode(), "slow");
+  pool.join();
+  EXPECT_EQ(cache.figures().loads, 1U);
+  EXPECT_EQ(logger.text(), "");
 }
 
 TEST_F(BitcodeCacheTest, AFailureIsForThoseWhoWaitedAndIsNotKept) {

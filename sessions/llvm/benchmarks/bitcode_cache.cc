@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/support/blocking_region.h"
 #include "sessions/llvm/run/program_file.h"
 
 namespace compiler_gym {
@@ -104,6 +105,7 @@ BitcodeCache::Loaded BitcodeCache::get_by_content(const Benchmark& benchmark,
     loading = entry->second;
   }
   if (!load) {
+    const BlockingRegion waiting;
     return loading.get();
   }
   Loaded loaded = [&]() -> Loaded {

@@ -34,7 +34,8 @@ namespace compiler_gym {
 /// Bound:    in bytes. The least recently used entries go first, but not those a session holds: to
 ///           drop them would free nothing. They can therefore take the cache over its bound, until
 ///           the next load after they are let go of.
-/// Loading:  by one caller, outside of the lock; who wants the same waits for it, others don't.
+/// Loading:  by one caller, outside of the lock; who wants the same waits for it, in a BlockingRegion,
+///           others don't.
 /// Threads:  every member may be called from any thread.
 /// Errors:   those of the loader, given to all who wait; the next caller tries again.
 class BitcodeCache {

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/support/blocking_region.h"
+
 namespace compiler_gym {
 
 struct BaselineCosts::Slot {
@@ -40,7 +42,12 @@ BaselineCosts::~BaselineCosts() {
 }
 
 BaselineCosts::Lock::Lock(BaselineCosts& costs, std::size_t index) : slot_(costs.slots_[index]) {
-  if (pthread_mutex_lock(&slot_.mutex) == EOWNERDEAD) {
+  int locked = pthread_mutex_trylock(&slot_.mutex);
+  if (locked == EBUSY) {
+    const BlockingRegion waiting;
+    locked = pthread_mutex_lock(&slot_.mutex);
+  }
+  if (locked == EOWNERDEAD) {
     // Who held it has written nothing, or all of it: what is known comes before that it is.
     pthread_mutex_consistent(&slot_.mutex);
   }

@@ -30,7 +30,7 @@ class BaselineCosts {
   };
 
   /// The number at `index`, or why there is none, from `compute()` if nobody knows it yet. Whoever
-  /// asks for the same meanwhile waits. Of a failure's text the first 376 bytes are kept.
+  /// asks for the same meanwhile waits, in a BlockingRegion. Of a failure's text the first 376 bytes are kept.
   template <typename Compute>
   Result<std::int64_t> get(std::size_t index, Failures failures, Compute&& compute) {
     const Lock lock(*this, index);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <boost/asio/post.hpp>
 #include <optional>
 #include <string>
 #include <thread>
@@ -11,8 +12,11 @@
 #include "core/posix/event_counter.h"
 #include "core/posix/machine_lock.h"
 #include "core/posix/processors.h"
+#include "core/worker_pool.h"
 #include "tests/core/posix/command_fixture.h"
 #include "tests/support/another_process.h"
+#include "tests/support/latch.h"
+#include "tests/support/recording_logger.h"
 
 namespace compiler_gym {
 namespace {
@@ -89,6 +93,21 @@ TEST_F(MachineLockTest, IsHeldByOneAtATime) {
   waiting.join();
   ASSERT_TRUE(waited_for.has_value());
   EXPECT_TRUE(*waited_for);
+}
+
+TEST_F(MachineLockTest, WhoWaitsForItLeavesItsThreadToOthers) {
+  testing::RecordingLogger logger;
+  std::optional<MachineLock> held = *MachineLock::acquire(file_, stop_.get_token());
+  testing::Latch other_ran;
+  WorkerPool pool({.threads = 1}, logger);
+  bool acquired = false;
+  boost::asio::post(pool.executor(),
+                    [&] { acquired = MachineLock::acquire(file_, stop_.get_token()).has_value(); });
+  boost::asio::post(pool.executor(), [&] { other_ran.arrive(); });
+  other_ran.wait();
+  held.reset();
+  pool.join();
+  EXPECT_TRUE(acquired);
 }
 
 TEST_F(MachineLockTest, IsForEveryUser) {
