@@ -8,9 +8,11 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <latch>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "core/support/blocking_region.h"
 #include "tests/support/another_process.h"
@@ -134,25 +136,34 @@ TEST_F(WorkerPoolTest, NeitherDoThoseWhoTookTheirPlaces) {
   EXPECT_EQ(logger_.text(), "") << "they waited for another in vain";
 }
 
-TEST_F(WorkerPoolTest, NobodyHasThePlaceOfOneThatHasWaited) {
+TEST_F(WorkerPoolTest, ASpareThreadIsUsedAgain) {
+  constexpr std::size_t kRounds = 20;
+  std::array<Latch, kRounds> computed;
+  std::array<Latch, kRounds> waited;
   WorkerPool pool({.threads = 1}, logger_);
-  int running = 0;  // by one thread at a time, or tsan says
-  for (int round = 0; round < 20; ++round) {
-    Latch computed(1);
-    Latch waited(1);
-    post(pool.executor(), [&] {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  const auto note_thread = [&] {
+    const std::lock_guard lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  };
+  for (std::size_t i = 0; i < kRounds; ++i) {
+    post(pool.executor(), [&, i] {
+      note_thread();
       {
         const BlockingRegion waiting;
-        computed.wait();
+        computed[i].wait();
       }
-      waited.arrive();
+      waited[i].open();
     });
-    post(pool.executor(), [&] { computed.arrive(); });
-    waited.wait();
-    ++running;
+    post(pool.executor(), [&, i] {
+      note_thread();
+      computed[i].open();
+    });
+    waited[i].wait();
   }
   pool.join();
-  EXPECT_EQ(running, 20);
+  EXPECT_EQ(threads.size(), 2U);
   EXPECT_EQ(logger_.text(), "");
 }
 
